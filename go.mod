@@ -1,0 +1,3 @@
+module github.com/corr-dev/corr
+
+go 1.26
