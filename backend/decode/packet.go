@@ -10,21 +10,22 @@ const (
 	ReachNone      Reach = iota // not even a link header
 	ReachLink                   // link layer known, no IP inside
 	ReachNetwork                // an IP header, no transport header (cut, unknown protocol, later fragment)
-	ReachTransport              // ports (TCP, UDP, SCTP), id (ICMP echo) or SPI (ESP) are valid
+	ReachTransport              // ports (TCP, UDP, UDP-Lite, SCTP), ICMPType (with id where it has one) or SPI (ESP) are valid
 )
 
 // Kind is a class of frames that never leave the link, or none.
 type Kind uint8
 
 const (
-	KindOther  Kind = iota
-	KindARP         // ARP, RARP
-	KindND          // ICMPv6 neighbour or router discovery, MLD
-	KindSTP         // spanning tree and other LLC frames
-	KindLLDP        // LLDP, CDP
-	KindEAPOL       // 802.1X
-	KindPPPoED      // PPPoE discovery
-	KindNonIP       // any other ethertype
+	KindOther  Kind = iota // IP traffic that may travel on
+	KindARP                // ARP, RARP
+	KindND                 // ICMPv6 neighbour or router discovery, MLD
+	KindSTP                // spanning tree and other LLC frames
+	KindLLDP               // LLDP, CDP
+	KindEAPOL              // 802.1X
+	KindPPPoED             // PPPoE discovery
+	KindNonIP              // any other ethertype
+	KindIGMP               // IPv4 group membership (RFC 3376)
 )
 
 // Tunnel is one encapsulation around the innermost IP header.
@@ -55,6 +56,7 @@ type IP struct {
 	ID       uint32 // IPv4: 16 bits
 	FragOff  uint32 // bytes; >0: a later fragment, no transport header
 	Len      uint32 // whole datagram, bytes, as on the wire (0 in the header, as with TSO: taken from the frame)
+	DataLen  uint32 // what of Len lies behind this header and its extension headers; of a fragment: its share of the datagram
 	Src, Dst Addr
 }
 
@@ -82,7 +84,8 @@ type TCP struct {
 	Seq, Ack      uint32
 	Flags, Window uint16
 	Checksum      uint16
-	HeaderLen     uint8 // bytes; options included
+	HeaderLen     uint8 // bytes; options included; 0: cut before it
+	Captured      uint8 // header bytes in the frame, at most 20: Seq is valid from 8 on, Ack 12, Flags 14, Window 16, Checksum 18
 	OptionsCut    bool  // the snaplen or a broken option ended the list early; what follows holds what was read
 
 	HasTS       bool
@@ -133,20 +136,21 @@ type Packet struct {
 	Cut    bool // the snaplen ended a header that would have been read
 	HasMAC bool
 
+	// Of the outermost Ethernet header, but of the mirrored frame inside ERSPAN. Linux cooked captures know the sender only.
 	SrcMAC, DstMAC [6]byte
-	EtherType      uint16 // of the innermost link header
-	VLANs          uint8  // number of 802.1Q/802.1ad tags in front of the innermost IP header's frame
+	EtherType      uint16 // of the innermost link header in front of IP; PPP protocols as the ethertype they stand for
+	VLANs          uint8  // number of 802.1Q/802.1ad tags in front of the innermost IP header
 	VLAN           uint16 // the outermost tag's VLAN id
 
 	// Tunnels around the innermost IP header, outermost first, VLAN tags not counted. IP is the innermost header,
 	// Outer the outermost one (the same as IP without a tunnel).
 	NTunnel uint8
 	Tunnel  [4]Tunnel
-	VNI     uint32 // VXLAN, GENEVE network id; GRE key
+	VNI     uint32 // of the innermost that has one: VXLAN, GENEVE network id, GRE key, GTP-U TEID
 	Outer   IP
 	IP      IP
 
-	// Transport of the innermost IP header. ICMP echo: Sport = Dport = identifier. ESP: SPI in Seq32, its sequence
+	// Transport of the innermost IP header. ICMP echo: Sport = Dport = identifier (other ICMP: 0). ESP: SPI in Seq32, its sequence
 	// number in Ack32 are kept in TCP.Seq and TCP.Ack. SCTP: verification tag in TCP.Seq, TSN of the first DATA chunk in TCP.Ack.
 	Sport, Dport uint16
 	TCP          TCP

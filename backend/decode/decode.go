@@ -1,0 +1,101 @@
+package decode
+
+import (
+	"encoding/binary"
+
+	"github.com/corr-dev/corr/backend/capture"
+)
+
+var be = binary.BigEndian
+
+// maxLayers bounds how many link and IP headers are followed; real traffic has four or five.
+const maxLayers = 24
+
+// state walks one frame. Offsets are from the frame's start throughout.
+type state struct {
+	p *Packet
+	// b is the frame up to where the layers so far say that it ends; wire is that end where the snaplen had not cut.
+	b    []byte
+	wire int
+
+	layers  int
+	ntunnel uint8 // tunnels met, of which Packet.NTunnel counts those with an IP header inside
+	tunnel  [4]Tunnel
+	vni     uint32
+	frag    bool // inside the first fragment of a datagram that Wireshark puts together before it looks inside
+	mirror  bool // the next Ethernet header is that of an ERSPAN mirror's frame
+}
+
+// Decode reads data, a frame of the given link type with origLen bytes on the wire, into p. It never fails: p.Reach
+// says how far it came.
+func Decode(link capture.LinkType, data []byte, origLen uint32, p *Packet) {
+	*p = Packet{}
+	s := state{p: p, b: data, wire: max(int(origLen), len(data))}
+	if link == capture.LinkEthernet {
+		s.ethernet(0)
+	} else {
+		s.link(link)
+	}
+}
+
+// has reports whether n bytes at off were captured, and notes it where the snaplen is why not.
+func (s *state) has(off, n int) bool {
+	if off+n <= len(s.b) {
+		return true
+	}
+	if off+n <= s.wire {
+		s.p.Cut = true
+	}
+	return false
+}
+
+// limit ends everything inside at end, if it ends there and not earlier.
+func (s *state) limit(end int) {
+	if end < s.wire {
+		s.wire = end
+		if end < len(s.b) {
+			s.b = s.b[:end]
+		}
+	}
+}
+
+// payload sets the payload to what lies at off.
+func (s *state) payload(off int) {
+	p := s.p
+	if off > len(s.b) {
+		p.Payload, p.PayloadOffset = s.b[len(s.b):], uint32(len(s.b))
+	} else {
+		p.Payload, p.PayloadOffset = s.b[off:], uint32(off)
+	}
+	p.PayloadLen = uint32(max(s.wire-off, 0))
+}
+
+// enter counts a layer and reports whether it may be followed.
+func (s *state) enter() bool {
+	s.layers++
+	return s.layers <= maxLayers
+}
+
+// through notes a tunnel; it counts once an IP header is found inside.
+func (s *state) through(t Tunnel) {
+	if int(s.ntunnel) < len(s.tunnel) {
+		s.tunnel[s.ntunnel] = t
+		s.ntunnel++
+	}
+}
+
+// nonIP classes a frame without IP. Inside a tunnel the packet stays what the tunnel's own headers say.
+func (s *state) nonIP(etherType uint16, k Kind) {
+	if p := s.p; p.Reach <= ReachLink {
+		p.Reach, p.Kind, p.EtherType = ReachLink, k, etherType
+	}
+}
+
+// socket appends to the list of TCP and UDP headers; of too many, the last slot holds the innermost.
+func (s *state) socket(k Socket) {
+	p := s.p
+	if int(p.NSocket) < len(p.Socket) {
+		p.NSocket++
+	}
+	p.Socket[p.NSocket-1] = k
+}
