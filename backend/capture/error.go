@@ -31,7 +31,7 @@ type TruncatedError struct {
 	InFrame  bool    // false: between frames, in a block without a frame or in the file's header
 	Offset   int64   // bytes; cut: where the data end; damaged: where the damaged record starts
 	Unpacked bool    // Offset counts decompressed bytes
-	Usable   FrameNo // number of frames that were given
+	Usable   FrameNo // the last frame in front of the place; 0: none
 	Damage   string  // what is wrong with the record; empty: the data end too early
 	Err      error   // io.ErrUnexpectedEOF, or what reading or decompressing said
 }
@@ -45,6 +45,8 @@ func (e *TruncatedError) Error() string {
 	switch {
 	case e.Damage != "" && e.InFrame:
 		what = fmt.Sprintf("damaged at frame %d (%s: %s)", e.Frame, place, e.Damage)
+	case e.Damage != "" && e.Frame <= 1:
+		what = fmt.Sprintf("damaged in front of the first frame (%s: %s)", place, e.Damage)
 	case e.Damage != "":
 		what = fmt.Sprintf("damaged behind frame %d (%s: %s)", e.Frame-1, place, e.Damage)
 	case e.InFrame:

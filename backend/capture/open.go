@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync/atomic"
 )
 
@@ -17,6 +18,11 @@ type Interface struct {
 	Snaplen    uint32 // 0: no limit
 	Resolution string // of its times: "1 µs", "2^-10 s"
 	Filter     string // if_filter, the capture filter; empty: none or not told
+
+	// Frames that the interface received, and that it or the operating system dropped, from the statistics that
+	// recorders write last: not known before Next returns io.EOF.
+	Received, Dropped       uint64
+	HasReceived, HasDropped bool
 }
 
 // Info is what a capture says of itself, as far as it has been read.
@@ -40,7 +46,6 @@ type Reader struct {
 	info   Info
 	next   func(*Packet) error
 	number FrameNo // of the last frame
-	usable FrameNo // frames given
 	failed error   // what Next goes on to return
 
 	closer io.Closer // nil: not ours
@@ -160,7 +165,11 @@ func (r *Reader) Next(p *Packet) error {
 }
 
 // Info gives what is known of the capture by now: interfaces may appear while it is read.
-func (r *Reader) Info() Info { return r.info }
+func (r *Reader) Info() Info {
+	i := r.info
+	i.Interfaces = slices.Clone(i.Interfaces)
+	return i
+}
 
 // BytesRead is how far the file has been read, to show progress against Info.Size.
 func (r *Reader) BytesRead() int64 { return r.bytes.Load() }
@@ -197,7 +206,7 @@ func (r *Reader) cut(inFrame bool) error {
 	}
 	r.failed = &TruncatedError{
 		File: r.info.File, Frame: r.number + 1, InFrame: inFrame, Offset: r.src.endOffset(), Unpacked: r.unpack != nil,
-		Usable: r.usable, Err: err,
+		Usable: r.number, Err: err,
 	}
 	return r.failed
 }
@@ -206,7 +215,7 @@ func (r *Reader) cut(inFrame bool) error {
 func (r *Reader) damaged(inFrame bool, format string, args ...any) error {
 	r.failed = &TruncatedError{
 		File: r.info.File, Frame: r.number + 1, InFrame: inFrame, Offset: r.src.offset(), Unpacked: r.unpack != nil,
-		Usable: r.usable, Damage: fmt.Sprintf(format, args...), Err: errDamaged,
+		Usable: r.number, Damage: fmt.Sprintf(format, args...), Err: errDamaged,
 	}
 	return r.failed
 }

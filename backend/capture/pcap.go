@@ -2,6 +2,7 @@ package capture
 
 import (
 	"encoding/binary"
+	"fmt"
 )
 
 // A pcap file is a header and records (draft-ietf-opsawg-pcap). The magic tells byte order and unit of time.
@@ -85,7 +86,10 @@ func (r *Reader) openPcap(v pcapVariant) error {
 	case major == 2 && minor == 3:
 		st.order = lengthsMaybeSwapped
 	case major != 2:
-		return r.damaged(false, "pcap version %d.%d does not exist", major, minor)
+		return &OpenError{
+			File: r.info.File, Err: ErrNotCapture,
+			Text: fmt.Sprintf("has the header of pcap version %d.%d, which no recorder writes; copy it again", major, minor),
+		}
 	}
 	r.pcap = st
 	r.addInterface(Interface{Link: st.link, Snaplen: order.Uint32(h[16:]), Resolution: v.text})
@@ -125,7 +129,6 @@ func (r *Reader) nextPcap(p *Packet) error {
 	data := s.pos + st.record
 	s.pos += n
 	r.number++
-	r.usable++
 	*p = Packet{
 		Number: r.number, Time: LocalTime(int64(sec)*1e9 + int64(frac)*st.unit), HasTime: true,
 		OrigLen: origLen, Link: st.link, Data: s.buf[data:s.pos:s.pos],

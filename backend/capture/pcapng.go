@@ -11,6 +11,7 @@ const (
 	blockInterface = 1
 	blockPacket    = 2 // obsolete
 	blockSimple    = 3
+	blockStats     = 5
 	blockEnhanced  = 6
 	blockSecrets   = 10
 )
@@ -26,7 +27,7 @@ const (
 	// maxSecrets bounds the key logs kept of one file.
 	maxSecrets = 64 << 20
 
-	secretsTLS = 0x544c534b // RFC-less: the NSS key log format
+	secretsTLS = 0x544c534b // the NSS key log format
 )
 
 type ngState struct {
@@ -98,18 +99,21 @@ func (r *Reader) lookedLikeFrame() bool {
 	return typ == blockEnhanced || typ == blockSimple || typ == blockPacket
 }
 
+// padded is a block's true length: some writers leave the padding out of it. Wireshark reads them so too.
+func padded(length uint32) int64 { return (int64(length) + 3) &^ 3 }
+
 // block brings a whole block into the buffer and checks both its lengths. It stays in front of src.pos.
 func (r *Reader) block(length, least, most uint32, inFrame bool) ([]byte, error) {
-	if length < least || length > most || length%4 != 0 {
+	n := int(padded(length))
+	if n < int(least) || n > int(most) {
 		return nil, r.damaged(inFrame, "a block of %d bytes", length)
 	}
 	s := &r.src
-	n := int(length)
 	if s.end-s.pos < n && !s.fill(n) {
 		return nil, r.cut(inFrame)
 	}
 	b := s.buf[s.pos : s.pos+n : s.pos+n]
-	if again := r.ng.order.Uint32(b[n-4:]); again != length {
+	if again := r.ng.order.Uint32(b[n-4:]); again != length && padded(again) != padded(length) {
 		return nil, r.damaged(inFrame, "a block's two lengths differ: %d and %d", length, again)
 	}
 	return b, nil
@@ -129,8 +133,8 @@ func (r *Reader) section() error {
 	if err != nil {
 		return err
 	}
-	if major, minor := st.order.Uint16(b[12:]), st.order.Uint16(b[14:]); major != 1 {
-		return r.damaged(false, "pcapng version %d.%d does not exist", major, minor)
+	if major, minor := st.order.Uint16(b[12:]), st.order.Uint16(b[14:]); major != 1 || minor != 0 && minor != 2 {
+		return r.damaged(false, "pcapng version %d.%d is not known", major, minor)
 	}
 	st.base += uint32(len(st.ifs))
 	st.ifs = st.ifs[:0]
@@ -162,19 +166,45 @@ func (r *Reader) otherBlock(typ, length uint32) error {
 			s.pos += len(b)
 			return nil
 		}
+	case blockStats:
+		b, err := r.block(length, 24, maxHeaderBlock, false)
+		if err != nil {
+			return err
+		}
+		r.statsBlock(b)
+		s.pos += len(b)
+		return nil
 	}
-	return r.skipBlock(length)
+	if err := r.skipBlock(length); err != nil {
+		return err
+	}
+	if numbered(typ) {
+		r.number++
+	}
+	return nil
+}
+
+// numbered tells blocks that hold no frame, yet have a frame number in Wireshark: custom ones, journal entries and
+// system calls. Their numbers must be left out here.
+func numbered(typ uint32) bool {
+	switch typ {
+	case 0x00000bad, 0x40000bad, // custom
+		0x00000009,                               // systemd journal
+		0x204, 0x208, 0x216, 0x217, 0x221, 0x222: // sysdig
+		return true
+	}
+	return false
 }
 
 func (r *Reader) skipBlock(length uint32) error {
-	if length < minBlock || length%4 != 0 {
+	if length < minBlock {
 		return r.damaged(false, "a block of %d bytes", length)
 	}
 	s := &r.src
-	if !s.skip(int64(length)-4) || !s.need(4) {
+	if !s.skip(padded(length)-4) || !s.need(4) {
 		return r.cut(false)
 	}
-	if again := r.ng.order.Uint32(s.buf[s.pos:]); again != length {
+	if again := r.ng.order.Uint32(s.buf[s.pos:]); again != length && padded(again) != padded(length) {
 		return r.damaged(false, "a block's two lengths differ: %d and %d", length, again)
 	}
 	s.pos += 4
@@ -241,17 +271,20 @@ func (r *Reader) frame(p *Packet, b []byte, data int, id uint32, ts uint64, capL
 	if capLen > in.limit || int(capLen) > len(b)-data-4 {
 		return r.damaged(true, "it claims %d bytes", capLen)
 	}
+	end := data + int(capLen)
+	direction := DirectionUnknown
+	if opts := b[min((end+3)&^3, len(b)-4) : len(b)-4]; len(opts) > 0 {
+		var ok bool
+		if direction, ok = r.direction(opts); !ok {
+			return r.damaged(true, "its options can't be read")
+		}
+	}
 	t, ok := in.time(ts)
 	r.src.pos += len(b)
 	r.number++
-	r.usable++
-	end := data + int(capLen)
 	*p = Packet{
 		Number: r.number, Time: t, HasTime: ok, OrigLen: origLen, Link: in.link,
-		Interface: r.ng.base + id, Data: b[data:end:end],
-	}
-	if options := b[min((end+3)&^3, len(b)-4) : len(b)-4]; len(options) >= 8 {
-		p.Direction = r.direction(options)
+		Direction: direction, Interface: r.ng.base + id, Data: b[data:end:end],
 	}
 	return nil
 }
@@ -276,7 +309,6 @@ func (r *Reader) simple(length uint32, p *Packet) error {
 	}
 	r.src.pos += len(b)
 	r.number++
-	r.usable++
 	end := 12 + int(capLen)
 	*p = Packet{Number: r.number, OrigLen: origLen, Link: in.link, Interface: r.ng.base, Data: b[12:end:end]}
 	return nil

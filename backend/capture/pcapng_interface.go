@@ -16,6 +16,10 @@ const (
 	optIfFilter  = 11
 	optIfOffset  = 14
 	optFlags     = 2 // of a packet
+
+	optReceived  = 4 // isb_ifrecv
+	optDropped   = 5 // isb_ifdrop
+	optOSDropped = 7 // isb_osdrop
 )
 
 // ngInterface is what frames need of their interface.
@@ -180,8 +184,10 @@ func optionText(b []byte) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// direction reads epb_flags (pack_flags in the obsolete block, the same), bits 0 and 1.
-func (r *Reader) direction(b []byte) Direction {
+// direction reads epb_flags (pack_flags in the obsolete block, the same), bits 0 and 1. It reports false where the
+// options are broken.
+func (r *Reader) direction(b []byte) (Direction, bool) {
+	d := DirectionUnknown
 	opts := options{b: b, order: r.ng.order}
 	for opts.next() {
 		if opts.code != optFlags || len(opts.value) != 4 {
@@ -189,11 +195,34 @@ func (r *Reader) direction(b []byte) Direction {
 		}
 		switch r.ng.order.Uint32(opts.value) & 3 {
 		case 1:
-			return Inbound
+			d = Inbound
 		case 2:
-			return Outbound
+			d = Outbound
 		}
-		return DirectionUnknown
 	}
-	return DirectionUnknown
+	return d, !opts.broken
+}
+
+// statsBlock reads an interface statistics block. Its counters run from the start of the recording, so the last counts.
+func (r *Reader) statsBlock(b []byte) {
+	id := uint64(r.ng.base) + uint64(r.ng.order.Uint32(b[8:]))
+	if id >= uint64(len(r.info.Interfaces)) {
+		return
+	}
+	in := &r.info.Interfaces[id]
+	var dropped uint64
+	opts := options{b: b[20 : len(b)-4], order: r.ng.order}
+	for opts.next() {
+		if len(opts.value) != 8 {
+			continue
+		}
+		n := r.ng.order.Uint64(opts.value)
+		switch opts.code {
+		case optReceived:
+			in.Received, in.HasReceived = n, true
+		case optDropped, optOSDropped:
+			dropped += n
+			in.Dropped, in.HasDropped = dropped, true
+		}
+	}
 }
