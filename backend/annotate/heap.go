@@ -1,0 +1,259 @@
+package annotate
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// heap collects the variable parts of one capture in a temporary file, since how long it gets is known at the end.
+type heap struct {
+	path  string
+	f     *os.File
+	out   *bufio.Writer
+	words uint32
+	buf   []byte
+	// refs are texts written lately: most repeat, and a bound keeps memory flat where each is new.
+	refs map[string]uint32
+}
+
+const (
+	heapTexts   = 1 << 16
+	maxTextSize = 1 << 16
+	maxElements = 1<<24 - 1
+	maxWords    = 1<<32 - 1<<26
+)
+
+// entry writes what f has beside its record and gives the entry's word offset.
+func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
+	if err := h.open(); err != nil {
+		return 0, err
+	}
+	x := f.Extra
+	if x == nil {
+		x = &Extra{}
+	}
+	if err := x.check(t); err != nil {
+		return 0, err
+	}
+	// Texts first: they lie before the entry that refers to them.
+	texts := func(l []string) ([]uint32, error) {
+		var refs []uint32
+		for _, s := range l {
+			r, err := h.text(s)
+			if err != nil {
+				return nil, err
+			}
+			refs = append(refs, r)
+		}
+		return refs, nil
+	}
+	changed, err1 := texts(x.ChangedText)
+	why, err2 := texts(x.Why)
+	var message []uint32
+	var err3 error
+	if x.Message != "" {
+		message, err3 = texts([]string{x.Message})
+	}
+	peers, err4 := h.peers(x.Peers)
+	messagePeers, err5 := h.peers(x.MessagePeers)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+		return 0, err
+	}
+	h.buf = append(h.buf[:0], 0, 0, 0, 0)
+	if delay {
+		h.item(tagDelay, 1)
+		h.buf = appendStamp(h.buf, f.Delay, true)
+	}
+	h.raw(tagPeers, len(x.Peers), peers)
+	h.refItem(tagChangedText, changed)
+	h.refItem(tagMessage, message)
+	h.raw(tagMessagePeers, len(x.MessagePeers), messagePeers)
+	h.intItem(tagFindings, x.Findings)
+	h.intItem(tagLogs, x.Logs)
+	h.refItem(tagWhy, why)
+	le.PutUint32(h.buf, uint32(len(h.buf)/4-1))
+	return h.write(h.buf)
+}
+
+// check refuses references that lead nowhere: a mistake of the caller must not become a damaged file.
+func (x *Extra) check(t *Tables) error {
+	for _, l := range [...][]Peer{x.Peers, x.MessagePeers} {
+		for _, p := range l {
+			if p.Point < 0 || p.Point >= len(t.Points) {
+				return fmt.Errorf("peer at point %d of %d", p.Point, len(t.Points))
+			}
+		}
+	}
+	for _, i := range x.Findings {
+		if i < 0 || i >= len(t.Findings) {
+			return fmt.Errorf("finding %d of %d", i, len(t.Findings))
+		}
+	}
+	for _, i := range x.Logs {
+		if i < 0 || i >= len(t.Logs) {
+			return fmt.Errorf("log record %d of %d", i, len(t.Logs))
+		}
+	}
+	if n := max(len(x.Peers), len(x.MessagePeers), len(x.ChangedText), len(x.Findings), len(x.Logs), len(x.Why)); n > maxElements/peerWords {
+		return fmt.Errorf("a list of %d elements", n)
+	}
+	return nil
+}
+
+func (h *heap) open() error {
+	if h.f != nil {
+		return nil
+	}
+	f, err := os.Create(h.path)
+	if err != nil {
+		return err
+	}
+	h.f, h.out, h.refs = f, bufio.NewWriterSize(f, 1<<18), map[string]uint32{}
+	_, err = h.write([]byte{0, 0, 0, 0}) // offset 0 means none
+	return err
+}
+
+func (h *heap) write(b []byte) (uint32, error) {
+	at := h.words
+	n := uint64(at) + uint64(len(b)/4)
+	if n > maxWords {
+		return 0, errors.New("more than 16 GiB of texts and lists")
+	}
+	if _, err := h.out.Write(b); err != nil {
+		return 0, err
+	}
+	h.words = uint32(n)
+	return at, nil
+}
+
+// text writes s, or finds it again, and gives its word offset: length, bytes, padding.
+func (h *heap) text(s string) (uint32, error) {
+	if len(s) > maxTextSize {
+		s = cutText(s, maxTextSize)
+	}
+	if r, ok := h.refs[s]; ok {
+		return r, nil
+	}
+	b := le.AppendUint32(nil, uint32(len(s)))
+	b = append(b, s...)
+	for len(b)%4 != 0 {
+		b = append(b, 0)
+	}
+	r, err := h.write(b)
+	if err != nil {
+		return 0, err
+	}
+	if len(h.refs) >= heapTexts {
+		clear(h.refs)
+	}
+	h.refs[s] = r
+	return r, nil
+}
+
+// cutText cuts s to at most n bytes without splitting a character.
+func cutText(s string, n int) string {
+	for n > 0 && s[n]&0xc0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}
+
+func (h *heap) peers(l []Peer) ([]byte, error) {
+	var b []byte
+	for _, p := range l {
+		match, err := h.text(p.Match)
+		if err != nil {
+			return nil, err
+		}
+		flags := uint32(0)
+		if p.Down {
+			flags |= peerDown
+		}
+		if p.HasDelay {
+			flags |= peerHasDelay
+		}
+		b = le.AppendUint32(b, uint32(p.Point))
+		b = le.AppendUint32(b, uint32(p.Frame))
+		b = le.AppendUint32(b, streamWord(p.Stream))
+		b = le.AppendUint32(b, flags)
+		b = le.AppendUint32(b, match)
+		b = le.AppendUint32(b, uint32(int32(p.Confidence)))
+		b = appendStamp(b, p.Delay, p.HasDelay)
+	}
+	return b, nil
+}
+
+func streamWord(s int64) uint32 {
+	if s < 0 || s >= noneWord {
+		return noneWord
+	}
+	return uint32(s)
+}
+
+func appendStamp(b []byte, ns int64, known bool) []byte {
+	var s [8]byte
+	if known {
+		putStamp(s[:], ns)
+	} else {
+		putNoStamp(s[:])
+	}
+	return append(b, s[:]...)
+}
+
+func (h *heap) item(tag uint32, n int) { h.buf = le.AppendUint32(h.buf, tag|uint32(n)<<8) }
+
+func (h *heap) raw(tag uint32, n int, b []byte) {
+	if n > 0 {
+		h.item(tag, n)
+		h.buf = append(h.buf, b...)
+	}
+}
+
+func (h *heap) refItem(tag uint32, refs []uint32) {
+	if len(refs) > 0 {
+		h.item(tag, len(refs))
+		for _, r := range refs {
+			h.buf = le.AppendUint32(h.buf, r)
+		}
+	}
+}
+
+func (h *heap) intItem(tag uint32, l []int) {
+	if len(l) > 0 {
+		h.item(tag, len(l))
+		for _, i := range l {
+			h.buf = le.AppendUint32(h.buf, uint32(i))
+		}
+	}
+}
+
+// copyTo writes the whole heap to w.
+func (h *heap) copyTo(w io.Writer) error {
+	if h.f == nil {
+		return nil
+	}
+	if err := h.out.Flush(); err != nil {
+		return err
+	}
+	if _, err := h.f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	n, err := io.Copy(w, h.f)
+	if err == nil && n != int64(h.words)*4 {
+		err = fmt.Errorf("%s: %d bytes written, %d read back", h.path, int64(h.words)*4, n)
+	}
+	return err
+}
+
+// discard removes the temporary file.
+func (h *heap) discard() error {
+	if h.f == nil {
+		return nil
+	}
+	f := h.f
+	h.f = nil
+	return errors.Join(f.Close(), os.Remove(h.path))
+}
