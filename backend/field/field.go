@@ -1,0 +1,49 @@
+package field
+
+// Type is a Wireshark field type, named as ProtoField names it.
+type Type string
+
+const (
+	String       Type = "string"
+	Uint8        Type = "uint8"
+	Uint32       Type = "uint32"
+	RelativeTime Type = "relative_time"
+	AbsoluteTime Type = "absolute_time"
+)
+
+// Field is one corr.* field.
+type Field struct {
+	Name    string
+	Title   string // what the packet tree shows before the value
+	Type    Type
+	Repeats bool   // a frame may have several values
+	Unit    string // empty where values have none
+	Text    string // what it means, one sentence or two, no full stop at the end
+	Source  string // what it is found from
+	Example string
+}
+
+// Protocol is the name that all fields begin with.
+const Protocol = "corr"
+
+// Title of the tree that holds all fields.
+const Title = "Capture correlation"
+
+// Names gives all names in the table's order.
+func Names() []string {
+	var l []string
+	for i := range All {
+		l = append(l, All[i].Name)
+	}
+	return l
+}
+
+// Known reports whether a field of this name exists.
+func Known(name string) bool {
+	for i := range All {
+		if All[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
