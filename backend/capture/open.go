@@ -121,7 +121,7 @@ func (r *Reader) open(name string, in io.Reader) error {
 	r.src.need(4)
 	kind := packing(r.src.buf[:r.src.end])
 	if kind == packedNone {
-		return r.recognise("")
+		return r.recognise(packedNone)
 	}
 	head := bytes.Clone(r.src.buf[:r.src.end])
 	rest := io.MultiReader(bytes.NewReader(head), r.src.r)
@@ -130,17 +130,18 @@ func (r *Reader) open(name string, in io.Reader) error {
 	}
 	r.unpack = startUnpacker(kind, rest)
 	r.src = source{r: r.unpack, buf: r.src.buf}
-	return r.recognise(" (" + kind + ")")
+	return r.recognise(kind)
 }
 
 // recognise reads the file's header.
-func (r *Reader) recognise(suffix string) error {
+func (r *Reader) recognise(packed string) error {
 	s := &r.src
+	suffix := ""
+	if packed != packedNone {
+		suffix = " (" + packed + ")"
+	}
 	if !s.need(4) {
-		if r.unpack != nil && s.err != io.EOF && s.end == 0 {
-			return &OpenError{File: r.info.File, Text: fmt.Sprintf("can't be decompressed%s: %v; copy it again", suffix, s.err), Err: errors.Join(ErrNotCapture, s.err)}
-		}
-		return r.notCapture()
+		return r.tooShort(packed)
 	}
 	magic := binary.LittleEndian.Uint32(s.buf[s.pos:])
 	if magic == blockSection {
@@ -153,6 +154,20 @@ func (r *Reader) recognise(suffix string) error {
 	}
 	r.info.Format = v.format + suffix
 	return r.openPcap(v)
+}
+
+// tooShort answers a file of less than four bytes, decompressed.
+func (r *Reader) tooShort(packed string) error {
+	e := &OpenError{File: r.info.File, Err: ErrNotCapture}
+	switch {
+	case r.src.end > 0 || packed == packedNone:
+		return r.notCapture()
+	case r.src.err == io.EOF:
+		e.Text, e.Err = fmt.Sprintf("is empty when decompressed (%s); record or copy it again", packed), ErrEmpty
+	default:
+		e.Text = fmt.Sprintf("can't be decompressed (%s: %v); copy it again", packed, r.src.err)
+	}
+	return e
 }
 
 // Next reads the next frame into p. It returns io.EOF behind the last one, and a *TruncatedError at a cut or damaged
