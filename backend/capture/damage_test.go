@@ -165,6 +165,8 @@ func TestOpenFails(t *testing.T) {
 		{"zip", write("a.zip", "PK\x03\x04...."), capture.ErrNotCapture, "is a zip archive; unpack it first"},
 		{"netmon", write("a.cap", "GMBU\x00\x02"), capture.ErrNotCapture, "is a Microsoft Network Monitor file; convert it: editcap -F pcapng FILE FILE.pcapng"},
 		{"version", write("v9", string(le32(0xa1b2c3d4, 9, 0, 0, 65535, 1))), capture.ErrNotCapture, "has the header of pcap version 9.0, which no recorder writes; copy it again"},
+		{"link-type", write("link", string(le32(0xa1b2c3d4, 2|4<<16, 0, 0, 65535, 0x10001))), capture.ErrNotCapture,
+			"has a pcap header with link type 0x10001, which does not exist; copy it again"},
 		{"header-cut", write("cut.pcap", "\xd4\xc3\xb2\xa1\x02\x00"), io.ErrUnexpectedEOF,
 			"ends inside its header (byte 6); no frame is usable; copy the file again for the rest"},
 		{"gzip-of-nothing", write("a.gz", "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"), capture.ErrEmpty,

@@ -64,8 +64,9 @@ func frameLimit(link LinkType) uint32 {
 	return maxFrame
 }
 
-// linkType takes a LINKTYPE_ field's lower 16 bits; above lie the length of the frame check sequence and reserved bits.
-func linkType(field uint32) LinkType { return LinkType(field) }
+// reservedLink are the bits of the link type field between it (16 bits) and the length of the frame check sequence.
+// Wireshark refuses files where they are set.
+const reservedLink = 0x03ff0000
 
 func (r *Reader) openPcap(v pcapVariant) error {
 	s := &r.src
@@ -77,8 +78,15 @@ func (r *Reader) openPcap(v pcapVariant) error {
 	if v.big {
 		order = binary.BigEndian
 	}
+	network := order.Uint32(h[20:])
+	if network&reservedLink != 0 {
+		return &OpenError{
+			File: r.info.File, Err: ErrNotCapture,
+			Text: fmt.Sprintf("has a pcap header with link type %#x, which does not exist; copy it again", network),
+		}
+	}
 	major, minor := order.Uint16(h[4:]), order.Uint16(h[6:])
-	st := pcapState{big: v.big, record: v.record, unit: v.unit, link: linkType(order.Uint32(h[20:]))}
+	st := pcapState{big: v.big, record: v.record, unit: v.unit, link: LinkType(network)}
 	st.limit = frameLimit(st.link)
 	switch {
 	case major == 543, major == 2 && minor < 3: // 543.0: DG/UX
@@ -129,9 +137,9 @@ func (r *Reader) nextPcap(p *Packet) error {
 	data := s.pos + st.record
 	s.pos += n
 	r.number++
-	*p = Packet{
-		Number: r.number, Time: LocalTime(int64(sec)*1e9 + int64(frac)*st.unit), HasTime: true,
-		OrigLen: origLen, Link: st.link, Data: s.buf[data:s.pos:s.pos],
-	}
+	// Field by field: a composite literal is built aside and copied.
+	p.Number, p.Time, p.HasTime = r.number, LocalTime(int64(sec)*1e9+int64(frac)*st.unit), true
+	p.OrigLen, p.Link, p.Direction = origLen, st.link, DirectionUnknown
+	p.Interface, p.Data = 0, s.buf[data:s.pos:s.pos]
 	return nil
 }

@@ -40,6 +40,14 @@ type ngState struct {
 	keySize int
 }
 
+// uint32 spares the hot path an interface call.
+func (st *ngState) uint32(b []byte) uint32 {
+	if st.big {
+		return binary.BigEndian.Uint32(b)
+	}
+	return binary.LittleEndian.Uint32(b)
+}
+
 // Secrets gives the TLS key logs that the file's decryption secrets blocks hold, as far as it has been read.
 func (r *Reader) Secrets() [][]byte { return r.ng.keyLogs }
 
@@ -113,7 +121,7 @@ func (r *Reader) block(length, least, most uint32, inFrame bool) ([]byte, error)
 		return nil, r.cut(inFrame)
 	}
 	b := s.buf[s.pos : s.pos+n : s.pos+n]
-	if again := r.ng.order.Uint32(b[n-4:]); again != length && padded(again) != padded(length) {
+	if again := r.ng.uint32(b[n-4:]); again != length && padded(again) != padded(length) {
 		return nil, r.damaged(inFrame, "a block's two lengths differ: %d and %d", length, again)
 	}
 	return b, nil
@@ -282,10 +290,10 @@ func (r *Reader) frame(p *Packet, b []byte, data int, id uint32, ts uint64, capL
 	t, ok := in.time(ts)
 	r.src.pos += len(b)
 	r.number++
-	*p = Packet{
-		Number: r.number, Time: t, HasTime: ok, OrigLen: origLen, Link: in.link,
-		Direction: direction, Interface: r.ng.base + id, Data: b[data:end:end],
-	}
+	// Field by field: a composite literal is built aside and copied.
+	p.Number, p.Time, p.HasTime = r.number, t, ok
+	p.OrigLen, p.Link, p.Direction = origLen, in.link, direction
+	p.Interface, p.Data = r.ng.base+id, b[data:end:end]
 	return nil
 }
 
