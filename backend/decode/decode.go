@@ -23,6 +23,7 @@ type state struct {
 	tunnel  [4]Tunnel
 	vni     uint32
 	frag    bool // inside the first fragment of a datagram that Wireshark puts together before it looks inside
+	partial bool // inside a first fragment that it looks into as it is
 	mirror  bool // the next Ethernet header is that of an ERSPAN mirror's frame
 }
 
@@ -92,10 +93,13 @@ func (s *state) nonIP(etherType uint16, k Kind) {
 }
 
 // socket appends to the list of TCP and UDP headers; of too many, the last slot holds the innermost.
-func (s *state) socket(k Socket) {
+func (s *state) socket() *Socket {
 	p := s.p
 	if int(p.NSocket) < len(p.Socket) {
 		p.NSocket++
+		return &p.Socket[p.NSocket-1]
 	}
-	p.Socket[p.NSocket-1] = k
+	k := &p.Socket[len(p.Socket)-1]
+	*k = Socket{}
+	return k
 }

@@ -142,15 +142,27 @@ func (s *state) quotedPorts(off int, q *Quote) {
 	default:
 		return
 	}
-	k := Socket{Proto: q.IP.Proto, Version: q.IP.Version, Quoted: true, Fragment: s.frag, Src: q.IP.Src, Dst: q.IP.Dst, Sport: q.Sport, Dport: q.Dport}
 	if q.IP.Proto == protoTCP && len(h) >= 8 {
 		q.HasSeq, q.Seq = true, be.Uint32(h[4:])
-		k.Seq = q.Seq
-		if len(h) >= 14 {
-			k.Flags = uint16(h[12]&1)<<8 | uint16(h[13])
-		}
 	}
-	if q.IP.Proto == protoTCP || q.IP.Proto == protoUDP {
-		s.socket(k)
+	s.quotedSocket(h, q)
+}
+
+// quotedSocket lists a quoted header if enough of it is there.
+func (s *state) quotedSocket(h []byte, q *Quote) {
+	if s.p.IP.Version == 4 && s.p.ICMPType == icmpRedirect && len(h) > 8 {
+		h = h[:8] // Wireshark reads no more of what a redirect quotes
+	}
+	tcp := q.IP.Proto == protoTCP && len(h) >= 16
+	udp := q.IP.Proto == protoUDP && len(h) >= udpLen && (be.Uint16(h[4:]) >= udpLen || q.IP.Version == 6 && be.Uint16(h[4:]) == 0)
+	lite := q.IP.Proto == protoUDPLite && len(h) >= udpLen
+	if !tcp && !udp && !lite {
+		return
+	}
+	k := s.socket()
+	k.Proto, k.Version, k.Quoted, k.Fragment, k.Partial = q.IP.Proto, q.IP.Version, true, s.frag, true
+	k.Src, k.Dst, k.Sport, k.Dport = q.IP.Src, q.IP.Dst, q.Sport, q.Dport
+	if tcp {
+		k.Seq, k.Ack, k.Flags = be.Uint32(h[4:]), be.Uint32(h[8:]), uint16(h[12]&1)<<8|uint16(h[13])
 	}
 }

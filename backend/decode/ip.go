@@ -84,7 +84,7 @@ func (s *state) ipv4(off int, etherType uint16) {
 		s.done(off + hlen)
 		return
 	}
-	whole := total <= len(s.b)-off
+	ip.Whole = total <= len(s.b)-off
 	s.limit(off + total)
 	total = s.wire - off
 	ip.Len, ip.DataLen = uint32(total), uint32(max(total-hlen, 0))
@@ -92,8 +92,8 @@ func (s *state) ipv4(off int, etherType uint16) {
 	if ip.FragOff != 0 {
 		return
 	}
-	if ip.MF && whole {
-		s.frag = true
+	if ip.MF {
+		s.frag, s.partial = s.frag || ip.Whole, s.partial || !ip.Whole
 	}
 	if hlen > ipv4Len {
 		s.has(off, hlen)
@@ -133,7 +133,7 @@ func (s *state) ipv6(off int, etherType uint16) {
 		// Segmentation offload, or a jumbogram (RFC 2675): either way the frame tells.
 		plen = s.wire - next
 	}
-	whole := plen <= len(s.b)-next
+	ip.Whole = plen <= len(s.b)-next
 	s.limit(next + plen)
 	ip.Len = uint32(max(s.wire-off, 0))
 	body, ok := s.extensions(next, ip)
@@ -142,9 +142,7 @@ func (s *state) ipv6(off int, etherType uint16) {
 	if !ok || ip.FragOff != 0 {
 		return
 	}
-	if ip.MF && whole {
-		s.frag = true
-	}
+	s.frag = s.frag || ip.MF // also where it is cut: Wireshark never looks into a lone IPv6 fragment
 	s.transport(body, ip.Proto)
 }
 

@@ -57,6 +57,7 @@ type IP struct {
 	FragOff  uint32 // bytes; >0: a later fragment, no transport header
 	Len      uint32 // whole datagram, bytes, as on the wire (0 in the header, as with TSO: taken from the frame)
 	DataLen  uint32 // what of Len lies behind this header and its extension headers; of a fragment: its share of the datagram
+	Whole    bool   // the frame holds all of Len, nothing is cut off
 	Src, Dst Addr
 }
 
@@ -117,15 +118,17 @@ type Quote struct {
 }
 
 // Socket is a TCP or UDP header anywhere in the frame, in the order of the bytes: the headers that Wireshark numbers
-// conversations (tcp.stream, udp.stream) by.
+// conversations (tcp.stream, udp.stream) by. Those that it gives up before numbering aren't here: TCP headers with
+// less than 16 bytes captured, UDP headers with less than 8 or a length field below that.
 type Socket struct {
-	Proto        uint8 // 6, 17
+	Proto        uint8 // 6, 17, 136 (numbered as UDP)
 	Version      uint8
 	Quoted       bool // inside an ICMP error
 	Fragment     bool // of a datagram that is a first fragment: Wireshark numbers it once it is whole
+	Partial      bool // TCP: length unknown (quoted, fragment cut by the snaplen, broken): Wireshark learns no base sequence number
 	Src, Dst     Addr
 	Sport, Dport uint16
-	Seq          uint32 // TCP
+	Seq, Ack     uint32 // TCP
 	Flags        uint16 // TCP
 }
 

@@ -38,9 +38,14 @@ func (s *state) tcp(off int) {
 	} else {
 		s.cutTCP(off, t)
 	}
-	s.socket(Socket{Proto: protoTCP, Version: p.IP.Version, Fragment: s.frag, Src: p.IP.Src, Dst: p.IP.Dst,
-		Sport: p.Sport, Dport: p.Dport, Seq: t.Seq, Flags: t.Flags})
 	hlen := int(t.HeaderLen)
+	if t.Captured >= 16 {
+		k := s.socket()
+		k.Proto, k.Version, k.Fragment = protoTCP, p.IP.Version, s.frag
+		k.Partial = s.partial || hlen > s.wire-off
+		k.Src, k.Dst, k.Sport, k.Dport = p.IP.Src, p.IP.Dst, p.Sport, p.Dport
+		k.Seq, k.Ack, k.Flags = t.Seq, t.Ack, t.Flags
+	}
 	if hlen < tcpLen { // unknown, or broken: no telling where the payload begins
 		s.limit(min(len(s.b), off+tcpLen))
 		s.payload(off + tcpLen)

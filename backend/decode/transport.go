@@ -53,25 +53,42 @@ func (s *state) udp(off int) {
 		return
 	}
 	p := s.p
-	s.socket(Socket{Proto: protoUDP, Version: p.IP.Version, Fragment: s.frag, Src: p.IP.Src, Dst: p.IP.Dst, Sport: p.Sport, Dport: p.Dport})
-	if s.has(off, udpLen) {
-		// 0: a jumbogram or offload; more than there is: a fragment, or a lie.
-		if n := int(be.Uint16(s.b[off+4:])); n >= udpLen {
-			s.limit(off + n)
-		}
+	if !s.has(off, udpLen) {
+		s.payload(off + udpLen)
+		return
 	}
+	n := int(be.Uint16(s.b[off+4:]))
+	switch {
+	case n >= udpLen: // more than there is: a fragment, or a lie
+		s.limit(off + n)
+	case n == 0 && p.IP.Version == 6: // jumbogram (RFC 2675 §4)
+	default: // broken; the IP header still tells the length
+		s.payload(off + udpLen)
+		return
+	}
+	s.udpSocket(protoUDP)
 	s.payload(off + udpLen)
 	if tunnelPort(p.Dport) || tunnelPort(p.Sport) {
 		s.udpTunnel(off + udpLen)
 	}
 }
 
+func (s *state) udpSocket(proto uint8) {
+	p := s.p
+	k := s.socket()
+	k.Proto, k.Version, k.Fragment = proto, p.IP.Version, s.frag
+	k.Src, k.Dst, k.Sport, k.Dport = p.IP.Src, p.IP.Dst, p.Sport, p.Dport
+}
+
 // udpLite reads a UDP-Lite header (RFC 3828 §3.1): where UDP has the length it has the checksum's coverage.
 func (s *state) udpLite(off int) {
-	if s.ports(off) {
-		s.has(off, udpLen)
-		s.payload(off + udpLen)
+	if !s.ports(off) {
+		return
 	}
+	if s.has(off, udpLen) {
+		s.udpSocket(protoUDPLite)
+	}
+	s.payload(off + udpLen)
 }
 
 // SCTP chunk types that carry a TSN in their first four bytes.
