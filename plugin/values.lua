@@ -1,0 +1,174 @@
+-- What is said of a frame, field by field. A function gives one value, a list, or nil: not known.
+
+local word, stamp = corr.word, corr.stamp
+
+local NO_DELAY = 2147483648 -- 0x80000000
+local DELAY_IN_EXTRA = 2147483649
+
+local TAG_DELAY, TAG_PEERS, TAG_CHANGED_TEXT, TAG_MESSAGE, TAG_MESSAGE_PEERS, TAG_FINDINGS, TAG_LOGS = 1, 2, 3, 4, 5, 6, 7
+local WORDS = { [TAG_DELAY] = 2, [TAG_PEERS] = 8, [TAG_MESSAGE_PEERS] = 8 }
+
+-- Words of a capture's heap.
+local function heap_words(p, at, n)
+  if at + n > p.heap.count then corr.problem(p.store.path .. " is damaged") end
+  return p.store:read(p.heap.off + at * 4, n * 4)
+end
+
+local function heap_text(p, at)
+  local n = word(heap_words(p, at, 1), 1)
+  return string.sub(heap_words(p, at + 1, (n + 3 - (n + 3) % 4) / 4), 1, n)
+end
+
+local function heap_peer(p, s, i)
+  local peer = { point = p.store.points[word(s, i) + 1], index = word(s, i), frame = word(s, i + 4), stream = word(s, i + 8) }
+  if peer.stream == 4294967295 then peer.stream = nil end
+  if not peer.point then corr.problem(p.store.path .. " is damaged") end
+  return peer
+end
+
+-- Reads the heap entry: what few frames have.
+local function read_extra(p, at)
+  local x = { peers = {}, changed_text = {}, message_peers = {}, findings = {}, logs = {} }
+  local s = heap_words(p, at + 1, word(heap_words(p, at, 1), 1))
+  local i = 1
+  while i < #s do
+    local w = word(s, i)
+    local tag = w % 256
+    local count = (w - tag) / 256
+    local size = (WORDS[tag] or 1) * 4
+    i = i + 4
+    if i + count * size > #s + 1 then corr.problem(p.store.path .. " is damaged") end
+    for _ = 1, count do
+      if tag == TAG_DELAY then
+        local sec, ns = stamp(s, i)
+        if sec then x.delay = corr.duration(sec, ns) end
+      elseif tag == TAG_PEERS then
+        table.insert(x.peers, heap_peer(p, s, i))
+      elseif tag == TAG_MESSAGE_PEERS then
+        table.insert(x.message_peers, heap_peer(p, s, i))
+      elseif tag == TAG_CHANGED_TEXT then
+        table.insert(x.changed_text, heap_text(p, word(s, i)))
+      elseif tag == TAG_MESSAGE then
+        x.message = heap_text(p, word(s, i))
+      elseif tag == TAG_FINDINGS then
+        table.insert(x.findings, p.store:finding(word(s, i)))
+      elseif tag == TAG_LOGS then
+        table.insert(x.logs, p.store:log(word(s, i)))
+      end
+      i = i + size
+    end
+  end
+  return x
+end
+
+-- A frame's annotation. The table is used again for the next frame.
+local frame = {}
+
+function corr.annotation(p, n, sec, ns)
+  local flow, class, peer, delay, extra = corr.record_body(p, n - 1)
+  local f = frame
+  f.point, f.number, f.sec, f.ns = p, n, sec, ns
+  f.flow, f.peer, f.delay = flow, peer, delay
+  f.class = p.known.of[class] or p.store:class(p, class)
+  f.extra = extra ~= 0 and read_extra(p, extra) or nil
+  return f
+end
+
+local function flow_at(f)
+  if f.flow == 0 then return nil end
+  return f.point.store:flow(f.flow).at[f.point.index]
+end
+
+-- A list of what get gives for the frame's peer and for each further one.
+local function of_peers(f, get)
+  local all = {}
+  if f.peer ~= 0 and f.class.peer then all[1] = get(f, f.class.peer, f.class.peer_point, f.peer) end
+  if f.extra then
+    for _, p in ipairs(f.extra.peers) do all[#all + 1] = get(f, p.point, p.index, p.frame, p.stream) end
+  end
+  return all
+end
+
+local function each(list, name)
+  local all = {}
+  for i, v in ipairs(list) do all[i] = v[name] end
+  return all
+end
+
+local function extra_list(name, key)
+  return function(f)
+    if not f.extra then return nil end
+    return key and each(f.extra[name], key) or f.extra[name]
+  end
+end
+
+local function class(name)
+  return function(f) return f.class[name] end
+end
+
+local function at_point(name)
+  return function(f)
+    local at = flow_at(f)
+    return at and at[name]
+  end
+end
+
+corr.values = {
+  ["corr.point"] = function(f) return f.point.name end,
+  ["corr.flow"] = function(f)
+    if f.flow ~= 0 then return f.flow end
+  end,
+  ["corr.path"] = function(f)
+    if f.flow == 0 then return nil end
+    local flow = f.point.store:flow(f.flow)
+    if f.class.reverse then return flow.path_reverse end
+    return flow.path
+  end,
+  ["corr.fate"] = class("fate"),
+  ["corr.fate.where"] = class("fate_where"),
+  ["corr.origin"] = class("origin"),
+  ["corr.match"] = class("match"),
+  ["corr.peer_frame"] = function(f)
+    if f.extra then return of_peers(f, function(_, _, _, n) return n end) end
+    if f.peer ~= 0 and f.class.peer then return f.peer end
+  end,
+  ["corr.peer_point"] = function(f)
+    if f.extra then return of_peers(f, function(_, p) return p.name end) end
+    if f.peer ~= 0 and f.class.peer then return f.class.peer.name end
+  end,
+  ["corr.peer_stream"] = function(f)
+    return of_peers(f, function(g, _, index, _, stream)
+      if stream or g.flow == 0 then return stream end
+      local at = g.point.store:flow(g.flow).at[index]
+      return at and at.stream
+    end)
+  end,
+  ["corr.confidence"] = class("confidence"),
+  ["corr.changed"] = class("changed"),
+  ["corr.changed.text"] = extra_list("changed_text"),
+  ["corr.middlebox"] = class("middlebox"),
+  ["corr.middlebox.kind"] = class("kinds"),
+  ["corr.delay"] = function(f)
+    local d = f.delay
+    if d == NO_DELAY then return nil end
+    if d == DELAY_IN_EXTRA then return f.extra and f.extra.delay end
+    if d >= 2147483648 then d = d - 4294967296 end
+    local sec = math.floor(d / 1000000000)
+    return corr.duration(sec, d - sec * 1000000000)
+  end,
+  ["corr.delay.error"] = class("delay_error"),
+  ["corr.time"] = function(f) return corr.reference_time(f.point, f.sec, f.ns) end,
+  ["corr.rtt"] = at_point("rtt"),
+  ["corr.rtt.client"] = at_point("rtt_client"),
+  ["corr.rtt.server"] = at_point("rtt_server"),
+  ["corr.hops"] = class("hops"),
+  ["corr.hops.peer"] = class("hops_peer"),
+  ["corr.ttl.initial"] = class("ttl_initial"),
+  ["corr.message"] = function(f) return f.extra and f.extra.message end,
+  ["corr.message.peer"] = extra_list("message_peers", "frame"),
+  ["corr.finding"] = extra_list("findings", "title"),
+  ["corr.finding.id"] = extra_list("findings", "id"),
+  ["corr.finding.severity"] = extra_list("findings", "severity"),
+  ["corr.log"] = extra_list("logs", "text"),
+  ["corr.log.action"] = extra_list("logs", "action"),
+}
