@@ -7,7 +7,7 @@
 // It gives frames in the order of the file, numbered as Wireshark numbers them, with their time in whole nanoseconds,
 // computed in integers.
 //
-// It guarantees memory that doesn't grow with the file: one buffer of 1 MiB, more only while a single frame needs it.
+// It guarantees memory that doesn't grow with the file: one buffer of 256 KiB, more only for a frame larger than that.
 // Reading a frame allocates nothing. Every frame in front of a cut or damaged place is given, then a *TruncatedError
 // says where the place is; what comes behind it is never guessed at.
 //

@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 )
 
@@ -41,21 +42,30 @@ func (e *TruncatedError) Error() string {
 	if e.Unpacked {
 		place += " when decompressed"
 	}
-	var what string
+	verb := "ends"
 	switch {
-	case e.Damage != "" && e.InFrame:
-		what = fmt.Sprintf("damaged at frame %d (%s: %s)", e.Frame, place, e.Damage)
-	case e.Damage != "" && e.Frame <= 1:
-		what = fmt.Sprintf("damaged in front of the first frame (%s: %s)", place, e.Damage)
 	case e.Damage != "":
-		what = fmt.Sprintf("damaged behind frame %d (%s: %s)", e.Frame-1, place, e.Damage)
-	case e.InFrame:
-		what = fmt.Sprintf("ends inside frame %d (%s)", e.Frame, place)
-	case e.Frame > 1:
-		what = fmt.Sprintf("ends inside a block behind frame %d (%s)", e.Frame-1, place)
-	default:
-		what = fmt.Sprintf("ends inside its header (%s)", place)
+		verb = "is damaged"
+		place += ": " + e.Damage
+	case e.Err != nil && e.Err != io.ErrUnexpectedEOF:
+		// The disk failed, or what is compressed is broken.
+		verb = "can't be read on"
+		place += ": " + e.Err.Error()
 	}
+	var where string
+	switch {
+	case e.InFrame && e.Damage != "":
+		where = fmt.Sprintf("at frame %d", e.Frame)
+	case e.InFrame:
+		where = fmt.Sprintf("inside frame %d", e.Frame)
+	case e.Frame > 1 && e.Damage != "":
+		where = fmt.Sprintf("behind frame %d", e.Frame-1)
+	case e.Frame > 1:
+		where = fmt.Sprintf("inside a block behind frame %d", e.Frame-1)
+	default:
+		where = "inside its header"
+	}
+	what := fmt.Sprintf("%s %s (%s)", verb, where, place)
 	switch {
 	case e.Usable == 0:
 		what += "; no frame is usable"

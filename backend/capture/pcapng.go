@@ -229,6 +229,12 @@ func (r *Reader) secretsBlock(b []byte) {
 }
 
 func (r *Reader) nextNG(p *Packet) error {
+	// Nearly all blocks are enhanced packet blocks in little-endian: they go the short way.
+	if s := &r.src; s.end-s.pos >= minBlock && !r.ng.big {
+		if h := s.buf[s.pos:s.end:s.end]; binary.LittleEndian.Uint32(h) == blockEnhanced {
+			return r.enhanced(binary.LittleEndian.Uint32(h[4:]), p)
+		}
+	}
 	typ, length, err := r.toFrame()
 	if err != nil {
 		return err
