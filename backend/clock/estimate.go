@@ -1,0 +1,229 @@
+package clock
+
+import (
+	"math"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// Estimate is what the pairs of one link say: B's clock against A's.
+type Estimate struct {
+	Clock
+	AtA     capture.LocalTime // the same instant as Clock.At, on A's clock
+	Forward int64             // pairs that travelled from A to B
+	Reverse int64
+	// MinRTT is the smallest sum of both one-way delays, ns.
+	MinRTT int64
+	bins   []bin
+	t0     capture.LocalTime
+}
+
+// bin holds the fastest packet of each direction among some consecutive frames.
+type bin struct {
+	from, fromB uint32 // first frame index of A, of B
+	f, r        point
+	hasF, hasR  bool
+	lastB       capture.LocalTime
+	lastA       capture.LocalTime
+}
+
+// point is a time at A, from the first pair on, and a difference that bounds the offset: forward, B minus A; reverse, A
+// minus B. ns.
+type point struct{ t, d int64 }
+
+// maxBins bounds the work of the fit; minima of bins keep the envelope and even out bursts.
+const maxBins = 2048
+
+// driftSpan is the span, in ns, below which no drift is told: over it a microsecond of noise is a tenth of a ppm.
+const driftSpan = 10e9
+
+func estimate(r *match.Result, l *match.Link) *Estimate {
+	e := &Estimate{}
+	e.collect(r, l)
+	if len(e.bins) == 0 {
+		return nil
+	}
+	if e.Forward == 0 || e.Reverse == 0 {
+		return e
+	}
+	e.findSteps(r, l)
+	e.fit()
+	return e
+}
+
+// collect fills the bins from the link's pairs, in A's file order.
+func (e *Estimate) collect(r *match.Result, l *match.Link) {
+	a, b := r.Caps[l.A], r.Caps[l.B]
+	per := l.N/maxBins + 1
+	n := int64(0)
+	seenA, seenB := uint32(0), map[uint32]bool{}
+	first := true
+	var fl *match.Flow
+	var jt *match.Joint
+	l.Each(func(p match.Pair) {
+		f, h := a.At(p.A), b.At(p.B)
+		if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) || p.How == match.HowOrder {
+			return
+		}
+		if p.How == match.HowRelayed || p.How == match.HowResegment || p.How == match.HowLogical {
+			// Of several counterparts only the first transmission tells.
+			if p.A+1 == seenA || seenB[p.B] {
+				return
+			}
+			seenA, seenB[p.B] = p.A+1, true
+		}
+		if x := r.Flow(l.A, f); x != fl || jt == nil {
+			fl = x
+			jt = x.Joint(l.A, l.B)
+		}
+		if jt == nil || jt.Way == 0 {
+			return
+		}
+		way := int(jt.Way)
+		if fl.Sides[l.A].Dir(f) == 1 {
+			way = -way
+		}
+		if first {
+			first = false
+			e.t0, e.AtA, e.At = f.Time, f.Time, h.Time
+		}
+		if n%per == 0 || len(e.bins) == 0 {
+			e.bins = append(e.bins, bin{from: p.A, fromB: p.B})
+		}
+		n++
+		k := &e.bins[len(e.bins)-1]
+		k.lastA, k.lastB = f.Time, h.Time
+		t := int64(f.Time - e.t0)
+		if d := int64(h.Time - f.Time); way > 0 {
+			e.Forward++
+			if !k.hasF || d < k.f.d {
+				k.f, k.hasF = point{t, d}, true
+			}
+		} else {
+			e.Reverse++
+			if !k.hasR || -d < k.r.d {
+				k.r, k.hasR = point{t, -d}, true
+			}
+		}
+	})
+}
+
+// fit finds offset and drift from the bins' minima.
+func (e *Estimate) fit() {
+	var fw, rv []point
+	var span int64
+	for i := range e.bins {
+		k := &e.bins[i]
+		by := e.stepBefore(k.fromB)
+		if k.hasF {
+			fw = append(fw, point{k.f.t, k.f.d - by})
+			span = max(span, k.f.t)
+		}
+		if k.hasR {
+			rv = append(rv, point{k.r.t, k.r.d + by})
+			span = max(span, k.r.t)
+		}
+	}
+	rho := 0.
+	if span > driftSpan && len(fw) >= 8 && len(rv) >= 8 {
+		rho = slope(fw, rv)
+		e.DriftPPM, e.HasDrift = rho*1e6, true
+		e.DriftError = driftError(fw, rv, rho, span)
+		if e.DriftError > 20 {
+			rho, e.DriftPPM, e.DriftError, e.HasDrift = 0, 0, 0, false
+		}
+	}
+	minF, minR := floor(fw, rho), floor(rv, -rho)
+	e.MinRTT = max(0, int64(minF+minR))
+	e.Offset = int64(math.Round((minF - minR) / 2))
+	e.Error = int64(math.Ceil(max(0, (minF+minR)/2))) + resolution
+	e.Known = true
+}
+
+// resolution is what timestamps of a microsecond cut off, ns.
+const resolution = 1000
+
+// floor is the least height of the points above a line through the origin with slope rho.
+func floor(p []point, rho float64) float64 {
+	m := math.Inf(1)
+	for _, x := range p {
+		m = min(m, float64(x.d)-rho*float64(x.t))
+	}
+	return m
+}
+
+// slope minimises the summed height of all points over the lines that touch them from below, one for each direction,
+// with slopes rho and -rho (the linear programme of Moon, Skelly and Towsley, for both directions at once). The sum is
+// convex in rho.
+func slope(fw, rv []point) float64 {
+	cost := func(rho float64) float64 {
+		c := 0.
+		mf, mr := floor(fw, rho), floor(rv, -rho)
+		for _, p := range fw {
+			c += (float64(p.d) - rho*float64(p.t) - mf) / float64(len(fw))
+		}
+		for _, p := range rv {
+			c += (float64(p.d) + rho*float64(p.t) - mr) / float64(len(rv))
+		}
+		return c
+	}
+	lo, hi := -1e-3, 1e-3
+	for k := 0; k < 80; k++ {
+		a, b := lo+(hi-lo)/3, hi-(hi-lo)/3
+		if cost(a) < cost(b) {
+			hi = b
+		} else {
+			lo = a
+		}
+	}
+	return (lo + hi) / 2
+}
+
+// driftError bounds the slope's error: the envelope's own roughness (the median height of the lower half of the points
+// over their line) over the span's half, at which half of the points lie on either side.
+func driftError(fw, rv []point, rho float64, span int64) float64 {
+	rough := func(p []point, rho float64) float64 {
+		m := floor(p, rho)
+		h := make([]float64, len(p))
+		for i, x := range p {
+			h[i] = float64(x.d) - rho*float64(x.t) - m
+		}
+		slices.Sort(h)
+		return h[len(h)/4]
+	}
+	return (math.Min(rough(fw, rho), rough(rv, -rho)) + resolution) / (float64(span) / 2) * 1e6
+}
+
+// inverse is A's clock against B's.
+func (e *Estimate) inverse() Clock {
+	c := e.Clock
+	c.At, c.Offset, c.DriftPPM = e.AtA, -e.Offset, -e.DriftPPM
+	c.Steps = nil
+	for _, s := range e.Steps {
+		c.Steps = append(c.Steps, Step{From: e.frameA(s), At: e.timeA(s), By: -s.By})
+	}
+	return c
+}
+
+func (e *Estimate) frameA(s Step) uint32 {
+	for _, k := range e.bins {
+		if k.fromB >= s.From {
+			return k.from
+		}
+	}
+	return 0
+}
+
+func (e *Estimate) timeA(s Step) capture.LocalTime {
+	last := e.AtA
+	for _, k := range e.bins {
+		if k.fromB >= s.From {
+			break
+		}
+		last = k.lastA
+	}
+	return last
+}

@@ -1,0 +1,128 @@
+package clock
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// A step of a clock moves both envelopes at once, in opposite directions and by the same amount; a change of route moves
+// them by different amounts, a queue raises one only.
+
+const (
+	stepWindow = 24      // bins on either side whose minima are compared
+	stepLeast  = 500_000 // ns: smaller steps hide in what delays vary by
+	stepTimes  = 8       // how far a step must stand out of the usual difference between neighbouring windows
+)
+
+// findSteps fills Steps: jumps of B's clock against A's.
+func (e *Estimate) findSteps(r *match.Result, l *match.Link) {
+	for len(e.Steps) < 64 {
+		at, by := e.biggestJump()
+		if at < 0 {
+			return
+		}
+		total := by
+		for _, s := range e.Steps {
+			if s.From < e.bins[at].fromB {
+				total = by + s.By
+			}
+		}
+		step := Step{From: e.bins[at].fromB, At: e.bins[at-1].lastB, By: total}
+		for k := range e.Steps {
+			if e.Steps[k].From > step.From {
+				e.Steps[k].By += by
+			}
+		}
+		e.Steps = append(e.Steps, step)
+		slices.SortFunc(e.Steps, func(x, y Step) int { return int(int64(x.From) - int64(y.From)) })
+	}
+}
+
+// stepBefore is the sum of the steps up to B's frame i.
+func (e *Estimate) stepBefore(i uint32) int64 {
+	by := int64(0)
+	for _, s := range e.Steps {
+		if i >= s.From {
+			by = s.By
+		}
+	}
+	return by
+}
+
+// biggestJump finds the bin that the largest step not yet known precedes; -1 if none stands out.
+func (e *Estimate) biggestJump() (at int, by int64) {
+	n := len(e.bins)
+	if n < 4 {
+		return -1, 0
+	}
+	jumps := make([]int64, 0, n)
+	best, at := int64(0), -1
+	for k := 1; k < n; k++ {
+		f0, r0, ok0 := e.minima(max(0, k-stepWindow), k)
+		f1, r1, ok1 := e.minima(k, min(n, k+stepWindow))
+		if !ok0 || !ok1 {
+			continue
+		}
+		df, dr := f1-f0, r1-r0
+		step, rtt := (df-dr)/2, (df+dr)/2
+		jumps = append(jumps, abs(step))
+		if abs(step) > best && abs(rtt)*4 < abs(step) {
+			best, at, by = abs(step), k, step
+		}
+	}
+	if at < 0 || best < stepLeast {
+		return -1, 0
+	}
+	// With one step of size s, about 2*stepWindow of the differences see it: the usual one is the median of the rest.
+	slices.Sort(jumps)
+	usual := jumps[len(jumps)/4]
+	if best < stepTimes*usual {
+		return -1, 0
+	}
+	return e.sharpen(at, by)
+}
+
+// sharpen moves a step to the bin where the difference between direct neighbours is largest.
+func (e *Estimate) sharpen(at int, by int64) (int, int64) {
+	best, to := int64(-1), at
+	for k := max(1, at-stepWindow); k < min(len(e.bins), at+stepWindow); k++ {
+		f0, r0, ok0 := e.minima(max(0, k-2), k)
+		f1, r1, ok1 := e.minima(k, min(len(e.bins), k+2))
+		if !ok0 || !ok1 {
+			continue
+		}
+		if s := ((f1 - f0) - (r1 - r0)) / 2; abs(s) > best && (s > 0) == (by > 0) {
+			best, to = abs(s), k
+		}
+	}
+	f0, r0, ok0 := e.minima(max(0, to-stepWindow), to)
+	f1, r1, ok1 := e.minima(to, min(len(e.bins), to+stepWindow))
+	if !ok0 || !ok1 {
+		return at, by
+	}
+	return to, ((f1 - f0) - (r1 - r0)) / 2
+}
+
+// minima are the least differences of both directions over bins [from, to), known steps taken out.
+func (e *Estimate) minima(from, to int) (f, r int64, ok bool) {
+	okF, okR := false, false
+	for k := from; k < to; k++ {
+		b := &e.bins[k]
+		by := e.stepBefore(b.fromB)
+		if b.hasF && (!okF || b.f.d-by < f) {
+			f, okF = b.f.d-by, true
+		}
+		if b.hasR && (!okR || b.r.d+by < r) {
+			r, okR = b.r.d+by, true
+		}
+	}
+	return f, r, okF && okR
+}
+
+func abs(x int64) int64 {
+	if x < 0 {
+		return -x
+	}
+	return x
+}

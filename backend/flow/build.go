@@ -1,0 +1,293 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/decode"
+)
+
+// Options bound what Build keeps.
+type Options struct {
+	// PayloadBudget is the number of payload bytes kept for naming messages and comparing streams.
+	PayloadBudget int
+	// Advance hears of every megabyte or so of input read; may be nil.
+	Advance func(bytes int64)
+}
+
+// DefaultPayloadBudget keeps captures of some ten thousand full-sized packets whole.
+const DefaultPayloadBudget = 64 << 20
+
+// Build reads a capture to its end. A file that is cut or damaged gives what lies before the damage, with Truncated
+// set; an error means that nothing can be used, or that ctx was cancelled.
+func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) {
+	c := &Capture{Oddities: map[string]int64{}, table: NewTable(), MinHead: true}
+	c.kept.budget = o.PayloadBudget
+	b := builder{c: c, links: map[Link]uint16{}}
+	var p capture.Packet
+	var read int64
+	for {
+		if c.n&0xfff == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			if o.Advance != nil {
+				now := r.BytesRead()
+				o.Advance(now - read)
+				read = now
+			}
+		}
+		if err := r.Next(&p); err != nil {
+			var cut *capture.TruncatedError
+			if errors.As(err, &cut) {
+				c.Truncated = cut.Error()
+			} else if !errors.Is(err, io.EOF) {
+				return nil, err
+			}
+			break
+		}
+		b.add(&p)
+	}
+	info := r.Info()
+	c.Format, c.LinkTy, c.Secrets = info.Format, info.Link, r.Secrets()
+	for _, i := range info.Interfaces {
+		if i.Filter != "" {
+			c.Filter = i.Filter
+		}
+	}
+	c.cluster()
+	return c, nil
+}
+
+type builder struct {
+	c        *Capture
+	pkt      decode.Packet
+	links    map[Link]uint16
+	lastLink Link
+	lastID   uint16
+	haveLink bool
+}
+
+// add appends the fact of one frame.
+func (b *builder) add(p *capture.Packet) {
+	c, d := b.c, &b.pkt
+	decode.Decode(p.Link, p.Data, p.OrigLen, d)
+	i := uint32(c.n)
+	if c.n&(factChunk-1) == 0 {
+		c.chunks = append(c.chunks, make([]Fact, factChunk))
+	}
+	c.n++
+	f := c.At(i)
+	f.Time, f.FrameLen = p.Time, p.OrigLen
+	if !p.HasTime {
+		f.Mark |= MarkNoTime
+	} else if c.First == 0 || p.Time < c.First {
+		c.First = p.Time
+	}
+	if p.HasTime && p.Time > c.Last {
+		c.Last = p.Time
+	}
+	f.Link = b.link(p, d)
+	id, reverse := c.table.Add(d, p.Number)
+	f.Conv = uint32(id) << 1
+	if reverse {
+		f.Conv |= 1
+	}
+	b.network(f, d)
+	if d.Cut {
+		c.Oddities["header-cut"]++
+	}
+	if id != NoConv {
+		b.conversation(i, f, id, d)
+	}
+}
+
+// network fills what lies below and in the transport header.
+func (b *builder) network(f *Fact, d *decode.Packet) {
+	if d.Reach < decode.ReachNetwork {
+		if d.Kind != decode.KindOther {
+			f.Mark |= MarkLocal
+		}
+		return
+	}
+	if d.Kind != decode.KindOther {
+		f.Mark |= MarkLocal
+	}
+	ip := &d.IP
+	f.TTL, f.TOS, f.IPID = ip.TTL, ip.TOS, uint16(ip.ID)
+	if ip.HasID {
+		f.Mark |= MarkHasID
+	}
+	if ip.DF {
+		f.Mark |= MarkDF
+	}
+	if d.NTunnel > 0 {
+		f.Mark |= MarkTunnel
+	}
+	if group(ip) {
+		f.Mark |= MarkGroup
+	}
+	f.Len = d.PayloadLen
+	if ip.FragOff > 0 {
+		f.Mark |= MarkLater
+		f.Seq, f.Ack = ip.ID, ip.FragOff
+	} else if d.Reach == decode.ReachTransport {
+		transport(f, d)
+		if ip.Fragment() {
+			f.Mark |= MarkFragment
+		}
+	}
+	if f.Mark&MarkError == 0 {
+		hashPayload(f, d.Payload)
+	}
+	if f.Is(MarkCut) {
+		b.c.AnyCut = true
+		if !f.Is(MarkHead) {
+			b.c.MinHead = false
+		}
+	}
+}
+
+func group(ip *decode.IP) bool {
+	if ip.Version == 6 {
+		return ip.Dst[0] == 0xff
+	}
+	return ip.Dst[12] >= 224
+}
+
+// transport fills Seq to Opt, see Fact.
+func transport(f *Fact, d *decode.Packet) {
+	switch d.IP.Proto {
+	case ProtoTCP:
+		t := &d.TCP
+		f.Seq, f.Ack, f.Flags, f.Window = t.Seq, t.Ack, t.Flags, t.Window
+		if t.HasTS {
+			f.TSval = t.TSval
+			f.Mark |= MarkTS
+			f.Opt = uint32(Mix(uint64(t.TSec), 1))
+		}
+		for k := 0; k < int(t.NSACK); k++ {
+			f.Opt = uint32(Mix(uint64(t.SACK[k][0]-t.Ack)<<32|uint64(t.SACK[k][1]-t.Ack), uint64(f.Opt)))
+		}
+	case ProtoICMP, ProtoICMPv6:
+		f.Flags, f.Window = uint16(d.ICMPType), uint16(d.ICMPCode)
+		if q := &d.Quote; q.Valid {
+			// Addresses, ports, TTL and checksums inside the quote are translated on the way; what names the quoted
+			// packet is not: its identification, length and sequence number.
+			f.Mark |= MarkError | MarkHead
+			f.Seq, f.Ack = q.Seq, q.IP.ID
+			f.Full = uint32(Mix(uint64(q.IP.Len)<<32|uint64(q.IP.ID), uint64(q.Seq)<<16|uint64(q.IP.Proto)))
+			f.Head = f.Full
+			return
+		}
+		f.Seq, f.Ack = uint32(d.Sport), uint32(d.ICMPSeq)
+	case ProtoESP, ProtoSCTP:
+		f.Seq, f.Ack = d.TCP.Seq, d.TCP.Ack
+	}
+}
+
+// link interns the frame's link-layer context.
+func (b *builder) link(p *capture.Packet, d *decode.Packet) uint16 {
+	l := Link{Src: d.SrcMAC, Dst: d.DstMAC, HasMAC: d.HasMAC, Interface: p.Interface, Direction: p.Direction, VLANs: d.VLANs, VLAN: d.VLAN, NTunnel: d.NTunnel, Tunnel: d.Tunnel}
+	if d.NTunnel > 0 {
+		l.VNI, l.OuterSrc, l.OuterDst, l.OuterVer = d.VNI, d.Outer.Src, d.Outer.Dst, d.Outer.Version
+	}
+	if b.haveLink && l == b.lastLink {
+		return b.lastID
+	}
+	id, ok := b.links[l]
+	if !ok {
+		if len(b.c.Links) == 1<<16-1 {
+			// A capture with more than 65,534 link contexts: later ones share the last entry, which is empty.
+			id = 1<<16 - 1
+			if len(b.c.Links) < 1<<16 {
+				b.c.Links = append(b.c.Links, Link{})
+			}
+			b.c.Oddities["too-many-links"]++
+			return id
+		}
+		id = uint16(len(b.c.Links))
+		b.c.Links = append(b.c.Links, l)
+		b.links[l] = id
+	}
+	b.lastLink, b.lastID, b.haveLink = l, id, true
+	return id
+}
+
+// conversation adds the packet to what its conversation adds up to.
+func (b *builder) conversation(i uint32, f *Fact, id ConvID, d *decode.Packet) {
+	c := b.c
+	for int(id) >= len(c.Convs) {
+		c.Convs = append(c.Convs, Info{First: i, SYN: -1, SYNACK: -1})
+	}
+	in := &c.Convs[id]
+	dir := f.Dir()
+	in.Packets[dir]++
+	in.Last = i
+	if f.Is(MarkError) {
+		return
+	}
+	in.Bytes[dir] += uint64(f.Len)
+	proto := d.IP.Proto
+	if proto == ProtoTCP && f.Mark&MarkLater == 0 && d.Reach == decode.ReachTransport {
+		in.Flags[dir] |= f.Flags
+		if f.Flags&decode.SYN != 0 {
+			b.handshake(i, f, in, &d.TCP)
+		}
+	}
+	head := false
+	if f.Len > 0 {
+		h := &in.Data[dir]
+		if !h.Seen {
+			*h = Head{Fact: i, Seen: true, H16: prefix(d.Payload, 16), H64: prefix(d.Payload, 64)}
+			head = true
+		} else {
+			head = i-h.Fact < 16 || in.Packets[dir] < 8
+		}
+	}
+	c.kept.add(i, d.Payload, head)
+}
+
+func prefix(b []byte, n int) uint32 {
+	if len(b) < n {
+		return 0
+	}
+	return hash32(b[:n]) | 1
+}
+
+func (b *builder) handshake(i uint32, f *Fact, in *Info, t *decode.TCP) {
+	at := &in.SYN
+	if f.Flags&decode.ACK != 0 {
+		at = &in.SYNACK
+	}
+	if *at >= 0 {
+		return // a retransmission
+	}
+	*at = int32(len(b.c.Handshakes))
+	b.c.Handshakes = append(b.c.Handshakes, Handshake{Fact: i, MSS: t.MSS, WScale: t.WScale, SACKPerm: t.SACKPerm, HasTS: t.HasTS, TFO: t.TFO, MPTCP: t.MPTCP, Kinds: t.OptionKinds, NKinds: t.NOptionKinds})
+}
+
+// cluster sorts the facts' indexes by conversation (a counting sort, so file order stays inside).
+func (c *Capture) cluster() {
+	n := len(c.Convs)
+	c.start = make([]uint32, n+1)
+	each := func(g func(i uint32, id ConvID)) {
+		for i := uint32(0); i < uint32(c.n); i++ {
+			if id := c.At(i).ID(); id != NoConv {
+				g(i, id)
+			}
+		}
+	}
+	each(func(_ uint32, id ConvID) { c.start[id+1]++ })
+	for k := 0; k < n; k++ {
+		c.start[k+1] += c.start[k]
+	}
+	c.order = make([]uint32, c.start[n])
+	next := append([]uint32(nil), c.start[:n]...)
+	each(func(i uint32, id ConvID) {
+		c.order[next[id]] = i
+		next[id]++
+	})
+}

@@ -1,0 +1,127 @@
+package flow
+
+import (
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/decode"
+)
+
+// chunk is the number of facts allocated at once, so that a growing capture is never copied.
+const (
+	factBits = 14
+	factChunk  = 1 << factBits
+)
+
+// Capture is one capture's facts. Frames are indexed from 0 here: frame number minus 1.
+type Capture struct {
+	Name   string // label of the point
+	Path   string
+	Format string
+	LinkTy capture.LinkType
+	// Truncated says where a damaged file ends, "" for a whole one.
+	Truncated string
+	// Filter is the capture filter that the file names, "" if none.
+	Filter string
+	// Oddities counts what could not be decoded fully, by a stable name.
+	Oddities map[string]int64
+	Secrets  [][]byte // key log text that the file carries (pcapng decryption secrets)
+
+	Links []Link
+	Convs []Info // by ConvID
+	// Handshakes holds what SYN and SYN/ACK segments said; Info.SYN and Info.SYNACK index it.
+	Handshakes []Handshake
+
+	table  *Table
+	chunks [][]Fact
+	n      int
+	order  []uint32 // facts' indexes, clustered by conversation, in file order inside
+	start  []uint32 // by ConvID: where its cluster begins; one more at the end
+	kept   payloads
+
+	First, Last capture.LocalTime // earliest and latest frame
+	AnyCut      bool              // some payload was cut by the snaplen
+	MinHead     bool              // every cut payload still has HeadTier bytes
+}
+
+// Len is the number of frames.
+func (c *Capture) Len() int { return c.n }
+
+// At is the fact of the frame with index i (frame number i+1).
+func (c *Capture) At(i uint32) *Fact { return &c.chunks[i>>factBits][i&(factChunk-1)] }
+
+// Conv is a conversation's identity.
+func (c *Capture) Conv(id ConvID) *Conv { return c.table.Conv(id) }
+
+// Packets lists the frame indexes of a conversation in file order.
+func (c *Capture) Packets(id ConvID) []uint32 { return c.order[c.start[id]:c.start[id+1]] }
+
+// Link is the link-layer context of a fact.
+func (c *Capture) Link(f *Fact) *Link { return &c.Links[f.Link] }
+
+// Info is what a conversation's packets add up to, by direction (0: that of the first packet).
+type Info struct {
+	Packets     [2]uint32
+	Bytes       [2]uint64 // payload on the wire, retransmissions included
+	First, Last uint32    // frame indexes
+	SYN, SYNACK int32     // indexes into Handshakes, -1 unseen
+	Data        [2]Head   // first bytes of the stream or first datagram
+	Flags       [2]uint16 // all TCP flags seen
+}
+
+// Head is the beginning of what one direction of a conversation carries.
+type Head struct {
+	Fact  uint32 // frame index of the first packet with payload
+	Seen  bool
+	H16   uint32 // hash of the first 16 bytes; 0 if fewer were captured
+	H64   uint32 // hash of the first 64 bytes; 0 if fewer
+	Class uint8  // message.Proto of the first bytes
+}
+
+// Handshake is what a SYN or SYN/ACK says.
+type Handshake struct {
+	Fact     uint32 // frame index
+	MSS      int32  // -1 absent
+	WScale   int16  // -1 absent
+	SACKPerm bool
+	HasTS    bool
+	TFO      bool
+	MPTCP    bool
+	Kinds    [16]uint8
+	NKinds   uint8
+}
+
+// ClientDir is the direction of the conversation's initiator: that of its SYN, against that of its SYN/ACK, else that
+// of the first packet (UDP, or a capture that starts in mid-conversation, where the lower port serves).
+func (c *Capture) ClientDir(id ConvID) int {
+	in := &c.Convs[id]
+	switch {
+	case in.SYN >= 0:
+		return c.At(c.Handshakes[in.SYN].Fact).Dir()
+	case in.SYNACK >= 0:
+		return 1 - c.At(c.Handshakes[in.SYNACK].Fact).Dir()
+	}
+	cv := c.Conv(id)
+	if cv.Proto == ProtoTCP && cv.Sport < cv.Dport {
+		return 1
+	}
+	return 0
+}
+
+// Tuple is an address and port pair in one direction.
+type Tuple struct {
+	Proto, Version uint8
+	Src, Dst       decode.Addr
+	Sport, Dport   uint16
+}
+
+// Tuple is the conversation's tuple as packets of direction dir carry it.
+func (c *Capture) Tuple(id ConvID, dir int) Tuple {
+	v := c.Conv(id)
+	t := Tuple{v.Proto, v.Version, v.Src, v.Dst, v.Sport, v.Dport}
+	if dir == 1 {
+		t.Src, t.Dst, t.Sport, t.Dport = t.Dst, t.Src, t.Dport, t.Sport
+	}
+	return t
+}
+
+// Payload gives the kept payload bytes of a frame; ok is false where the budget did not reach.
+func (c *Capture) Payload(i uint32) (b []byte, ok bool) { return c.kept.get(i) }

@@ -1,0 +1,7 @@
+// Package flow turns one capture into facts: what every packet says, in a fixed 56 bytes, and the conversations they
+// belong to, numbered as Wireshark numbers them.
+//
+// It takes a capture.Reader and gives a Capture. Memory is bounded by the number of packets and conversations plus a
+// fixed budget of payload bytes kept for naming messages and comparing streams; payload beyond it is represented by
+// hashes only. It never looks at a second capture: package match does.
+package flow

@@ -1,0 +1,117 @@
+package flow
+
+import (
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/decode"
+)
+
+// Mark is a set of properties of a packet.
+type Mark uint16
+
+const (
+	// MarkCut: the snaplen cut the payload; Full covers the tier that MarkTier tells.
+	MarkCut       Mark = 1 << iota
+	MarkFragment       // first fragment of a datagram: transport header, part of the payload
+	MarkLater          // later fragment: no transport header
+	MarkError          // ICMP error, tied to the conversation that it quotes
+	MarkHasID          // the IP header carries an identification
+	MarkDF             // don't fragment
+	MarkTS             // TSval is valid
+	MarkDuplicate      // copy of an earlier frame of this capture (SPAN, -i any): set by MarkDuplicates
+	MarkLocal          // never leaves the link: ARP, ND, STP …
+	MarkHead           // Head is valid: HeadTier bytes, or the whole payload, were captured
+	MarkTunnel         // inside a tunnel (VLAN tags alone do not count)
+	MarkNoTime         // the file gives no time for this frame
+	MarkGroup          // multicast or broadcast destination
+	markTierShift = 14 // two bits: tier of a cut payload, see tiers
+)
+
+// TCP, UDP and other protocol numbers (IANA).
+const (
+	ProtoICMP   = 1
+	ProtoTCP    = 6
+	ProtoUDP    = 17
+	ProtoESP    = 50
+	ProtoICMPv6 = 58
+	ProtoSCTP   = 132
+)
+
+// Fact is one packet. Fields that a protocol lacks are 0.
+//
+//	           TCP     UDP            ICMP echo  ICMP error             ESP   SCTP   later fragment
+//	Seq        seq     0              id         quoted seq             SPI   vtag   IP id
+//	Ack        ack     0              seq        quoted IP id           seq   TSN    offset
+//	Flags      flags   0              type       type                   0     0      0
+//	Window     window  0              code       code                   0     0      0
+type Fact struct {
+	Time     capture.LocalTime
+	Seq, Ack uint32
+	Full     uint32 // hash of the payload, all of it or (MarkCut) its largest captured tier
+	Head     uint32 // hash of the first HeadTier bytes, or of all of a shorter one
+	TSval    uint32 // RFC 7323
+	Opt      uint32 // hash of TSecr and of the SACK blocks relative to the acknowledgement
+	Conv     uint32 // ConvID<<1 | reverse; NoConv<<1 for none
+	FrameLen uint32 // bytes on the wire
+	Len      uint32 // payload bytes on the wire
+	IPID     uint16
+	Window   uint16
+	Flags    uint16
+	TTL      uint8
+	TOS      uint8
+	Mark     Mark
+	Link     uint16 // index into Capture.Links
+}
+
+// ID is the fact's conversation, NoConv for none.
+func (f *Fact) ID() ConvID { return ConvID(f.Conv >> 1) }
+
+// Reverse reports whether the packet goes against the direction of its conversation's first packet.
+func (f *Fact) Reverse() bool { return f.Conv&1 != 0 }
+
+// Dir is 0 in the direction of the conversation's first packet, 1 against it.
+func (f *Fact) Dir() int { return int(f.Conv & 1) }
+
+// Is reports whether all marks of m are set.
+func (f *Fact) Is(m Mark) bool { return f.Mark&m == m }
+
+// tier is the number of payload bytes that Full covers: 0 for all of them.
+func (f *Fact) tier() int {
+	if !f.Is(MarkCut) {
+		return 0
+	}
+	return tiers[f.Mark>>markTierShift]
+}
+
+// SamePayload compares two packets' payloads as far as both captures hold them. known is false where nothing can be
+// compared (cut too short on one side).
+func SamePayload(a, b *Fact) (same, known bool) {
+	switch {
+	case a.Len != b.Len:
+		return false, true
+	case a.Len == 0:
+		return true, true
+	case a.tier() == b.tier() && (a.tier() != 0 || !a.Is(MarkCut)):
+		return a.Full == b.Full, a.hasFull() && b.hasFull()
+	case a.Is(MarkHead) && b.Is(MarkHead):
+		return a.Head == b.Head, true
+	}
+	return false, false
+}
+
+func (f *Fact) hasFull() bool { return !f.Is(MarkCut) || f.tier() > 0 }
+
+// Link is what the link layer says of a packet: who handed it over to whom, and inside of what.
+type Link struct {
+	Src, Dst  [6]byte
+	HasMAC    bool
+	Interface uint32
+	Direction capture.Direction
+	VLANs     uint8
+	VLAN      uint16
+	NTunnel   uint8
+	Tunnel    [4]decode.Tunnel
+	VNI       uint32
+	OuterSrc  decode.Addr // of the outermost IP header; zero without a tunnel
+	OuterDst  decode.Addr
+	OuterVer  uint8
+}

@@ -1,0 +1,538 @@
+package infer
+
+import (
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// fates fills Marks. A frame is judged by its neighbours on its conversation's path: a packet without counterpart
+// further on was lost, unless the other recorder was not running, its filter hides the whole class, it dropped the
+// frame, or a device ended or answered it.
+func (v *Verdict) fates() {
+	for k, c := range v.Caps {
+		for i := uint32(0); i < uint32(c.Len()); i++ {
+			f := c.At(i)
+			if f.ID() == flow.NoConv && f.Is(flow.MarkLocal) {
+				v.Marks[k][i].Fate = FateLocal
+			}
+		}
+	}
+	j := &judge{v: v, class: map[classKey]*classCount{}}
+	j.classes()
+	for n, f := range v.Flows {
+		j.flow(n, f)
+	}
+	for n, f := range v.Flows {
+		j.late(n, f)
+	}
+}
+
+// judge holds what the fates of one flow say of another's.
+type judge struct {
+	v     *Verdict
+	class map[classKey]*classCount
+	buf   []match.Pair
+}
+
+// classKey is a kind of traffic between two captures that a capture filter could hide: a protocol and the service port,
+// or (port -1) the protocol as a whole.
+type classKey struct {
+	a, b  int
+	proto uint8
+	port  int32
+}
+
+type classCount struct{ both, onlyA, onlyB int }
+
+func (j *judge) classOf(a, b int, proto uint8, port int32) *classCount {
+	k := classKey{a, b, proto, port}
+	n := j.class[k]
+	if n == nil {
+		n = &classCount{}
+		j.class[k] = n
+	}
+	return n
+}
+
+// classes counts, for each two related captures, the flows of each class that both, or only one of them, saw.
+func (j *judge) classes() {
+	for key := range j.v.Relations {
+		a, b := key[0], key[1]
+		for _, f := range j.v.Flows {
+			x, y := f.Sides[a] != nil, f.Sides[b] != nil
+			if !x && !y {
+				continue
+			}
+			at := a
+			if !x {
+				at = b
+			}
+			for _, port := range []int32{-1, int32(f.Tuple(at).Dport)} {
+				n := j.classOf(a, b, f.Proto, port)
+				switch {
+				case x && y:
+					n.both++
+				case x:
+					n.onlyA++
+				default:
+					n.onlyB++
+				}
+			}
+		}
+	}
+}
+
+// flow judges the frames of one flow.
+func (j *judge) flow(n int, f *match.Flow) {
+	for c, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		for d := 0; d < 2; d++ {
+			if s.Sees(d) {
+				j.side(n, f, c, d)
+			}
+		}
+	}
+}
+
+// step is a neighbouring point of a frame's path, and why a frame may be missing there.
+type step struct {
+	to    int // capture, -1 none
+	down  bool
+	joint *match.Joint
+	links []*match.Link // links to all points on that side of the path
+	known bool          // the point saw this direction of this flow
+}
+
+// side judges the frames of direction d at capture c.
+func (j *judge) side(n int, f *match.Flow, c, d int) {
+	v := j.v
+	down, up := j.steps(f, c, d)
+	for _, id := range f.Sides[c].Convs {
+		for _, i := range v.Caps[c].Packets(id) {
+			x := v.At(c, i)
+			if f.Sides[c].Dir(x) != d {
+				continue
+			}
+			m := &v.Marks[c][i]
+			switch {
+			case x.Is(flow.MarkDuplicate):
+				m.Fate = FateDuplicate
+				continue
+			case x.Is(flow.MarkLocal) || linkLocal(v.Caps[c], x):
+				m.Fate = FateLocal
+				continue
+			}
+			*m = j.frame(f, c, d, i, down, up)
+		}
+	}
+}
+
+// steps finds the next point down and up the path of direction d from capture c.
+func (j *judge) steps(f *match.Flow, c, d int) (down, up step) {
+	down, up = step{to: -1, down: true}, step{to: -1}
+	p := f.Path[d]
+	at := -1
+	for k, x := range p {
+		if x == c {
+			at = k
+		}
+	}
+	for k, x := range p {
+		if at < 0 || x == c {
+			continue
+		}
+		s := &down
+		if k < at {
+			s = &up
+		}
+		if l := j.v.link(c, x); l != nil {
+			s.links = append(s.links, l)
+		}
+		if k == at+1 || k == at-1 {
+			s.to, s.known, s.joint = x, true, f.Joint(c, x)
+		}
+	}
+	if down.to < 0 && up.to < 0 {
+		j.expect(f, c, d, &down, &up)
+	} else if down.to < 0 && !j.complete(f, c, d) {
+		j.expectBeyond(f, c, d, &down)
+	} else if up.to < 0 && !j.complete(f, c, d) {
+		j.expectBeyond(f, c, d, &up)
+	}
+	return down, up
+}
+
+// complete reports whether a direction was seen wherever the flow was: then its path has no further point.
+func (j *judge) complete(f *match.Flow, c, d int) bool {
+	for _, s := range f.Sides {
+		if s != nil && !s.Sees(d) {
+			return false
+		}
+	}
+	return true
+}
+
+// expectBeyond looks for a point that saw the flow's other direction only and lies on the wanted side.
+func (j *judge) expectBeyond(f *match.Flow, c, d int, s *step) {
+	for x, o := range f.Sides {
+		if o == nil || o.Sees(d) || x == c || !j.v.passes(c, x, f, d) {
+			continue
+		}
+		jt := f.Joint(c, x)
+		if jt == nil || jt.Way == 0 {
+			continue
+		}
+		if (way(jt, c, d) > 0) == s.down {
+			s.to, s.joint = x, jt
+		}
+	}
+}
+
+// way is +1 if packets of direction d go from c to the joint's other end.
+func way(jt *match.Joint, c, d int) int {
+	w := int(jt.Way)
+	if c == jt.B {
+		w = -w
+	}
+	if d == 1 {
+		w = -w
+	}
+	return w
+}
+
+// expect finds where a flow's direction that no other point saw should have been seen.
+func (j *judge) expect(f *match.Flow, c, d int, down, up *step) {
+	v := j.v
+	for x := range v.Caps {
+		if x == c || v.Relations[[2]int{min(c, x), max(c, x)}] == nil {
+			continue
+		}
+		if o := f.Sides[x]; o != nil {
+			// That point saw the other direction.
+			jt := f.Joint(c, x)
+			if jt == nil || jt.Way == 0 || !v.passes(c, x, f, d) {
+				continue
+			}
+			if way(jt, c, d) > 0 {
+				down.to, down.joint = x, jt
+			} else {
+				up.to, up.joint = x, jt
+			}
+			continue
+		}
+		w := v.expected(f, c, x, d)
+		s := down
+		if w < 0 {
+			s = up
+		}
+		if w != 0 && (s.to < 0 || v.near(c, x) < v.near(c, s.to)) {
+			s.to = x
+		}
+	}
+}
+
+// near is how far two points lie apart in path order.
+func (v *Verdict) near(a, b int) int { return abs(v.Rank[a] - v.Rank[b]) }
+
+// expected tells whether packets of direction d, seen at c, should pass x: +1 after c, -1 before, 0 if not known.
+func (v *Verdict) expected(f *match.Flow, c, x, d int) int {
+	rel := v.Relations[[2]int{min(c, x), max(c, x)}]
+	t := f.Tuple(c)
+	src, dst := rel.Sides(t)
+	if d == 1 {
+		src, dst = dst, src
+	}
+	if c > x {
+		src, dst = -src, -dst
+	}
+	switch {
+	case src > 0 && dst < 0:
+		return 1
+	case src < 0 && dst > 0:
+		return -1
+	}
+	return 0
+}
+
+// passes reports whether any flow's packets that travel like direction d of f from c to x were seen at both.
+func (v *Verdict) passes(c, x int, f *match.Flow, d int) bool {
+	s := v.Segment(c, x)
+	if s == nil {
+		return false
+	}
+	jt := f.Joint(c, x)
+	if jt == nil {
+		return true
+	}
+	toB := way(jt, c, d) > 0 == (c == s.A)
+	return s.seen(v, toB)
+}
+
+// seen reports whether packets that travel toward B (or, false, toward A) ever passed both ends.
+func (s *Segment) seen(v *Verdict, toB bool) bool {
+	if s.travel[0]+s.travel[1] == 0 {
+		for _, f := range v.Flows {
+			for _, p := range f.Path {
+				for k := 0; k+1 < len(p); k++ {
+					if p[k] == s.A && p[k+1] == s.B {
+						s.travel[0]++
+					} else if p[k] == s.B && p[k+1] == s.A {
+						s.travel[1]++
+					}
+				}
+			}
+		}
+	}
+	if toB {
+		return s.travel[0] > 0
+	}
+	return s.travel[1] > 0
+}
+
+// frame judges one frame.
+func (j *judge) frame(f *match.Flow, c, d int, i uint32, down, up step) Mark {
+	v := j.v
+	hasDown, logicalDown := j.has(down, c, i)
+	hasUp, logicalUp := j.has(up, c, i)
+	if down.to >= 0 && down.known && (!hasDown || logicalDown) {
+		if m, ok := j.missing(f, c, d, i, down); ok {
+			return m
+		}
+	}
+	if up.to >= 0 && up.known && (!hasUp || logicalUp) {
+		if m, ok := j.missing(f, c, d, i, up); ok {
+			return m
+		}
+	}
+	if hasDown || hasUp {
+		return Mark{Fate: FateDelivered, Origin: v.origin(f, d)}
+	}
+	for _, s := range []step{down, up} {
+		if s.to >= 0 {
+			if m, ok := j.missing(f, c, d, i, s); ok {
+				return m
+			}
+		}
+	}
+	return j.nowhere(f, c)
+}
+
+// has reports whether a frame has a counterpart on a side of its path, and whether that is one in meaning only.
+func (j *judge) has(s step, c int, i uint32) (has, logical bool) {
+	for _, l := range s.links {
+		if !l.Has(c, i) {
+			continue
+		}
+		j.buf = l.Peers(c, i, j.buf)
+		for _, p := range j.buf {
+			if p.How != match.HowLogical {
+				return true, false
+			}
+			has, logical = true, true
+		}
+	}
+	return has, logical
+}
+
+// nowhere judges a frame of a flow that no other point saw and none is known to expect.
+func (j *judge) nowhere(f *match.Flow, c int) Mark {
+	if len(j.v.Relations) == 0 {
+		return Mark{}
+	}
+	seen := 0
+	for _, s := range f.Sides {
+		if s != nil {
+			seen++
+		}
+	}
+	if seen > 1 || f.Sides[c].Sees(0) && f.Sides[c].Sees(1) {
+		// It lives without passing any other point.
+		return Mark{Fate: FateElsewhere}
+	}
+	return Mark{}
+}
+
+// missing says why a frame of c, in direction d, has no counterpart at s.to; ok is false if nothing is amiss there.
+func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok bool) {
+	v := j.v
+	seg := v.Segment(c, s.to)
+	if seg != nil {
+		m.Where = uint8(seg.Index + 1)
+	}
+	m.Origin = v.origin(f, d)
+	if v.outsideOf(s.to, c, i) {
+		return Mark{Fate: FateOutside, Origin: m.Origin}, true
+	}
+	jt := s.joint
+	if jt != nil && jt.Terminated || jt != nil && jt.SynProxied && s.known {
+		if s.down {
+			m.Fate = FateConsumed
+		} else {
+			m.Fate, m.Origin = FateInjected, OriginMiddlebox
+		}
+		return m, true
+	}
+	if f.Sides[s.to] == nil {
+		if j.hidden(f, c, s.to) {
+			return Mark{Fate: FateFiltered, Origin: m.Origin}, true
+		}
+		if v.answered(f, c) {
+			return Mark{Fate: FateElsewhere, Origin: m.Origin}, true
+		}
+		if m.Fate = FateLost; !s.down {
+			m = v.onlyHere(f, c, d, m)
+		}
+		return m, true
+	}
+	if j.dropped(f, c, d, i, s) {
+		return Mark{Fate: FateDelivered, Origin: m.Origin}, true
+	}
+	m.Fate = FateLost
+	if !s.down {
+		m.Fate, m.Origin = FateInjected, OriginMiddlebox
+	}
+	return m, true
+}
+
+// answered reports whether a flow works without passing the other point: both directions carry something.
+func (v *Verdict) answered(f *match.Flow, c int) bool {
+	s := f.Sides[c]
+	return s.Sees(0) && s.Sees(1)
+}
+
+// onlyHere judges a frame that comes from another point's side, of a conversation that this other point never saw.
+func (v *Verdict) onlyHere(f *match.Flow, c, d int, m Mark) Mark {
+	m.Fate, m.Origin = FateInjected, OriginMiddlebox
+	return m
+}
+
+// hidden reports whether the other capture shows nothing at all of a flow's class, although both saw other traffic: its
+// capture filter hides it.
+func (j *judge) hidden(f *match.Flow, c, other int) bool {
+	a, b := min(c, other), max(c, other)
+	if !j.v.answered(f, c) {
+		return false
+	}
+	whole := j.classOf(a, b, f.Proto, -1)
+	port := j.classOf(a, b, f.Proto, int32(f.Tuple(c).Dport))
+	blind := func(n *classCount) bool {
+		if other == b {
+			return n.both == 0 && n.onlyB == 0 && n.onlyA > 0
+		}
+		return n.both == 0 && n.onlyA == 0 && n.onlyB > 0
+	}
+	return blind(whole) || blind(port)
+}
+
+// dropped reports whether acknowledgements prove that a data segment without counterpart at s.to did pass there: the
+// receiver confirmed bytes that no frame of that capture carries. Its recorder dropped the frame.
+func (j *judge) dropped(f *match.Flow, c, d int, i uint32, s step) bool {
+	x := j.v.At(c, i)
+	if f.Proto != flow.ProtoTCP || x.Len == 0 || x.Flags&decode.ACK == 0 {
+		return false
+	}
+	shift := uint32(0)
+	if s.joint != nil {
+		shift = s.joint.Traits.Shift[d]
+		if c == s.joint.B {
+			shift = -shift
+		}
+	}
+	from, to := x.Seq+shift, x.Seq+shift+x.Len
+	o := f.Sides[s.to]
+	acked, covered := false, false
+	for _, id := range o.Convs {
+		for _, k := range o.Cap.Packets(id) {
+			y := o.Cap.At(k)
+			if y.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+				continue
+			}
+			if o.Dir(y) == d {
+				if y.Len > 0 && int32(from-y.Seq) >= 0 && int32(y.Seq+y.Len-to) >= 0 {
+					covered = true
+				}
+			} else if y.Flags&decode.ACK != 0 && int32(y.Ack-to) >= 0 {
+				acked = true
+			}
+		}
+	}
+	return acked && !covered
+}
+
+// outsideOf reports whether the recorder of capture o was not running when frame i of c should have been seen there.
+func (v *Verdict) outsideOf(o, c int, i uint32) bool {
+	t, ok := v.Time(c, i)
+	if !ok || !v.Clocks.Of[o].Known {
+		return false
+	}
+	first, _ := v.Clocks.Time(o, 0, v.Caps[o].First)
+	last, _ := v.Clocks.Time(o, uint32(v.Caps[o].Len()-1), v.Caps[o].Last)
+	e := v.Clocks.Of[o].Error + v.Clocks.Of[c].Error
+	return int64(t) < int64(first)-e || int64(t) > int64(last)+e
+}
+
+// late mends what was taken for outside: a conversation whose packets were being lost while the other recorder ran goes
+// on being lost after its last frame.
+func (j *judge) late(n int, f *match.Flow) {
+	v := j.v
+	for c, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		for d := 0; d < 2; d++ {
+			lost := Mark{}
+			for _, id := range s.Convs {
+				for _, i := range v.Caps[c].Packets(id) {
+					if s.Dir(v.At(c, i)) != d {
+						continue
+					}
+					m := &v.Marks[c][i]
+					switch {
+					case m.Fate == FateLost:
+						lost = *m
+					case m.Fate == FateDelivered:
+						lost = Mark{}
+					case m.Fate == FateOutside && lost.Fate == FateLost && v.afterEnd(lost, c, i):
+						*m = lost
+					}
+				}
+			}
+		}
+	}
+}
+
+// afterEnd reports whether a frame lies behind the end of the capture at the far end of a stretch.
+func (v *Verdict) afterEnd(m Mark, c int, i uint32) bool {
+	if m.Where == 0 {
+		return false
+	}
+	o := v.Segments[m.Where-1].other(c)
+	t, ok := v.Time(c, i)
+	last, ok2 := v.Clocks.Time(o, uint32(v.Caps[o].Len()-1), v.Caps[o].Last)
+	return ok && ok2 && t > last
+}
+
+// origin is the end that a direction's packets come from.
+func (v *Verdict) origin(f *match.Flow, d int) Origin {
+	if (v.initiator(f) == "client") == (d == 0) {
+		return OriginClient
+	}
+	return OriginServer
+}
+
+// linkLocal reports whether a packet's destination never leaves the link: link-local and limited broadcast addresses
+// (RFC 5771 §4, RFC 919, RFC 4291 §2.5.6 and §2.7).
+func linkLocal(c *flow.Capture, f *flow.Fact) bool {
+	t := c.Tuple(f.ID(), f.Dir())
+	return localAddr(t.Version, t.Dst) || localAddr(t.Version, t.Src)
+}
+
+func localAddr(version uint8, a decode.Addr) bool {
+	if version == 4 {
+		return a[12] == 224 && a[13] == 0 && a[14] == 0 || a[12] == 255 && a[13] == 255 && a[14] == 255 && a[15] == 255 || a[12] == 169 && a[13] == 254
+	}
+	return a[0] == 0xfe && a[1]&0xc0 == 0x80 || a[0] == 0xff && a[1]&0x0f <= 2
+}

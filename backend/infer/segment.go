@@ -1,0 +1,140 @@
+package infer
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// segments makes a stretch of each two points that are neighbours on some conversation's path.
+func (v *Verdict) segments() {
+	type counts struct {
+		flows, ended int
+		ttl          map[int]int
+	}
+	by := map[[2]int]*counts{}
+	for _, f := range v.Flows {
+		done := map[[2]int]bool{}
+		for d, p := range f.Path {
+			for i := 0; i+1 < len(p); i++ {
+				a, b := p[i], p[i+1]
+				if v.Rank[a] > v.Rank[b] {
+					a, b = b, a
+				}
+				k := [2]int{a, b}
+				if done[k] {
+					continue
+				}
+				j := f.Joint(a, b)
+				if j == nil || !v.linked(a, b) {
+					continue
+				}
+				done[k] = true
+				n := by[k]
+				if n == nil {
+					n = &counts{ttl: map[int]int{}}
+					by[k] = n
+				}
+				n.flows++
+				if j.Terminated {
+					n.ended++
+				} else if j.HasTTL[d] {
+					n.ttl[abs(j.TTL[d])] += f.Sides[a].Frames()
+				}
+			}
+		}
+	}
+	for k, n := range by {
+		s := &Segment{A: k[0], B: k[1], Link: v.link(k[0], k[1]), Flows: n.flows, Terminated: n.ended, Routers: Unknown}
+		if len(n.ttl) > 0 {
+			s.Routers = mode(n.ttl)
+		} else {
+			s.Routers = v.routersAroundProxy(s)
+		}
+		v.Segments = append(v.Segments, s)
+	}
+	slices.SortFunc(v.Segments, func(x, y *Segment) int {
+		if c := cmp.Compare(v.Rank[x.A], v.Rank[y.A]); c != 0 {
+			return c
+		}
+		return cmp.Compare(v.Rank[x.B], v.Rank[y.B])
+	})
+	for i, s := range v.Segments {
+		s.Index = i
+	}
+}
+
+// other is the segment's other end.
+func (s *Segment) other(c int) int {
+	if c == s.A {
+		return s.B
+	}
+	return s.A
+}
+
+// arriving is the direction of a flow whose packets reach point c from point from; -1 if none does.
+func arriving(f *match.Flow, c, from int) int {
+	for d, p := range f.Path {
+		i, k := slices.Index(p, from), slices.Index(p, c)
+		if i >= 0 && k > i {
+			return d
+		}
+	}
+	return -1
+}
+
+func (v *Verdict) linked(a, b int) bool { return v.link(a, b) != nil }
+
+func (v *Verdict) link(a, b int) *match.Link {
+	for _, l := range v.Links {
+		if l.A == min(a, b) && l.B == max(a, b) {
+			return l
+		}
+	}
+	return nil
+}
+
+// routersAroundProxy counts the routers on both sides of a device that ends TCP: what the frames that it sent itself
+// passed on their way to each point. The device itself is none.
+func (v *Verdict) routersAroundProxy(s *Segment) int {
+	var at [2]map[int]int
+	for k, c := range []int{s.A, s.B} {
+		at[k] = map[int]int{}
+		for _, f := range v.Flows {
+			j := f.Joint(s.A, s.B)
+			if j == nil || !j.Terminated {
+				continue
+			}
+			from := arriving(f, c, s.other(c))
+			for _, i := range f.Sides[c].Cap.Packets(f.Sides[c].Convs[0]) {
+				x := v.At(c, i)
+				if f.Sides[c].Dir(x) == from && x.Mark&(flow.MarkError|flow.MarkLater) == 0 {
+					at[k][int(initialOf(x.TTL))-int(x.TTL)]++
+				}
+			}
+		}
+	}
+	if len(at[0]) == 0 || len(at[1]) == 0 {
+		return Unknown
+	}
+	return mode(at[0]) + mode(at[1])
+}
+
+func mode(m map[int]int) int {
+	best, at := -1, 0
+	for x, n := range m {
+		if n > best || n == best && x < at {
+			best, at = n, x
+		}
+	}
+	return at
+}
+
+func abs(x int) int {
+	if x < 0 {
+		return -x
+	}
+	return x
+}

@@ -1,0 +1,388 @@
+package infer
+
+import (
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// State is how a conversation went.
+type State struct {
+	Outcome  string // ok, open, reset, refused, no-answer, blackholed, …: see contract of correlation.json
+	ClosedBy string // client, server, middlebox, unknown: ends of the path
+	Detail   string
+	// Ends holds, for each capture, the first FIN and RST of each direction.
+	Ends []Ends
+}
+
+// Ends are the frames that closed a conversation at one capture; index 0: sent by the initiator. -1: none.
+type Ends struct {
+	SYN, SYNACK int64
+	FIN, RST    [2]int64
+	Data        [2]int64 // first frame with payload
+}
+
+func none() Ends {
+	return Ends{-1, -1, [2]int64{-1, -1}, [2]int64{-1, -1}, [2]int64{-1, -1}}
+}
+
+// ends collects the frames that open and close a flow at a capture.
+func (v *Verdict) ends(f *match.Flow, c int) Ends {
+	e := none()
+	s := f.Sides[c]
+	if s == nil {
+		return e
+	}
+	first := func(at *int64, i uint32) {
+		if *at < 0 || int64(i) < *at {
+			*at = int64(i)
+		}
+	}
+	for _, id := range s.Convs {
+		for _, i := range s.Cap.Packets(id) {
+			x := s.Cap.At(i)
+			if x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+				continue
+			}
+			d := s.Dir(x)
+			if x.Len > 0 {
+				first(&e.Data[d], i)
+			}
+			if f.Proto != flow.ProtoTCP {
+				continue
+			}
+			switch {
+			case x.Flags&(decode.SYN|decode.ACK) == decode.SYN && d == 0:
+				first(&e.SYN, i)
+			case x.Flags&decode.SYN != 0 && d == 1:
+				first(&e.SYNACK, i)
+			}
+			if x.Flags&decode.FIN != 0 {
+				first(&e.FIN[d], i)
+			}
+			if x.Flags&decode.RST != 0 {
+				first(&e.RST[d], i)
+			}
+		}
+	}
+	return e
+}
+
+// initiator is the end of the path that a flow's initiator is on: client or server.
+func (v *Verdict) initiator(f *match.Flow) string {
+	for d, p := range f.Path {
+		if len(p) < 2 {
+			continue
+		}
+		forward := v.Rank[p[0]] < v.Rank[p[len(p)-1]]
+		if forward == (d == 0) {
+			return "client"
+		}
+		return "server"
+	}
+	// Seen at one point only: its addresses' sides tell.
+	for c, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		for x := range v.Caps {
+			if v.Relations[[2]int{min(c, x), max(c, x)}] == nil || x == c {
+				continue
+			}
+			switch e := v.expected(f, c, x, 0); {
+			case e != 0 && (e > 0) == (v.Rank[c] < v.Rank[x]):
+				return "client"
+			case e != 0:
+				return "server"
+			}
+		}
+	}
+	return "client"
+}
+
+// end is the end of the path that flow direction d comes from.
+func (v *Verdict) end(f *match.Flow, d int) string {
+	in := v.initiator(f)
+	if d == 0 {
+		return in
+	}
+	if in == "client" {
+		return "server"
+	}
+	return "client"
+}
+
+// outcomes finds how each conversation went. It needs the fates.
+func (v *Verdict) outcomes() {
+	v.State = make([]*State, len(v.Flows))
+	for n, f := range v.Flows {
+		st := &State{ClosedBy: "unknown", Ends: make([]Ends, len(f.Sides))}
+		for c := range f.Sides {
+			st.Ends[c] = v.ends(f, c)
+		}
+		switch f.Proto {
+		case flow.ProtoTCP:
+			v.tcpOutcome(f, st)
+		default:
+			v.datagramOutcome(f, st)
+		}
+		v.State[n] = st
+	}
+}
+
+// datagramOutcome judges a connectionless conversation: answered or not, and where what was not got lost.
+func (v *Verdict) datagramOutcome(f *match.Flow, st *State) {
+	there, back := v.fateCount(f, 0), v.fateCount(f, 1)
+	first := f.Path[0]
+	answered := false
+	if len(first) > 0 {
+		answered = f.Sides[first[0]].Sees(1)
+	}
+	if len(f.Path[1]) > 0 && !answered && len(first) == 0 {
+		answered = true
+	}
+	switch {
+	case answered:
+		st.Outcome = "ok"
+	case len(f.Path[1]) > 0 && back[FateLost]+back[FateConsumed] > 0:
+		st.Outcome = "blackholed-reply"
+	case len(f.Path[1]) > 0:
+		st.Outcome = "ok"
+	case there[FateLost]+there[FateConsumed] > 0 && there[FateDelivered] == 0:
+		st.Outcome = "blackholed"
+	default:
+		st.Outcome = "no-answer"
+	}
+}
+
+// fateCount counts the frames of a direction by fate, over all captures.
+func (v *Verdict) fateCount(f *match.Flow, d int) (n [len(fateWords)]int) {
+	for c, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		for _, id := range s.Convs {
+			for _, i := range s.Cap.Packets(id) {
+				x := s.Cap.At(i)
+				if s.Dir(x) == d && !x.Is(flow.MarkError) {
+					n[v.Marks[c][i].Fate]++
+				}
+			}
+		}
+	}
+	return n
+}
+
+// tcpOutcome judges a TCP conversation.
+func (v *Verdict) tcpOutcome(f *match.Flow, st *State) {
+	syn, synack, data, any := false, false, false, false
+	for c := range f.Sides {
+		e := &st.Ends[c]
+		syn = syn || e.SYN >= 0
+		synack = synack || e.SYNACK >= 0
+		data = data || e.Data[0] >= 0 || e.Data[1] >= 0
+		any = any || f.Sides[c] != nil
+	}
+	near := v.nearest(f, st)
+	switch {
+	case v.closedInBetween(f, st):
+	case v.resetInBetween(f, st):
+	case syn && !synack && v.refused(f, st):
+	case syn && !synack && !data:
+		st.Outcome = "no-answer"
+		if n := v.fateCount(f, 0); n[FateLost]+n[FateConsumed] > 0 && n[FateDelivered] == 0 {
+			st.Outcome = "blackholed"
+		}
+	case synack && near != nil && near.SYN >= 0 && near.SYNACK < 0:
+		st.Outcome = "blackholed-reply"
+	case v.largeLost(f):
+		st.Outcome = "blackholed-large"
+		st.ClosedBy = v.firstCloser(f, st)
+	default:
+		v.ordinaryEnd(f, st)
+	}
+}
+
+// nearest holds the ends as the initiator's own point saw them; nil if the initiator's direction was nowhere seen.
+func (v *Verdict) nearest(f *match.Flow, st *State) *Ends {
+	if len(f.Path[0]) == 0 {
+		return nil
+	}
+	return &st.Ends[f.Path[0][0]]
+}
+
+// closer is the first frame that closes a flow at a capture: FIN or RST, and its direction.
+func (e *Ends) closer() (d int, rst bool, at int64) {
+	at = -1
+	for dir := 0; dir < 2; dir++ {
+		for k, i := range []int64{e.FIN[dir], e.RST[dir]} {
+			if i >= 0 && (at < 0 || i < at) {
+				d, rst, at = dir, k == 1, i
+			}
+		}
+	}
+	return d, rst, at
+}
+
+// closedInBetween reports a conversation that the device which terminates it ended: each side saw the other close.
+func (v *Verdict) closedInBetween(f *match.Flow, st *State) bool {
+	for _, j := range f.Joints {
+		if !j.Terminated {
+			continue
+		}
+		near, far := j.A, j.B
+		if j.Way < 0 {
+			near, far = far, near
+		}
+		dn, rn, n := st.Ends[near].closer()
+		df, rf, m := st.Ends[far].closer()
+		// Toward the initiator direction 1 comes from the device, toward the responder direction 0.
+		if n >= 0 && m >= 0 && dn == 1 && df == 0 {
+			st.Outcome, st.ClosedBy = "closed-by-middlebox", "middlebox"
+			if rn && rf {
+				st.Outcome = "reset-by-middlebox"
+			}
+			st.Detail = "at either end it looks as if the other had closed"
+			return true
+		}
+	}
+	return false
+}
+
+// resetInBetween reports a conversation that a device which does not terminate it broke with forged resets.
+func (v *Verdict) resetInBetween(f *match.Flow, st *State) bool {
+	for c, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		for d := 0; d < 2; d++ {
+			i := st.Ends[c].RST[d]
+			if i < 0 || v.Marks[c][i].Fate != FateInjected {
+				continue
+			}
+			if j := v.terminatedAt(f, c); j != nil {
+				continue
+			}
+			first := true
+			for dir := 0; dir < 2; dir++ {
+				if e := st.Ends[c].FIN[dir]; e >= 0 && e < i {
+					first = false
+				}
+				if e := st.Ends[c].RST[dir]; e >= 0 && e < i {
+					first = false
+				}
+			}
+			if first {
+				st.Outcome, st.ClosedBy = "reset-by-middlebox", "middlebox"
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (v *Verdict) terminatedAt(f *match.Flow, c int) *match.Joint {
+	for _, j := range f.Joints {
+		if j.Terminated && (j.A == c || j.B == c) {
+			return j
+		}
+	}
+	return nil
+}
+
+// refused reports a SYN answered by RST.
+func (v *Verdict) refused(f *match.Flow, st *State) bool {
+	for c := range f.Sides {
+		if st.Ends[c].RST[1] >= 0 {
+			st.Outcome = "refused"
+			st.ClosedBy = v.end(f, 1)
+			return true
+		}
+	}
+	return false
+}
+
+// firstCloser is the end that closed first, by the point nearest to the side that did.
+func (v *Verdict) firstCloser(f *match.Flow, st *State) string {
+	best, at, dir := int64(-1), int64(0), 0
+	for c, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		d, _, i := st.Ends[c].closer()
+		if i < 0 {
+			continue
+		}
+		t, ok := v.Time(c, uint32(i))
+		if !ok {
+			t = 0
+		}
+		if best < 0 || int64(t) < at {
+			best, at, dir = i, int64(t), d
+		}
+	}
+	if best < 0 {
+		return "unknown"
+	}
+	return v.end(f, dir)
+}
+
+// ordinaryEnd judges a conversation that nothing between interfered with.
+func (v *Verdict) ordinaryEnd(f *match.Flow, st *State) {
+	fin, rst := false, false
+	rstFirst := false
+	for c, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		e := &st.Ends[c]
+		fin = fin || e.FIN[0] >= 0 || e.FIN[1] >= 0
+		rst = rst || e.RST[0] >= 0 || e.RST[1] >= 0
+		if _, isRST, i := e.closer(); i >= 0 && isRST {
+			rstFirst = true
+		}
+	}
+	switch {
+	case rstFirst && !fin:
+		st.Outcome = "reset"
+	case fin || rst:
+		st.Outcome = "ok"
+	default:
+		st.Outcome = "open"
+		return
+	}
+	st.ClosedBy = v.firstCloser(f, st)
+}
+
+// largeLost reports whether large segments of a direction are lost again and again while small ones pass: the path's
+// MTU is smaller than the ends believe and nobody tells them (RFC 2923 §2.1).
+func (v *Verdict) largeLost(f *match.Flow) bool {
+	for d := 0; d < 2; d++ {
+		for c, s := range f.Sides {
+			if s == nil || !s.Sees(d) {
+				continue
+			}
+			small, least, lost, passed := uint32(0), ^uint32(0), 0, 0
+			for _, id := range s.Convs {
+				for _, i := range s.Cap.Packets(id) {
+					x := s.Cap.At(i)
+					if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
+						continue
+					}
+					switch v.Marks[c][i].Fate {
+					case FateLost:
+						lost++
+						least = min(least, x.Len)
+					case FateDelivered:
+						passed++
+						small = max(small, x.Len)
+					}
+				}
+			}
+			if lost >= 3 && passed > 0 && least > small && least >= 500 {
+				return true
+			}
+		}
+	}
+	return false
+}

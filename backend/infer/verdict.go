@@ -1,0 +1,107 @@
+package infer
+
+import (
+	"github.com/corr-dev/corr/backend/clock"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// Fate is what became of a frame, corr.fate.
+type Fate uint8
+
+const (
+	FateUnknown Fate = iota
+	FateDelivered
+	FateLost
+	FateInjected
+	FateConsumed
+	FateOutside
+	FateFiltered
+	FateDuplicate
+	FateLocal
+	FateElsewhere
+)
+
+var fateWords = [...]string{"unknown", "delivered", "lost", "injected", "consumed", "outside", "filtered", "duplicate", "local", "elsewhere"}
+
+func (f Fate) String() string { return fateWords[f] }
+
+// Mark is what is concluded of one frame.
+type Mark struct {
+	Fate   Fate
+	Where  uint8 // index + 1 into Verdict.Segments: the stretch where it was lost, consumed or injected
+	Origin Origin
+}
+
+// Origin is who really made a frame, corr.origin.
+type Origin uint8
+
+const (
+	OriginUnknown Origin = iota
+	OriginClient
+	OriginServer
+	OriginMiddlebox
+)
+
+func (o Origin) String() string { return [...]string{"", "client", "server", "middlebox"}[o] }
+
+// Verdict is everything concluded of some captures.
+type Verdict struct {
+	*match.Result
+	Clocks   *clock.Model
+	Order    []int // captures in path order
+	Rank     []int // a capture's place in Order
+	Segments []*Segment
+	Marks    [][]Mark // by capture and frame index
+	Hops     *Hops
+	State    []*State // by flow, in Result.Flows' order
+}
+
+// Segment is the stretch between two neighbouring points.
+type Segment struct {
+	A, B    int // captures; A is nearer to the client end
+	Link    *match.Link
+	Routers int // -1 unknown
+	Index   int
+	// Flows that pass both points, and how many of those are ended in between.
+	Flows, Terminated int
+	Boxes             []*Box
+	Conditions        []string
+
+	travel [2]int // directions of flows that pass both ends: toward B, toward A
+}
+
+// New runs all inferences.
+func New(r *match.Result, m *clock.Model, order []int) *Verdict {
+	v := &Verdict{Result: r, Clocks: m, Order: order, Rank: make([]int, len(order))}
+	for k, c := range order {
+		v.Rank[c] = k
+	}
+	v.Marks = make([][]Mark, len(r.Caps))
+	for k, c := range r.Caps {
+		v.Marks[k] = make([]Mark, c.Len())
+	}
+	v.Hops = newHops(r)
+	v.segments()
+	v.fates()
+	v.outcomes()
+	return v
+}
+
+// At is the fact of a frame.
+func (v *Verdict) At(capture int, i uint32) *flow.Fact { return v.Caps[capture].At(i) }
+
+// Time is a frame's time on the reference clock.
+func (v *Verdict) Time(capture int, i uint32) (clock.RefTime, bool) {
+	return v.Clocks.Time(capture, i, v.At(capture, i).Time)
+}
+
+// Segment is the stretch between two captures, in either order; nil if they are no neighbours.
+func (v *Verdict) Segment(a, b int) *Segment {
+	for _, s := range v.Segments {
+		if s.A == a && s.B == b || s.A == b && s.B == a {
+			return s
+		}
+	}
+	return nil
+}

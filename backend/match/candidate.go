@@ -1,0 +1,139 @@
+package match
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// Candidate is a conversation of one capture and one of another that may be the same.
+type Candidate struct {
+	A, B   Conv
+	Flip   bool    // B's direction 0 is A's direction 1
+	Score  float64 // bits of evidence
+	Kinds  uint16  // set of evidence kinds
+	Margin float64 // bits more than the runner-up of either side
+	Rival  Conv    // the runner-up on B's side, Capture -1 for none
+}
+
+// Conv names a conversation of a capture.
+type Conv struct {
+	Capture int
+	ID      flow.ConvID
+}
+
+func (k Candidate) has(e evidence) bool { return k.Kinds>>e&1 != 0 }
+
+// candidates adds up the votes. The result is sorted by (A, B), so by pair of captures.
+func candidates(vs []vote) []Candidate {
+	slices.SortFunc(vs, func(x, y vote) int {
+		switch {
+		case x.a != y.a:
+			return cmpRef(x.a, y.a)
+		case x.b>>1 != y.b>>1:
+			return cmpRef(x.b, y.b)
+		case x.kind != y.kind:
+			return int(x.kind) - int(y.kind)
+		}
+		return cmpRef(x.b, y.b)
+	})
+	var out []Candidate
+	for i := 0; i < len(vs); {
+		j := i + 1
+		for j < len(vs) && vs[j].a == vs[i].a && vs[j].b>>1 == vs[i].b>>1 {
+			j++
+		}
+		out = append(out, sum(vs[i:j]))
+		i = j
+	}
+	return out
+}
+
+func cmpRef(x, y ref) int {
+	if x < y {
+		return -1
+	}
+	if x > y {
+		return 1
+	}
+	return 0
+}
+
+// sum adds the votes of one pair, each kind up to its cap.
+func sum(vs []vote) Candidate {
+	k := Candidate{A: Conv{vs[0].a.capture(), vs[0].a.conv()}, B: Conv{vs[0].b.capture(), vs[0].b.conv()}, Rival: Conv{Capture: -1}}
+	var kind [nEvidence]float64
+	flip := 0.
+	for _, v := range vs {
+		kind[v.kind] += float64(v.w)
+		k.Kinds |= 1 << v.kind
+		if v.kind == evTuple {
+			continue // addresses say which way round only where nothing else does
+		}
+		if v.b&1 != 0 {
+			flip += float64(v.w)
+		} else {
+			flip -= float64(v.w)
+		}
+	}
+	for e, w := range kind {
+		k.Score += min(w, most[e])
+	}
+	if flip == 0 {
+		for _, v := range vs {
+			k.Flip = v.b&1 != 0
+		}
+	} else {
+		k.Flip = flip > 0
+	}
+	return k
+}
+
+// rank fills Margin and Rival: how far each candidate is ahead of the best other one of either conversation, in the
+// other's capture.
+func rank(ks []Candidate) {
+	type best struct {
+		first, second float64
+		at, next      int
+	}
+	type end struct {
+		c     Conv
+		other int
+	}
+	tops := map[end]best{}
+	note := func(e end, i int, s float64) {
+		b, ok := tops[e]
+		switch {
+		case !ok:
+			b = best{s, 0, i, -1}
+		case s > b.first:
+			b = best{s, b.first, i, b.at}
+		case s > b.second || b.next < 0:
+			b.second, b.next = s, i
+		}
+		tops[e] = b
+	}
+	for i := range ks {
+		note(end{ks[i].A, ks[i].B.Capture}, i, ks[i].Score)
+		note(end{ks[i].B, ks[i].A.Capture}, i, ks[i].Score)
+	}
+	for i := range ks {
+		k := &ks[i]
+		k.Margin = k.Score
+		for _, e := range []end{{k.A, k.B.Capture}, {k.B, k.A.Capture}} {
+			b := tops[e]
+			rival, s := b.at, b.first
+			if b.at == i {
+				rival, s = b.next, b.second
+			}
+			if rival >= 0 && k.Score-s < k.Margin {
+				k.Margin = k.Score - s
+				if ks[rival].A == k.A {
+					k.Rival = ks[rival].B
+				} else {
+					k.Rival = ks[rival].A
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package match
+
+import (
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// copyWithin is how far behind its original a copy may lie: a SPAN port or a second interface sees a packet within
+// microseconds, seldom more than some milliseconds; TCP repeats nothing so soon with the same identification.
+const copyWithin = 20_000_000 // ns
+
+// systematic is the share of packets with an exact copy from which a capture is taken to double everything, so that
+// copies without an IP identification are copies too.
+const systematic = 0.25
+
+// MarkDuplicates marks frames that are copies of an earlier frame of the same capture.
+func MarkDuplicates(c *flow.Capture) {
+	var exact, unsure []uint32
+	seen := 0
+	for id := range c.Convs {
+		pk := c.Packets(flow.ConvID(id))
+		for n, i := range pk {
+			seen++
+			f := c.At(i)
+			for k := n - 1; k >= 0 && k >= n-16; k-- {
+				g := c.At(pk[k])
+				if g.Is(flow.MarkDuplicate) || !sameFrame(f, g) {
+					continue
+				}
+				if dt := abs(int64(f.Time - g.Time)); dt > copyWithin {
+					continue
+				}
+				if f.IPID != 0 {
+					exact = append(exact, i)
+					f.Mark |= flow.MarkDuplicate
+				} else {
+					unsure = append(unsure, i)
+				}
+				break
+			}
+		}
+	}
+	if float64(len(exact)+len(unsure)) > systematic*float64(seen) {
+		for _, i := range unsure {
+			c.At(i).Mark |= flow.MarkDuplicate
+		}
+	}
+}
+
+// sameFrame reports whether two facts of a conversation are one packet seen twice. The TTL may differ: a router that
+// records all its interfaces sees a packet before and after it decrements.
+func sameFrame(f, g *flow.Fact) bool {
+	return f.Conv == g.Conv && f.IPID == g.IPID && f.Seq == g.Seq && f.Ack == g.Ack && f.Flags == g.Flags && f.Len == g.Len &&
+		f.Window == g.Window && f.TSval == g.TSval && f.Opt == g.Opt && f.Full == g.Full && f.Mark|flow.MarkDuplicate == g.Mark|flow.MarkDuplicate
+}

@@ -1,0 +1,282 @@
+package match
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// A kind of evidence that two conversations are the same one. What each survives is in the table of ARCHITECTURE.md.
+type evidence uint8
+
+const (
+	evISN      evidence = iota // initial sequence number of one side
+	evSegment                  // sequence number, length and first bytes of a segment
+	evAck                      // sequence and acknowledgement number of an empty segment
+	evTS                       // TCP timestamps
+	evStream64                 // first 64 bytes of a direction
+	evStream16                 // first 16 bytes
+	evPayload                  // a datagram's bytes
+	evIPID                     // a datagram's bytes with its IP identification
+	evQUIC                     // connection ID
+	evTuple                    // both addresses and ports
+	nEvidence
+)
+
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "addresses and ports"}
+
+// bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
+// random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
+// less than they are.
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 12, 12, 14, 30, 8}
+
+// most is what one kind may add up to: keys of one kind are not independent.
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 12, 60, 60, 60, 8}
+
+// entry is one key of one conversation.
+type entry struct {
+	key  uint64
+	ref  ref
+	kind evidence
+}
+
+// ref names a conversation of a capture and a direction in it.
+type ref uint64
+
+func newRef(capture int, id flow.ConvID, dir int) ref {
+	return ref(capture)<<33 | ref(id)<<1 | ref(dir)
+}
+
+func (r ref) capture() int      { return int(r >> 33) }
+func (r ref) conv() flow.ConvID { return flow.ConvID(r>>1) & flow.NoConv }
+func (r ref) dir() int          { return int(r & 1) }
+
+// level says how much of a payload every capture can hash: a key must be made alike everywhere.
+type level uint8
+
+const (
+	levelNone level = iota // a snaplen cut payloads shorter than flow.HeadTier
+	levelHead
+	levelFull
+)
+
+func commonLevel(caps []*flow.Capture) level {
+	l := levelFull
+	for _, c := range caps {
+		switch {
+		case !c.AnyCut:
+		case c.MinHead:
+			l = min(l, levelHead)
+		default:
+			l = levelNone
+		}
+	}
+	return l
+}
+
+func (l level) hash(f *flow.Fact) uint64 {
+	switch l {
+	case levelFull:
+		return uint64(f.Full)
+	case levelHead:
+		return uint64(f.Head)
+	}
+	return 0
+}
+
+// Evidence of a long conversation is sampled: its first packets, the last one, and every packet whose key says so, the
+// same on both sides. A conversation that two captures share only in part still shares a part of the sample.
+const (
+	sampleHead = 6
+	sampleMask = 1<<5 - 1
+)
+
+// entries lists the keys of all conversations of a capture.
+func entries(caps []*flow.Capture, k int, l level) []entry {
+	c := caps[k]
+	var out []entry
+	for id := range c.Convs {
+		out = conversationEntries(out, c, k, flow.ConvID(id), l)
+	}
+	return out
+}
+
+func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l level) []entry {
+	in, cv := &c.Convs[id], c.Conv(id)
+	emit := func(kind evidence, dir int, a, b uint64) {
+		out = append(out, entry{flow.Mix(flow.Mix(a, b), uint64(kind)<<8|uint64(cv.Proto)), newRef(k, id, dir), kind})
+	}
+	t := c.Tuple(id, 0)
+	dir := 0
+	if less(t.Dst, t.Dport, t.Src, t.Sport) {
+		t, dir = c.Tuple(id, 1), 1
+	}
+	emit(evTuple, dir, addrKey(t.Src, t.Sport), addrKey(t.Dst, t.Dport))
+	if cv.Proto == flow.ProtoTCP {
+		for d := range in.Data {
+			if h := &in.Data[d]; h.H64 != 0 {
+				emit(evStream64, d, uint64(h.H64), 0)
+			} else if h.H16 != 0 {
+				emit(evStream16, d, uint64(h.H16), 0)
+			}
+		}
+	}
+	seen := [2]int{}
+	pk := c.Packets(id)
+	for n, i := range pk {
+		f := c.At(i)
+		if f.Mark&(flow.MarkDuplicate|flow.MarkError) != 0 {
+			continue
+		}
+		d := f.Dir()
+		early := seen[d] < sampleHead || n == len(pk)-1
+		seen[d]++
+		if cv.Proto == flow.ProtoTCP && f.Mark&flow.MarkLater == 0 {
+			tcpEntries(emit, f, d, early, seen[d], l)
+		} else {
+			datagramEntries(emit, f, cv.Proto, d, early, l)
+		}
+	}
+	return out
+}
+
+// sampled lets through early packets, and later ones where their own content says so.
+func sampled(early bool, key uint64) bool {
+	return early || (key*0x9E3779B97F4A7C15)>>32&sampleMask == 0
+}
+
+func tcpEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, d int, early bool, n int, l level) {
+	switch {
+	case f.Flags&decode.SYN != 0:
+		emit(evISN, d, uint64(f.Seq), uint64(f.Flags&decode.ACK))
+	case f.Len > 0:
+		if sampled(early, uint64(f.Seq)) {
+			emit(evSegment, d, uint64(f.Seq)<<32|uint64(f.Len), l.hash(f))
+		}
+	case f.Flags&decode.RST == 0:
+		if sampled(early && n <= 3, uint64(f.Seq)^uint64(f.Ack)<<7) {
+			emit(evAck, d, uint64(f.Seq)<<32|uint64(f.Ack), 0)
+		}
+	}
+	if f.Is(flow.MarkTS) && early && n <= 4 {
+		emit(evTS, d, uint64(f.TSval)<<32|uint64(f.Opt), uint64(f.Len))
+	}
+}
+
+func datagramEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, proto uint8, d int, early bool, l level) {
+	h := l.hash(f)
+	id := uint64(f.Flags)<<48 | uint64(f.Window)<<32
+	switch proto {
+	case flow.ProtoICMP, flow.ProtoICMPv6:
+		id |= uint64(f.Ack) // the sequence number; a translation may rewrite the identifier
+	case flow.ProtoESP, flow.ProtoSCTP:
+		id = uint64(f.Seq)<<32 | uint64(f.Ack)
+	}
+	if f.Is(flow.MarkLater) {
+		id = uint64(f.Ack)<<32 | 1
+	}
+	if !sampled(early, id^h) {
+		return
+	}
+	if proto == flow.ProtoESP {
+		emit(evSegment, d, id, 0)
+		return
+	}
+	if h != 0 || id != 0 {
+		emit(evPayload, d, id, h<<32|uint64(f.Len))
+	}
+	if f.IPID != 0 {
+		emit(evIPID, d, id, h<<32|uint64(f.IPID)<<16^uint64(f.Len))
+	}
+}
+
+func addrKey(a decode.Addr, port uint16) uint64 {
+	var hi, lo uint64
+	for i := 0; i < 8; i++ {
+		hi, lo = hi<<8|uint64(a[i]), lo<<8|uint64(a[i+8])
+	}
+	return flow.Mix(hi, lo) ^ uint64(port)<<40
+}
+
+func less(a decode.Addr, ap uint16, b decode.Addr, bp uint16) bool {
+	for i := range a {
+		if a[i] != b[i] {
+			return a[i] < b[i]
+		}
+	}
+	return ap < bp
+}
+
+// crowd is the number of conversations of one capture that may share a key before the key stops telling anything.
+const crowd = 12
+
+// vote is one key that a conversation of one capture shares with one of another.
+type vote struct {
+	a, b ref // a in the earlier capture; a's direction bit is 0, b's says whether b runs the other way round
+	w    float32
+	kind evidence
+}
+
+// votes pairs up the conversations that share keys. entries is sorted in place.
+func votes(es []entry) []vote {
+	slices.SortFunc(es, func(x, y entry) int {
+		switch {
+		case x.key != y.key:
+			if x.key < y.key {
+				return -1
+			}
+			return 1
+		case x.ref < y.ref:
+			return -1
+		case x.ref > y.ref:
+			return 1
+		}
+		return 0
+	})
+	var out []vote
+	for i := 0; i < len(es); {
+		j := i + 1
+		for j < len(es) && es[j].key == es[i].key {
+			j++
+		}
+		out = groupVotes(out, es[i:j])
+		i = j
+	}
+	return out
+}
+
+// groupVotes adds the votes of one key's holders.
+func groupVotes(out []vote, g []entry) []vote {
+	g = slices.CompactFunc(g, func(x, y entry) bool { return x.ref>>1 == y.ref>>1 })
+	if len(g) < 2 || g[0].ref.capture() == g[len(g)-1].ref.capture() {
+		return out
+	}
+	kind := g[0].kind
+	for i := 0; i < len(g); {
+		ie := captureEnd(g, i)
+		for j := ie; j < len(g); {
+			je := captureEnd(g, j)
+			n := float64((ie - i) * (je - j))
+			if ie-i <= crowd && je-j <= crowd {
+				w := float32(bits[kind] / n)
+				for _, a := range g[i:ie] {
+					for _, b := range g[j:je] {
+						out = append(out, vote{a.ref &^ 1, b.ref&^1 | (a.ref^b.ref)&1, w, kind})
+					}
+				}
+			}
+			j = je
+		}
+		i = ie
+	}
+	return out
+}
+
+func captureEnd(g []entry, i int) int {
+	j := i + 1
+	for j < len(g) && g[j].ref.capture() == g[i].ref.capture() {
+		j++
+	}
+	return j
+}

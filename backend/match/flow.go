@@ -1,0 +1,214 @@
+package match
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// Flow is one conversation across the captures.
+type Flow struct {
+	ID     uint32 // corr.flow; counts from 1
+	Proto  uint8
+	Sides  []*Side // by capture; nil where it was not seen
+	Joints []*Joint
+	// Path lists the captures that packets pass, in order: [0] from the initiator, [1] back. Only captures that saw the
+	// direction.
+	Path [2][]int
+}
+
+// Joint is what is known of a flow between two captures that both saw it.
+type Joint struct {
+	A, B       int // capture indexes, A < B
+	Score      float64
+	Margin     float64
+	Kinds      uint16
+	Rival      Conv // runner-up, Capture -1 for none
+	Traits     Traits
+	Terminated bool // a device between ends TCP and opens a connection of its own
+	SynProxied bool // a device between answers the initiator's SYN itself and opens the rest of the way later
+	Way        int8 // +1: the initiator's packets pass A before B; -1: B before A; 0: not known
+	HasTTL     [2]bool
+	TTL        [2]int // TTL at A minus TTL at B of one packet, most frequent, by direction
+}
+
+// Evidence lists the kinds of evidence that joined the conversations, in words.
+func (j *Joint) Evidence() []string {
+	var out []string
+	for e := evidence(0); e < nEvidence; e++ {
+		if j.Kinds>>e&1 != 0 && !slices.Contains(out, evidenceWords[e]) {
+			out = append(out, evidenceWords[e])
+		}
+	}
+	return out
+}
+
+// forest joins conversations into flows: a union-find that also keeps which way round each runs.
+type forest struct {
+	base   []int // by capture: number of its first conversation
+	parent []int32
+	flip   []bool // against the parent
+	caps   []*flow.Capture
+}
+
+func newForest(caps []*flow.Capture) *forest {
+	f := &forest{caps: caps}
+	n := 0
+	for _, c := range caps {
+		f.base = append(f.base, n)
+		n += len(c.Convs)
+	}
+	f.parent, f.flip = make([]int32, n), make([]bool, n)
+	for i := range f.parent {
+		f.parent[i] = int32(i)
+	}
+	return f
+}
+
+func (f *forest) node(c Conv) int32 { return int32(f.base[c.Capture] + int(c.ID)) }
+
+func (f *forest) conv(n int32) Conv {
+	k, ok := slices.BinarySearch(f.base, int(n))
+	if !ok {
+		k--
+	}
+	for k+1 < len(f.base) && f.base[k+1] == f.base[k] {
+		k++ // a capture without conversations
+	}
+	return Conv{k, flow.ConvID(int(n) - f.base[k])}
+}
+
+func (f *forest) find(n int32) (root int32, flip bool) {
+	for f.parent[n] != n {
+		flip = flip != f.flip[n]
+		n = f.parent[n]
+	}
+	return n, flip
+}
+
+// join makes a and b parts of one flow; flip says that they run opposite ways.
+func (f *forest) join(a, b Conv, flip bool) {
+	ra, fa := f.find(f.node(a))
+	rb, fb := f.find(f.node(b))
+	if ra == rb {
+		return
+	}
+	if rb < ra {
+		ra, rb = rb, ra
+	}
+	f.parent[rb], f.flip[rb] = ra, fa != fb != flip
+}
+
+// members lists each flow's conversations, in ascending order, with their direction against the root.
+func (f *forest) members() [][]member {
+	at := make([]int32, len(f.parent))
+	var out [][]member
+	for n := range f.parent {
+		r, flip := f.find(int32(n))
+		if int(r) == n {
+			at[n] = int32(len(out))
+			out = append(out, nil)
+		}
+		k := at[r]
+		out[k] = append(out[k], member{f.conv(int32(n)), flip})
+	}
+	return out
+}
+
+type member struct {
+	Conv
+	flip bool
+}
+
+// newFlow makes a flow of its conversations: the initiator is the side that sent a SYN, else what most captures' first
+// packets say, else the first conversation's.
+func newFlow(caps []*flow.Capture, ms []member) *Flow {
+	first := caps[ms[0].Capture].Conv(ms[0].ID)
+	f := &Flow{Proto: first.Proto, Sides: make([]*Side, len(caps))}
+	initiator := initiatorDir(caps, ms)
+	for _, m := range ms {
+		c := caps[m.Capture]
+		s := f.Sides[m.Capture]
+		if s == nil {
+			s = &Side{Cap: c}
+			f.Sides[m.Capture] = s
+		}
+		d := initiator
+		if m.flip {
+			d = 1 - d
+		}
+		s.Convs = append(s.Convs, m.ID)
+		s.Forward = append(s.Forward, d)
+	}
+	for _, s := range f.Sides {
+		if s != nil {
+			s.inFileOrder()
+		}
+	}
+	return f
+}
+
+// inFileOrder sorts a side's conversations by their first frame.
+func (s *Side) inFileOrder() {
+	ix := make([]int, len(s.Convs))
+	for i := range ix {
+		ix[i] = i
+	}
+	slices.SortFunc(ix, func(x, y int) int {
+		return cmp.Compare(s.Cap.Convs[s.Convs[x]].First, s.Cap.Convs[s.Convs[y]].First)
+	})
+	convs, fwd := make([]flow.ConvID, len(ix)), make([]int, len(ix))
+	for k, i := range ix {
+		convs[k], fwd[k] = s.Convs[i], s.Forward[i]
+	}
+	s.Convs, s.Forward = convs, fwd
+}
+
+// initiatorDir is the direction of the root conversation that the initiator sends in.
+func initiatorDir(caps []*flow.Capture, ms []member) int {
+	votes := [2]int{}
+	for _, m := range ms {
+		c := caps[m.Capture]
+		in := &c.Convs[m.ID]
+		d := c.ClientDir(m.ID)
+		w := 1
+		if in.SYN >= 0 || in.SYNACK >= 0 {
+			w = 1000
+		}
+		if m.flip {
+			d = 1 - d
+		}
+		votes[d] += w
+	}
+	if votes[1] > votes[0] {
+		return 1
+	}
+	return 0
+}
+
+// Tuple is the flow's tuple at a capture, in the initiator's direction; of several (a translation that changed) the
+// first.
+func (f *Flow) Tuple(capture int) flow.Tuple {
+	s := f.Sides[capture]
+	return s.Cap.Tuple(s.Convs[0], s.Forward[0])
+}
+
+// Frames is the number of frames of the flow at a capture, copies and ICMP errors about it included.
+func (s *Side) Frames() int {
+	n := 0
+	for _, id := range s.Convs {
+		n += len(s.Cap.Packets(id))
+	}
+	return n
+}
+
+// Dir is the flow direction of a fact of this side (0: from the initiator).
+func (s *Side) Dir(f *flow.Fact) int {
+	for k, id := range s.Convs {
+		if id == f.ID() {
+			return f.Dir() ^ s.Forward[k]
+		}
+	}
+	return f.Dir()
+}

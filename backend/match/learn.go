@@ -1,0 +1,202 @@
+package match
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// learnFrom is the number of packets per direction that traits are learnt from; a flow that both captures hold only in
+// part may need more, so it doubles until some are found.
+const learnFrom = 64
+
+// shifts finds what must be added to A's sequence numbers to get B's. ok is false where nothing tells.
+func shifts(a, b *Side, lvl level) (s [2]uint32, ok bool) {
+	known := [2]bool{}
+	for d := 0; d < 2; d++ {
+		if x, y, both := initial(a, d), initial(b, d), true; both {
+			if x >= 0 && y >= 0 {
+				s[d], known[d] = uint32(y)-uint32(x), true
+			}
+		}
+	}
+	for d := 0; d < 2; d++ {
+		if !known[d] {
+			s[d], known[d] = shiftByPayload(a, b, d, lvl)
+		}
+	}
+	// An acknowledgement carries the other direction's shift: an unknown one shows where only it was captured.
+	return s, known[0] || known[1]
+}
+
+// initial is the initial sequence number of direction d, -1 unseen.
+func initial(s *Side, d int) int64 {
+	for k, id := range s.Convs {
+		in := &s.Cap.Convs[id]
+		at := in.SYN
+		if d == 1 {
+			at = in.SYNACK
+		}
+		if at >= 0 {
+			f := s.Cap.At(s.Cap.Handshakes[at].Fact)
+			if f.Dir()^s.Forward[k] == d {
+				return int64(f.Seq)
+			}
+		}
+	}
+	return -1
+}
+
+// shiftByPayload takes the most frequent difference between the sequence numbers of segments with the same bytes.
+func shiftByPayload(a, b *Side, d int, lvl level) (uint32, bool) {
+	type seg struct {
+		key uint64
+		seq uint32
+	}
+	list := func(s *Side) []seg {
+		var out []seg
+		for _, i := range s.packets(d, nil) {
+			f := s.Cap.At(i)
+			if f.Len > 0 && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && lvl != levelNone {
+				out = append(out, seg{uint64(f.Len)<<32 | lvl.hash(f), f.Seq})
+			}
+			if len(out) == 4*learnFrom {
+				break
+			}
+		}
+		slices.SortStableFunc(out, func(x, y seg) int {
+			if x.key < y.key {
+				return -1
+			} else if x.key > y.key {
+				return 1
+			}
+			return 0
+		})
+		return out
+	}
+	x, y := list(a), list(b)
+	count := map[uint32]int{}
+	best, at := 0, uint32(0)
+	for i, j := 0, 0; i < len(x) && j < len(y); {
+		switch {
+		case x[i].key < y[j].key:
+			i++
+		case x[i].key > y[j].key:
+			j++
+		default:
+			df := y[j].seq - x[i].seq
+			count[df]++
+			if n := count[df]; n > best || n == best && df == 0 {
+				best, at = n, df
+			}
+			i++
+			j++
+		}
+	}
+	return at, best > 0
+}
+
+// learn finds what the stretch keeps, from packets whose loose key is unique on both sides.
+func (m *matcher) learn(proto uint8, t *Traits) {
+	for n := learnFrom; ; n *= 4 {
+		var sameID, ids, sameTS, ts, sameWin, all int
+		whole := true
+		for d := 0; d < 2; d++ {
+			x, y := m.la[d][:min(n, len(m.la[d]))], m.lb[d][:min(n, len(m.lb[d]))]
+			whole = whole && len(x) == len(m.la[d]) && len(y) == len(m.lb[d])
+			m.group(x, y, proto, t, d, false)
+			for _, g := range m.unique() {
+				f, h := m.a.At(g.A), m.b.At(g.B)
+				if f.Is(flow.MarkError) || f.Is(flow.MarkLater) {
+					continue
+				}
+				all++
+				if f.IPID != 0 && h.IPID != 0 {
+					ids++
+					if f.IPID == h.IPID {
+						sameID++
+					}
+				}
+				if f.Flags&decode.SYN != 0 {
+					continue // SYN proxies make their own
+				}
+				if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
+					ts++
+					if f.TSval == h.TSval && f.Opt == h.Opt {
+						sameTS++
+					}
+				}
+				if f.Window == h.Window {
+					sameWin++
+				}
+			}
+		}
+		t.Pairs, t.IDPairs, t.SameID = all, ids, sameID
+		t.KeepsID = ids > 0 && sameID*10 >= ids*9
+		t.KeepsTS = ts > 0 && sameTS*10 >= ts*9
+		t.KeepsWin = all > 0 && sameWin*10 >= all*9
+		if all >= 4 || whole {
+			return
+		}
+	}
+}
+
+// grouped is a packet of either side in a group of equal keys.
+type grouped struct {
+	key  uint64
+	i    uint32
+	side uint8
+}
+
+// group sorts the packets x of A and y of B by key into m.groups.
+func (m *matcher) group(x, y []uint32, proto uint8, t *Traits, d int, strict bool) {
+	m.groups = m.groups[:0]
+	for _, i := range x {
+		f := m.a.At(i)
+		k := m.loose(f, proto, t.Shift[d], t.Shift[1-d])
+		if strict {
+			k = t.strict(k, f)
+		}
+		m.groups = append(m.groups, grouped{k, i, 0})
+	}
+	for _, i := range y {
+		f := m.b.At(i)
+		k := m.loose(f, proto, 0, 0)
+		if strict {
+			k = t.strict(k, f)
+		}
+		m.groups = append(m.groups, grouped{k, i, 1})
+	}
+	slices.SortFunc(m.groups, func(p, q grouped) int {
+		switch {
+		case p.key != q.key:
+			if p.key < q.key {
+				return -1
+			}
+			return 1
+		case p.side != q.side:
+			return int(p.side) - int(q.side)
+		case p.i < q.i:
+			return -1
+		}
+		return 1
+	})
+}
+
+// unique lists the groups of one packet on each side.
+func (m *matcher) unique() []Pair {
+	var out []Pair
+	g := m.groups
+	for i := 0; i < len(g); {
+		j := i + 1
+		for j < len(g) && g[j].key == g[i].key {
+			j++
+		}
+		if j-i == 2 && g[i].side != g[i+1].side {
+			out = append(out, Pair{g[i].i, g[i+1].i, HowUnique})
+		}
+		i = j
+	}
+	return out
+}

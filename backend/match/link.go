@@ -1,0 +1,279 @@
+package match
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// Link holds the pairs of frames of two captures. Frames are indexes; the peer columns hold index + 1, 0 for none.
+type Link struct {
+	A, B int
+	ToB  []uint32 // by A's frame: the first counterpart at B
+	ToA  []uint32 // by B's frame: the first counterpart at A
+	How  []How    // by A's frame: of the pair in ToB
+	More []Pair   // pairs that ToB has no room for, sorted
+	N    int64    // pairs
+
+	once sync.Once
+	byB  []Pair
+}
+
+// Each calls f for every pair in A's frame order.
+func (l *Link) Each(f func(p Pair)) {
+	k := 0
+	for i, b := range l.ToB {
+		if b != 0 {
+			f(Pair{uint32(i), b - 1, l.How[i]})
+		}
+		for ; k < len(l.More) && l.More[k].A == uint32(i); k++ {
+			f(l.More[k])
+		}
+	}
+}
+
+// Peers lists the counterparts of a frame of capture c, which is one of the link's.
+func (l *Link) Peers(c int, i uint32, buf []Pair) []Pair {
+	buf = buf[:0]
+	if c == l.A {
+		if b := l.ToB[i]; b != 0 {
+			buf = append(buf, Pair{i, b - 1, l.How[i]})
+			k, _ := slices.BinarySearchFunc(l.More, i, func(p Pair, i uint32) int { return cmp.Compare(p.A, i) })
+			for ; k < len(l.More) && l.More[k].A == i; k++ {
+				buf = append(buf, l.More[k])
+			}
+		}
+		return buf
+	}
+	if a := l.ToA[i]; a != 0 {
+		if len(l.More) == 0 {
+			return append(buf, Pair{a - 1, i, l.How[a-1]})
+		}
+		// The pairs of one B frame lie near each other among A's frames, but not in one place.
+		l.index()
+		k, _ := slices.BinarySearchFunc(l.byB, i, func(p Pair, i uint32) int { return cmp.Compare(p.B, i) })
+		if l.ToB[a-1] == i+1 {
+			buf = append(buf, Pair{a - 1, i, l.How[a-1]})
+		}
+		for ; k < len(l.byB) && l.byB[k].B == i; k++ {
+			buf = append(buf, l.byB[k])
+		}
+	}
+	return buf
+}
+
+// index sorts by B what Peers can't find by A: the further pairs, and the first pairs of A's frames whose counterpart
+// has an earlier A frame.
+func (l *Link) index() {
+	l.once.Do(func() {
+		l.byB = slices.Clone(l.More)
+		for i, b := range l.ToB {
+			if b != 0 && l.ToA[b-1] != uint32(i)+1 {
+				l.byB = append(l.byB, Pair{uint32(i), b - 1, l.How[i]})
+			}
+		}
+		slices.SortFunc(l.byB, func(p, q Pair) int {
+			if c := cmp.Compare(p.B, q.B); c != 0 {
+				return c
+			}
+			return cmp.Compare(p.A, q.A)
+		})
+	})
+}
+
+// Has reports whether a frame of capture c, which is one of the link's, has a counterpart.
+func (l *Link) Has(c int, i uint32) bool {
+	if c == l.A {
+		return l.ToB[i] != 0
+	}
+	return l.ToA[i] != 0
+}
+
+// linker collects pairs of many flows at once: a frame belongs to one flow, so columns need no lock.
+type linker struct {
+	mu    sync.Mutex
+	links map[[2]int]*Link
+	r     *Result
+}
+
+// get makes the link of two captures on first use; x and y in either order.
+func (k *linker) get(x, y int) *Link {
+	if x > y {
+		x, y = y, x
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.links[[2]int{x, y}]
+	if l == nil {
+		l = &Link{A: x, B: y, ToB: make([]uint32, k.r.Caps[x].Len()), ToA: make([]uint32, k.r.Caps[y].Len())}
+		l.How = make([]How, len(l.ToB))
+		k.links[[2]int{x, y}] = l
+	}
+	return l
+}
+
+// add stores pairs of captures a and b.
+func (k *linker) add(a, b int, ps []Pair) {
+	if len(ps) == 0 {
+		return
+	}
+	l := k.get(a, b)
+	var more []Pair
+	for _, p := range ps {
+		if a > b {
+			p.A, p.B = p.B, p.A
+		}
+		if l.ToB[p.A] == 0 {
+			l.ToB[p.A], l.How[p.A] = p.B+1, p.How
+		} else {
+			more = append(more, p)
+		}
+		if l.ToA[p.B] == 0 {
+			l.ToA[p.B] = p.A + 1
+		}
+	}
+	k.mu.Lock()
+	l.N += int64(len(ps))
+	l.More = append(l.More, more...)
+	k.mu.Unlock()
+}
+
+// Packets pairs the packets of every flow between its neighbouring points, and between two points around those that
+// missed a packet.
+func Packets(ctx context.Context, r *Result) error {
+	k := &linker{links: map[[2]int]*Link{}, r: r}
+	lvl := commonLevel(r.Caps)
+	work := make(chan []*Flow, 64)
+	var wg sync.WaitGroup
+	for n := 0; n < workers(); n++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			m := &matcher{lvl: lvl}
+			for fs := range work {
+				for _, f := range fs {
+					if ctx.Err() == nil {
+						r.pairFlow(m, k, f)
+					}
+				}
+			}
+		}()
+	}
+	for i := 0; i < len(r.Flows); i += 64 {
+		work <- r.Flows[i:min(i+64, len(r.Flows))]
+	}
+	close(work)
+	wg.Wait()
+	for _, l := range k.links {
+		slices.SortFunc(l.More, func(p, q Pair) int {
+			if c := cmp.Compare(p.A, q.A); c != 0 {
+				return c
+			}
+			return cmp.Compare(p.B, q.B)
+		})
+		r.Links = append(r.Links, l)
+	}
+	slices.SortFunc(r.Links, func(x, y *Link) int {
+		if c := cmp.Compare(x.A, y.A); c != 0 {
+			return c
+		}
+		return cmp.Compare(x.B, y.B)
+	})
+	return ctx.Err()
+}
+
+// pairFlow pairs one flow's packets along its path in each direction.
+func (r *Result) pairFlow(m *matcher, k *linker, f *Flow) {
+	for _, j := range f.Joints {
+		if j.Terminated && f.neighbours(j.A, j.B) {
+			k.add(j.A, j.B, relayed(f.Sides[j.A], f.Sides[j.B]))
+		}
+	}
+	for _, j := range f.Joints {
+		if j.SynProxied && f.neighbours(j.A, j.B) {
+			k.add(j.A, j.B, opening(f.Sides[j.A], f.Sides[j.B]))
+		}
+	}
+	for d := 0; d < 2; d++ {
+		p := f.Path[d]
+		if len(p) < 2 {
+			continue
+		}
+		// What has no counterpart yet, by place in the path: further on, and further back.
+		down, up := make([][]uint32, len(p)), make([][]uint32, len(p))
+		for i, c := range p {
+			down[i] = f.Sides[c].packets(d, nil)
+			up[i] = slices.Clone(down[i])
+		}
+		for gap := 1; gap < len(p); gap++ {
+			for i := 0; i+gap < len(p); i++ {
+				if len(down[i]) > 0 && len(up[i+gap]) > 0 {
+					r.pairStretch(m, k, f, d, p[i], p[i+gap], &down[i], &up[i+gap])
+				}
+			}
+		}
+	}
+}
+
+func (f *Flow) neighbours(a, b int) bool {
+	for _, p := range f.Path {
+		for i := 0; i+1 < len(p); i++ {
+			if p[i] == a && p[i+1] == b || p[i] == b && p[i+1] == a {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Joint is what is known of the flow between two captures, nil for nothing.
+func (f *Flow) Joint(a, b int) *Joint {
+	for _, j := range f.Joints {
+		if j.A == min(a, b) && j.B == max(a, b) {
+			return j
+		}
+	}
+	return nil
+}
+
+// pairStretch pairs what is left at from and to, two captures that packets of direction d pass in this order.
+func (r *Result) pairStretch(m *matcher, k *linker, f *Flow, d, from, to int, down, up *[]uint32) {
+	j := f.Joint(from, to)
+	if j == nil || j.Terminated {
+		return
+	}
+	a, b, x, y := from, to, down, up
+	if from > to {
+		a, b, x, y = to, from, up, down
+	}
+	m.a, m.b = f.Sides[a].Cap, f.Sides[b].Cap
+	m.la[d], m.lb[d] = *x, *y
+	if j.SynProxied {
+		m.la[d], m.lb[d] = withoutHandshake(m.a, *x, d), withoutHandshake(m.b, *y, d)
+	}
+	m.out = m.out[:0]
+	m.pairDirection(f.Proto, r.traitsOf(j), d, r.window(j))
+	k.add(a, b, m.out)
+	*x, *y = slices.Clone(m.restA), slices.Clone(m.restB)
+}
+
+// traitsOf is a joint's traits, filled up from its relation's where the flow is too short to tell.
+func (r *Result) traitsOf(j *Joint) *Traits {
+	t := j.Traits
+	if rel := r.Relations[[2]int{j.A, j.B}]; rel != nil && t.IDPairs < 2 && rel.traits.IDPairs > 0 {
+		t.KeepsID = rel.traits.SameID*10 >= rel.traits.IDPairs*9
+	}
+	return &t
+}
+
+// Flow is the flow of a frame; nil for frames of no conversation.
+func (r *Result) Flow(capture int, f *flow.Fact) *Flow {
+	id := f.ID()
+	if id == flow.NoConv {
+		return nil
+	}
+	return r.FlowOf[capture][id]
+}

@@ -1,0 +1,120 @@
+package match
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+)
+
+func workers() int { return max(1, runtime.GOMAXPROCS(0)) }
+
+// order finds each flow's path in each direction and numbers the flows.
+func (r *Result) order() {
+	for _, f := range r.Flows {
+		for d := 0; d < 2; d++ {
+			f.Path[d] = f.path(d)
+		}
+	}
+}
+
+// Sees reports whether any packet of direction d was captured on a side.
+func (s *Side) Sees(d int) bool {
+	for k, id := range s.Convs {
+		if s.Cap.Convs[id].Packets[d^s.Forward[k]] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// before is +1 if packets of flow direction d pass a before b, -1 if after, 0 if not known.
+func (f *Flow) before(a, b, d int) int {
+	flip := 1
+	if a > b {
+		a, b, flip = b, a, -1
+	}
+	for _, j := range f.Joints {
+		if j.A == a && j.B == b {
+			w := int(j.Way) * flip
+			if d == 1 {
+				w = -w
+			}
+			// A direction's own TTLs say more of it than both directions together: routes may differ.
+			if j.HasTTL[d] && j.TTL[d] != 0 && !j.Terminated {
+				w = sign(j.TTL[d]) * flip
+			}
+			return w
+		}
+	}
+	return 0
+}
+
+// path orders the captures that saw direction d: each before those that more of the others come after.
+func (f *Flow) path(d int) []int {
+	var at []int
+	for k, s := range f.Sides {
+		if s != nil && s.Sees(d) {
+			at = append(at, k)
+		}
+	}
+	wins := make(map[int]int, len(at))
+	for _, x := range at {
+		for _, y := range at {
+			if x != y {
+				wins[x] += f.before(x, y, d)
+			}
+		}
+	}
+	slices.SortStableFunc(at, func(x, y int) int { return cmp.Compare(wins[y], wins[x]) })
+	return at
+}
+
+// Order lists the captures from the client end of most conversations to the server end; where paths branch, parallel
+// ones follow each other in the order given.
+func (r *Result) Order() []int {
+	n := len(r.Caps)
+	net := make([][]int, n)
+	for i := range net {
+		net[i] = make([]int, n)
+	}
+	for _, f := range r.Flows {
+		for d, p := range f.Path {
+			for i := range p {
+				for _, y := range p[i+1:] {
+					x := p[i]
+					if f.before(x, y, d) == 0 {
+						continue
+					}
+					if d == 1 {
+						x, y = y, x
+					}
+					net[x][y]++
+					net[y][x]--
+				}
+			}
+		}
+	}
+	left := make([]int, n)
+	for i := range left {
+		left[i] = i
+	}
+	var out []int
+	for len(left) > 0 {
+		best, bestIn, bestNet := 0, 1<<62, 0
+		for k, x := range left {
+			in, sum := 0, 0
+			for _, y := range left {
+				if net[y][x] > 0 {
+					in++
+				}
+				sum += net[x][y]
+			}
+			if in < bestIn || in == bestIn && sum > bestNet && in > 0 {
+				best, bestIn, bestNet = k, in, sum
+			}
+		}
+		out = append(out, left[best])
+		left = slices.Delete(left, best, best+1)
+	}
+	return out
+}

@@ -1,0 +1,297 @@
+package match
+
+import (
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// fastAhead is how many packets the in-step pass looks ahead on either side, over lost and reordered ones; what it
+// can't bring into step, the grouped passes pair.
+const fastAhead = 6
+
+// load fills the packet lists of both sides.
+func (m *matcher) load(a, b *Side) {
+	m.a, m.b = a.Cap, b.Cap
+	for d := 0; d < 2; d++ {
+		m.la[d] = a.packets(d, m.la[d])
+		m.lb[d] = b.packets(d, m.lb[d])
+	}
+}
+
+// pairPackets pairs the packets of one flow at two points whose sequence numbers differ by constants at most. w is nil
+// before the clocks are known: then only what is certain without them is paired. The result is valid until the next
+// call.
+func (m *matcher) pairPackets(proto uint8, t *Traits, w Window) []Pair {
+	m.out = m.out[:0]
+	for d := 0; d < 2; d++ {
+		m.pairDirection(proto, t, d, w)
+	}
+	return m.out
+}
+
+// pairDirection adds the pairs of one direction to m.out; restA and restB hold what stays alone.
+func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
+	m.inStep(proto, t, d)
+	m.inGroups(proto, t, d, w, true)
+	m.inGroups(proto, t, d, w, false)
+	if proto == flow.ProtoTCP {
+		m.resegmented(t, d, w)
+	}
+	m.fragments(d, w)
+	m.rewritten(t, d, w)
+}
+
+func (m *matcher) pair(a, b uint32, how How) { m.out = append(m.out, Pair{a, b, how}) }
+
+// inStep walks both lists together and pairs packets that name themselves: by an IP identification that the stretch
+// keeps. The rest goes to restA and restB.
+func (m *matcher) inStep(proto uint8, t *Traits, d int) {
+	x, y := m.la[d], m.lb[d]
+	m.restA, m.restB = m.restA[:0], m.restB[:0]
+	if !t.KeepsID {
+		m.restA, m.restB = append(m.restA, x...), append(m.restB, y...)
+		return
+	}
+	i, j := 0, 0
+	for i < len(x) && j < len(y) {
+		if m.same(x[i], y[j], proto, t, d) {
+			m.pair(x[i], y[j], HowIdentity)
+			i++
+			j++
+			continue
+		}
+		di, dj := m.resync(x[i:], y[j:], proto, t, d)
+		m.restA = append(m.restA, x[i:i+di]...)
+		m.restB = append(m.restB, y[j:j+dj]...)
+		i += di
+		j += dj
+	}
+	m.restA, m.restB = append(m.restA, x[i:]...), append(m.restB, y[j:]...)
+}
+
+// resync says how many packets to set aside on each side so that the next ones are the same; one on each side if
+// nothing near fits.
+func (m *matcher) resync(x, y []uint32, proto uint8, t *Traits, d int) (di, dj int) {
+	for k := 1; k <= fastAhead; k++ {
+		for l := 0; l <= k; l++ {
+			if k < len(x) && l < len(y) && m.same(x[k], y[l], proto, t, d) {
+				return k, l
+			}
+			if l < len(x) && k < len(y) && m.same(x[l], y[k], proto, t, d) {
+				return l, k
+			}
+		}
+	}
+	return 1, 1
+}
+
+// same reports whether two packets name themselves as one.
+func (m *matcher) same(a, b uint32, proto uint8, t *Traits, d int) bool {
+	f, h := m.a.At(a), m.b.At(b)
+	if f.IPID == 0 || f.IPID != h.IPID || f.Len != h.Len || f.Mark&(flow.MarkLater|flow.MarkError) != h.Mark&(flow.MarkLater|flow.MarkError) {
+		return false
+	}
+	if t.KeepsTS && (f.TSval != h.TSval || f.Opt != h.Opt) || t.KeepsWin && f.Window != h.Window {
+		return false
+	}
+	return m.loose(f, proto, t.Shift[d], t.Shift[1-d]) == m.loose(h, proto, 0, 0)
+}
+
+// inGroups pairs what restA and restB hold by equal keys, first narrow ones (all that the stretch keeps), then wide
+// ones (what no device changes). Equal packets of one key are told apart by time, once the clocks are known.
+func (m *matcher) inGroups(proto uint8, t *Traits, d int, w Window, strict bool) {
+	if len(m.restA) == 0 || len(m.restB) == 0 {
+		return
+	}
+	m.group(m.restA, m.restB, proto, t, d, strict)
+	used := map[uint64]bool{}
+	take := func(a, b uint32, how How) {
+		m.pair(a, b, how)
+		used[uint64(a)] = true
+		used[uint64(b)|1<<32] = true
+	}
+	g := m.groups
+	for i := 0; i < len(g); {
+		j, split := i+1, i
+		for j < len(g) && g[j].key == g[i].key {
+			j++
+		}
+		for split < j && g[split].side == 0 {
+			split++
+		}
+		m.oneGroup(g[i:split], g[split:j], t, d, w, strict, take)
+		i = j
+	}
+	m.restA = drop(m.restA, used, 0)
+	m.restB = drop(m.restB, used, 1<<32)
+}
+
+func drop(l []uint32, used map[uint64]bool, side uint64) []uint32 {
+	if len(used) == 0 {
+		return l
+	}
+	k := 0
+	for _, i := range l {
+		if !used[uint64(i)|side] {
+			l[k] = i
+			k++
+		}
+	}
+	return l[:k]
+}
+
+// oneGroup pairs the packets of one key.
+func (m *matcher) oneGroup(x, y []grouped, t *Traits, d int, w Window, strict bool, take func(a, b uint32, how How)) {
+	if len(x) == 0 || len(y) == 0 {
+		return
+	}
+	if !strict && t.KeepsID {
+		// Where identifications survive, two packets that both carry one and differ in it are two packets.
+		x, y = m.withoutOwnID(x, y)
+		if len(x) == 0 || len(y) == 0 {
+			return
+		}
+	}
+	if len(x) == 1 && len(y) == 1 {
+		how := HowUnique
+		if f := m.a.At(x[0].i); strict && t.KeepsID && f.IPID != 0 {
+			how = HowIdentity
+		}
+		if w == nil || m.inWindow(x[0].i, y[0].i, d, w) {
+			take(x[0].i, y[0].i, how)
+		}
+		return
+	}
+	if w != nil {
+		m.byTime(x, y, d, w, take)
+	}
+}
+
+// withoutOwnID leaves out packets of a group that carry an identification of their own.
+func (m *matcher) withoutOwnID(x, y []grouped) (p, q []grouped) {
+	for _, g := range x {
+		if m.a.At(g.i).IPID == 0 {
+			p = append(p, g)
+		}
+	}
+	for _, g := range y {
+		if m.b.At(g.i).IPID == 0 {
+			q = append(q, g)
+		}
+	}
+	return p, q
+}
+
+func (m *matcher) inWindow(a, b uint32, d int, w Window) bool {
+	f, h := m.a.At(a), m.b.At(b)
+	if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) {
+		return true
+	}
+	lo, hi, ok := w(f.Time, d)
+	return !ok || h.Time >= lo && h.Time <= hi
+}
+
+// byTime pairs equal packets in the order of time: an alignment of two ascending lists that pairs as many as the window
+// allows and, among those, strays least from the middle of the window. Where two alignments are as good, nothing is
+// paired that only one of them has.
+func (m *matcher) byTime(x, y []grouped, d int, w Window, take func(a, b uint32, how How)) {
+	const tooMany = 1 << 22 // cells; beyond it only equal counts in order are paired
+	if len(x) == len(y) && m.allInWindow(x, y, d, w) {
+		for i := range x {
+			take(x[i].i, y[i].i, HowOrder)
+		}
+		return
+	}
+	if len(x)*len(y) > tooMany {
+		m.byTimeGreedy(x, y, d, w, take)
+		return
+	}
+	m.align(x, y, d, w, take)
+}
+
+func (m *matcher) allInWindow(x, y []grouped, d int, w Window) bool {
+	for i := range x {
+		if !m.inWindow(x[i].i, y[i].i, d, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// byTimeGreedy gives each packet of A the first free packet of B inside its window, where that is the only one.
+func (m *matcher) byTimeGreedy(x, y []grouped, d int, w Window, take func(a, b uint32, how How)) {
+	j := 0
+	for i := range x {
+		lo, hi, ok := w(m.a.At(x[i].i).Time, d)
+		if !ok {
+			return
+		}
+		for j < len(y) && m.b.At(y[j].i).Time < lo {
+			j++
+		}
+		if j == len(y) {
+			return
+		}
+		if m.b.At(y[j].i).Time > hi {
+			continue
+		}
+		take(x[i].i, y[j].i, HowOrder)
+		j++
+	}
+}
+
+// align finds the cheapest alignment: pairs cost their distance from the middle of the window, a packet left alone
+// costs the window's half width, so that a pair inside the window beats two lone ones.
+func (m *matcher) align(x, y []grouped, d int, w Window, take func(a, b uint32, how How)) {
+	n, k := len(x), len(y)
+	cost := make([]int64, (n+1)*(k+1))
+	const never = int64(1) << 61
+	pairCost := func(i, j int) (c, alone int64) {
+		f, h := m.a.At(x[i].i), m.b.At(y[j].i)
+		lo, hi, ok := w(f.Time, d)
+		if !ok {
+			return never, 1
+		}
+		half := int64(hi-lo)/2 + 1
+		if h.Time < lo || h.Time > hi {
+			return never, half
+		}
+		return abs(int64(h.Time) - int64(lo+(hi-lo)/2)), half
+	}
+	_, alone := pairCost(0, 0)
+	at := func(i, j int) *int64 { return &cost[i*(k+1)+j] }
+	for i := 1; i <= n; i++ {
+		*at(i, 0) = int64(i) * alone
+	}
+	for j := 1; j <= k; j++ {
+		*at(0, j) = int64(j) * alone
+	}
+	for i := 1; i <= n; i++ {
+		for j := 1; j <= k; j++ {
+			best := min(*at(i-1, j), *at(i, j-1)) + alone
+			if c, _ := pairCost(i-1, j-1); c != never {
+				best = min(best, *at(i-1, j-1)+c)
+			}
+			*at(i, j) = best
+		}
+	}
+	for i, j := n, k; i > 0 && j > 0; {
+		c, _ := pairCost(i-1, j-1)
+		switch {
+		case c != never && *at(i, j) == *at(i-1, j-1)+c:
+			take(x[i-1].i, y[j-1].i, HowOrder)
+			i--
+			j--
+		case *at(i, j) == *at(i-1, j)+alone:
+			i--
+		default:
+			j--
+		}
+	}
+}
+
+func abs(x int64) int64 {
+	if x < 0 {
+		return -x
+	}
+	return x
+}

@@ -1,0 +1,141 @@
+package match
+
+import (
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// How says by what two frames were paired.
+type How uint8
+
+const (
+	HowNone      How = iota
+	HowIdentity      // same bytes, same identification: nothing else fits
+	HowUnique        // same bytes, and no other packet with the same ones on either side
+	HowOrder         // equal packets told apart by their order and time
+	HowRewritten     // payload rewritten on the way; told by identification and place
+	HowResegment     // overlapping bytes of differently cut segments, or fragments of a datagram
+	HowRelayed       // same bytes of a stream on two connections
+	HowLogical       // SYN, SYN/ACK, FIN, RST counterparts on two connections
+)
+
+// Confidence is the percentage that a pairing method stands for where its conversations are certain.
+func (h How) Confidence() int {
+	return [...]int{0, 100, 99, 90, 95, 98, 97, 95}[h]
+}
+
+// Pair is two frames, by index, in the two captures of a Link.
+type Pair struct {
+	A, B uint32
+	How  How
+}
+
+// Side is the part of a flow that one capture holds: one conversation, or several where a translation changed its
+// mapping while the flow went on.
+type Side struct {
+	Cap     *flow.Capture
+	Convs   []flow.ConvID
+	Forward []int // per conversation: the direction (0, 1) that the flow's initiator sends in
+}
+
+// packets lists the frame indexes of flow direction d (0: from the initiator), copies of earlier frames left out, in
+// file order.
+func (s *Side) packets(d int, buf []uint32) []uint32 {
+	buf = buf[:0]
+	for k, id := range s.Convs {
+		from := len(buf)
+		for _, i := range s.Cap.Packets(id) {
+			f := s.Cap.At(i)
+			if f.Dir()^s.Forward[k] == d && f.Mark&flow.MarkDuplicate == 0 {
+				buf = append(buf, i)
+			}
+		}
+		if k > 0 && from > 0 && from < len(buf) {
+			merge(buf, from)
+		}
+	}
+	return buf
+}
+
+// merge sorts a list of two ascending runs.
+func merge(b []uint32, at int) {
+	tail := append([]uint32(nil), b[at:]...)
+	i, j, k := at-1, len(tail)-1, len(b)-1
+	for j >= 0 {
+		if i >= 0 && b[i] > tail[j] {
+			b[k] = b[i]
+			i--
+		} else {
+			b[k] = tail[j]
+			j--
+		}
+		k--
+	}
+}
+
+// Window bounds the time that a packet may have at B if it had time t at A, in flow direction d.
+type Window func(t capture.LocalTime, d int) (lo, hi capture.LocalTime, ok bool)
+
+// Traits are what a stretch leaves alone in one flow, learnt from packets that are certain.
+type Traits struct {
+	Shift    [2]uint32 // B's sequence number minus A's, by direction
+	KeepsID  bool
+	KeepsTS  bool
+	KeepsWin bool
+	Pairs    int // certain packets that the traits come from
+	IDPairs  int // those of them with an identification to compare
+	SameID   int
+}
+
+// matcher pairs the packets of two sides. It is reused from flow to flow for its buffers.
+type matcher struct {
+	lvl    level
+	a, b   *flow.Capture
+	la, lb [2][]uint32
+	restA  []uint32
+	restB  []uint32
+	groups []grouped
+	out    []Pair
+}
+
+// flagsKept are the TCP flags that no device changes without saying something else.
+const flagsKept = decode.SYN | decode.FIN | decode.RST | decode.ACK
+
+// loose is a packet's key by what it carries; da and db shift its numbers to B's.
+func (m *matcher) loose(f *flow.Fact, proto uint8, ds, da uint32) uint64 {
+	h := uint64(0)
+	if f.Len > 0 {
+		h = m.lvl.hash(f)
+	}
+	switch {
+	case f.Is(flow.MarkError):
+		return flow.Mix(uint64(f.Full)<<32|uint64(f.Flags)<<16|uint64(f.Window), 3)
+	case f.Is(flow.MarkLater):
+		return flow.Mix(uint64(f.Seq)<<32|uint64(f.Ack), h<<32|uint64(f.Len)|1<<63)
+	case proto == flow.ProtoTCP:
+		ack := uint32(0)
+		if f.Flags&decode.ACK != 0 {
+			ack = f.Ack + da
+		}
+		return flow.Mix(uint64(f.Seq+ds)<<32|uint64(ack), h<<32|uint64(f.Len)<<8|uint64(f.Flags&flagsKept))
+	case proto == flow.ProtoICMP || proto == flow.ProtoICMPv6:
+		return flow.Mix(uint64(f.Ack)<<32|uint64(f.Flags)<<16|uint64(f.Window), h<<32|uint64(f.Len))
+	}
+	return flow.Mix(uint64(f.Seq)<<32|uint64(f.Ack), h<<32|uint64(f.Len))
+}
+
+// strict narrows a loose key by what the stretch keeps.
+func (t *Traits) strict(k uint64, f *flow.Fact) uint64 {
+	var x uint64
+	if t.KeepsID {
+		x = uint64(f.IPID)
+	}
+	if t.KeepsWin {
+		x |= uint64(f.Window) << 16
+	}
+	if t.KeepsTS {
+		x ^= uint64(f.TSval)<<32 ^ uint64(f.Opt)<<20
+	}
+	return flow.Mix(k, x)
+}

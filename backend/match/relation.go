@@ -1,0 +1,250 @@
+package match
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// Relation is what all certain conversations of two captures say together.
+type Relation struct {
+	A, B       int
+	Anchors    int // conversations joined beyond doubt
+	Time       Timeline
+	traits     Traits // summed over the anchors
+	Terminated int    // anchors whose TCP ends in between
+	// addr votes for the side that an address lies on: >0 beyond A, <0 beyond B.
+	addr map[addrOf]int
+}
+
+type addrOf struct {
+	version uint8
+	addr    decode.Addr
+}
+
+// probeLimit is the number of packets at either end of a flow's list that a probe looks at.
+const probeLimit = 256
+
+// probe pairs a few certain packets of a flow at two captures and learns from them: sequence shifts, what the stretch
+// keeps, whether TCP ends in between, which way packets travel. ok is false where nothing certain was found.
+func (m *matcher) probe(a, b *Side, proto uint8, j *Joint) (pairs []Pair, ok bool) {
+	m.load(a, b)
+	t := &j.Traits
+	if proto == flow.ProtoTCP {
+		s, _ := shifts(a, b, m.lvl)
+		t.Shift = s
+	}
+	for d := 0; d < 2; d++ {
+		m.la[d], m.lb[d] = ends(m.la[d]), ends(m.lb[d])
+	}
+	m.learn(proto, t)
+	if proto == flow.ProtoTCP && t.Shift[0] != 0 && t.Shift[1] != 0 && !t.inPath(m) {
+		j.Terminated = true
+		pairs = relayed(a, b)
+		pairs = firstTransmissions(pairs)
+	} else {
+		j.SynProxied = proto == flow.ProtoTCP && synProxied(a, b, t)
+		if j.SynProxied {
+			m.dropHandshake()
+		}
+		pairs = m.pairPackets(proto, t, nil)
+	}
+	m.direct(j, pairs)
+	return pairs, len(pairs) > 0
+}
+
+// ends keeps the first and the last packets of a list.
+func ends(l []uint32) []uint32 {
+	if len(l) <= 2*probeLimit {
+		return l
+	}
+	return append(l[:probeLimit], l[len(l)-probeLimit:]...)
+}
+
+// inPath reports whether two connections with different sequence numbers are still one: a device that merely rewrites
+// numbers keeps what it has no reason to touch.
+func (t *Traits) inPath(m *matcher) bool {
+	switch {
+	case t.IDPairs > 0:
+		return t.KeepsID
+	case t.Pairs == 0:
+		return false
+	case t.KeepsTS:
+		return true
+	}
+	n := min(len(m.la[0])+len(m.la[1]), len(m.lb[0])+len(m.lb[1]))
+	return t.KeepsWin && t.Pairs*10 >= n*8
+}
+
+// firstTransmissions keeps of several pairs of one frame the first on both sides: retransmissions tell no delay.
+func firstTransmissions(ps []Pair) []Pair {
+	usedA, usedB := map[uint32]bool{}, map[uint32]bool{}
+	var out []Pair
+	for _, p := range ps {
+		if !usedA[p.A] && !usedB[p.B] {
+			usedA[p.A], usedB[p.B] = true, true
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// direct fills Way and TTL of a joint from certain pairs: TTLs count down along the way; where no router lies between,
+// the sum of the time differences of both directions has the sign of the order, whatever the clocks' offset.
+func (m *matcher) direct(j *Joint, pairs []Pair) {
+	var ttl [2]map[int]int
+	var dt [2][]int64
+	for d := range ttl {
+		ttl[d] = map[int]int{}
+	}
+	inA := map[uint32]int{}
+	for d := 0; d < 2; d++ {
+		for _, i := range m.la[d] {
+			inA[i] = d
+		}
+	}
+	for _, p := range pairs {
+		f, h := m.a.At(p.A), m.b.At(p.B)
+		d, known := inA[p.A]
+		if !known {
+			continue // outside of the probed ends
+		}
+		if !f.Is(flow.MarkNoTime) && !h.Is(flow.MarkNoTime) {
+			dt[d] = append(dt[d], int64(h.Time-f.Time))
+		}
+		if !j.Terminated {
+			ttl[d][int(f.TTL)-int(h.TTL)]++
+		}
+	}
+	vote := 0
+	for d := range ttl {
+		if len(ttl[d]) > 0 {
+			j.TTL[d], j.HasTTL[d] = mode(ttl[d]), true
+			sign := 1 - 2*d
+			if j.TTL[d] > 0 {
+				vote += sign
+			} else if j.TTL[d] < 0 {
+				vote -= sign
+			}
+		}
+	}
+	if vote == 0 && len(dt[0]) > 0 && len(dt[1]) > 0 {
+		if s := median(dt[0]) - median(dt[1]); s > 0 {
+			vote = 1
+		} else if s < 0 {
+			vote = -1
+		}
+	}
+	switch {
+	case vote > 0:
+		j.Way = 1
+	case vote < 0:
+		j.Way = -1
+	}
+}
+
+func mode(m map[int]int) int {
+	best, at := -1, 0
+	for v, n := range m {
+		if n > best || n == best && v < at {
+			best, at = n, v
+		}
+	}
+	return at
+}
+
+func median(v []int64) int64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+// note adds a probed flow to the relation.
+func (r *Relation) note(m *matcher, f *Flow, j *Joint, pairs []Pair) {
+	r.Anchors++
+	if j.Terminated {
+		r.Terminated++
+	}
+	t := &j.Traits
+	r.traits.Pairs += t.Pairs
+	r.traits.IDPairs += t.IDPairs
+	r.traits.SameID += t.SameID
+	inA := map[uint32]int{}
+	for d := 0; d < 2; d++ {
+		for _, i := range m.la[d] {
+			inA[i] = d
+		}
+	}
+	for _, p := range pairs {
+		x, y := m.a.At(p.A), m.b.At(p.B)
+		d, known := inA[p.A]
+		if x.Is(flow.MarkNoTime) || y.Is(flow.MarkNoTime) || !known {
+			continue
+		}
+		way := j.Way
+		if d == 1 {
+			way = -way
+		}
+		r.Time.add(sample{x.Time, y.Time - x.Time, way})
+	}
+	if j.Way != 0 {
+		r.vote(f, int(j.Way))
+	}
+}
+
+// vote notes which side a flow's ends lie on: the initiator's beyond A where its packets pass A first.
+func (r *Relation) vote(f *Flow, way int) {
+	a, b := f.Tuple(r.A), f.Tuple(r.B)
+	for _, t := range []flow.Tuple{a, b} {
+		r.addr[addrOf{t.Version, t.Src}] += way
+		r.addr[addrOf{t.Version, t.Dst}] -= way
+		r.addr[network(t.Version, t.Src)] += way
+		r.addr[network(t.Version, t.Dst)] -= way
+	}
+}
+
+// guessWay tells which way a flow runs from what is known of its addresses; 0 if nothing is.
+func (r *Relation) guessWay(f *Flow) int8 {
+	a, b := f.Tuple(r.A), f.Tuple(r.B)
+	v := 0
+	for _, t := range []flow.Tuple{a, b} {
+		v += sign(r.addr[addrOf{t.Version, t.Src}]) - sign(r.addr[addrOf{t.Version, t.Dst}])
+	}
+	return int8(sign(v))
+}
+
+// Sides tells where a tuple's ends lie: +1 beyond A, -1 beyond B, 0 not known. An address that no joined flow has is
+// judged by its network (/24, /64).
+func (r *Relation) Sides(t flow.Tuple) (src, dst int) {
+	return r.side(t.Version, t.Src), r.side(t.Version, t.Dst)
+}
+
+func (r *Relation) side(version uint8, a decode.Addr) int {
+	if s := sign(r.addr[addrOf{version, a}]); s != 0 {
+		return s
+	}
+	return sign(r.addr[network(version, a)])
+}
+
+// network is an address's /24 or /64, told apart from an address by its version.
+func network(version uint8, a decode.Addr) addrOf {
+	if version == 4 {
+		a[15] = 0
+	} else {
+		clear := a[8:]
+		for i := range clear {
+			clear[i] = 0
+		}
+	}
+	return addrOf{version | 0x80, a}
+}
+
+func sign(v int) int {
+	switch {
+	case v > 0:
+		return 1
+	case v < 0:
+		return -1
+	}
+	return 0
+}

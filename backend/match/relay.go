@@ -1,0 +1,243 @@
+package match
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// A device that ends TCP and opens a connection of its own keeps nothing of the packets but the bytes of the stream.
+// Frames of both connections are then counterparts where they carry the same bytes.
+
+// alignLimit is how much of a stream's beginning is searched for inserted bytes (PROXY protocol, header lines); behind
+// it the last alignment holds.
+const alignLimit = 256 << 10
+
+// gram is the length of byte runs that anchor an alignment.
+const gram = 16
+
+// stretchOf is a run of bytes that both streams hold.
+type run struct {
+	a, b int64 // offsets in the streams
+	n    int64
+}
+
+// streamSegment is a frame's place in a stream whose first byte has offset 0.
+type streamSegment struct {
+	off, n int64
+	i      uint32
+}
+
+// stream places the data segments of direction d. Offset 0 is the byte after the SYN, or the first one captured.
+func stream(s *Side, d int) (segs []streamSegment) {
+	isn := initial(s, d)
+	base := uint32(isn + 1)
+	var prev uint32
+	var off int64
+	for _, i := range s.packets(d, nil) {
+		f := s.Cap.At(i)
+		if f.Len == 0 || f.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+			continue
+		}
+		if len(segs) == 0 {
+			if isn < 0 {
+				base = f.Seq
+			}
+			off = int64(int32(f.Seq - base))
+		} else {
+			off += int64(int32(f.Seq - prev))
+		}
+		prev = f.Seq
+		segs = append(segs, streamSegment{off, int64(f.Len), i})
+	}
+	return segs
+}
+
+// assemble joins the kept payload bytes of a stream's beginning; it ends at the first byte that was not kept.
+func assemble(c *flow.Capture, segs []streamSegment) []byte {
+	l := slices.Clone(segs)
+	slices.SortStableFunc(l, func(x, y streamSegment) int { return int(max(min(x.off-y.off, 1), -1)) })
+	var out []byte
+	for _, s := range l {
+		if s.off > int64(len(out)) || len(out) >= alignLimit {
+			break
+		}
+		b, ok := c.Payload(s.i)
+		if !ok {
+			break
+		}
+		if skip := int64(len(out)) - s.off; skip < int64(len(b)) {
+			out = append(out, b[skip:]...)
+		}
+	}
+	return out
+}
+
+// alignStreams finds the runs of bytes that two streams share, in order. lenA and lenB are the streams' whole lengths:
+// what lies behind the kept bytes goes on as the last run does.
+func alignStreams(x, y []byte, lenA, lenB int64) []run {
+	if len(x) == 0 || len(y) == 0 {
+		// Nothing kept: the streams are taken for equal; that they begin alike is why they were joined.
+		return []run{{0, 0, min(lenA, lenB)}}
+	}
+	var out []run
+	index := gramIndex(y)
+	var i, j int
+	for i < len(x) && j < len(y) {
+		if x[i] == y[j] {
+			n := common(x[i:], y[j:])
+			if n >= gram || i+n == len(x) && j+n == len(y) || len(out) == 0 && i == 0 && j == 0 && i+n == len(x) {
+				out = append(out, run{int64(i), int64(j), int64(n)})
+				i, j = i+n, j+n
+				continue
+			}
+		}
+		ni, nj, ok := nextAnchor(x, y, i, j, index)
+		if !ok {
+			break
+		}
+		i, j = ni, nj
+	}
+	if k := len(out) - 1; k >= 0 {
+		r := &out[k]
+		if r.a+r.n == int64(len(x)) || r.b+r.n == int64(len(y)) {
+			r.n += max(0, min(lenA-r.a-r.n, lenB-r.b-r.n))
+		}
+	}
+	return out
+}
+
+func common(x, y []byte) int {
+	n := min(len(x), len(y))
+	for k := 0; k < n; k++ {
+		if x[k] != y[k] {
+			return k
+		}
+	}
+	return n
+}
+
+// gramIndex lists where each run of gram bytes begins, thinned to every fourth place.
+func gramIndex(y []byte) map[string][]int32 {
+	m := make(map[string][]int32, len(y)/4+1)
+	for j := 0; j+gram <= len(y); j += 4 {
+		k := string(y[j : j+gram])
+		if len(m[k]) < 8 {
+			m[k] = append(m[k], int32(j))
+		}
+	}
+	return m
+}
+
+// nextAnchor finds the nearest place at or behind (i, j) where both streams hold the same gram bytes.
+func nextAnchor(x, y []byte, i, j int, index map[string][]int32) (ni, nj int, ok bool) {
+	for ni = i; ni+gram <= len(x); ni++ {
+		for _, at := range index[string(x[ni:ni+gram])] {
+			if int(at) >= j {
+				nj = int(at)
+				for ni > i && nj > j && x[ni-1] == y[nj-1] {
+					ni--
+					nj--
+				}
+				return ni, nj, true
+			}
+		}
+	}
+	return 0, 0, false
+}
+
+// relayed pairs frames of two connections of which one carries on the other.
+func relayed(a, b *Side) []Pair {
+	var out []Pair
+	for d := 0; d < 2; d++ {
+		sa, sb := stream(a, d), stream(b, d)
+		if len(sa) > 0 && len(sb) > 0 {
+			out = relayedStream(out, a.Cap, b.Cap, sa, sb)
+		}
+	}
+	return append(out, logical(a, b)...)
+}
+
+func end(s []streamSegment) int64 {
+	e := int64(0)
+	for _, x := range s {
+		e = max(e, x.off+x.n)
+	}
+	return e
+}
+
+func relayedStream(out []Pair, ca, cb *flow.Capture, sa, sb []streamSegment) []Pair {
+	runs := alignStreams(assemble(ca, sa), assemble(cb, sb), end(sa), end(sb))
+	byOff := func(x, y streamSegment) int {
+		if x.off != y.off {
+			return int(max(min(x.off-y.off, 1), -1))
+		}
+		return int(x.i) - int(y.i)
+	}
+	slices.SortFunc(sa, byOff)
+	slices.SortFunc(sb, byOff)
+	longest := int64(0)
+	for _, s := range sb {
+		longest = max(longest, s.n)
+	}
+	seen := map[Pair]bool{}
+	for _, r := range runs {
+		from := 0
+		for _, x := range sa {
+			lo, hi := max(x.off, r.a), min(x.off+x.n, r.a+r.n)
+			if lo >= hi {
+				continue
+			}
+			lo, hi = lo-r.a+r.b, hi-r.a+r.b // in B's offsets
+			for from < len(sb) && sb[from].off+longest <= lo {
+				from++
+			}
+			for k := from; k < len(sb) && sb[k].off < hi; k++ {
+				p := Pair{x.i, sb[k].i, HowRelayed}
+				if sb[k].off+sb[k].n > lo && !seen[p] {
+					seen[p] = true
+					out = append(out, p)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// logical pairs what opens and closes two connections: the first SYN, SYN/ACK, and each direction's first FIN and RST.
+func logical(a, b *Side) []Pair {
+	var out []Pair
+	for d := 0; d < 2; d++ {
+		for _, flag := range []uint16{decode.SYN, decode.FIN, decode.RST} {
+			x, ok := firstWith(a, d, flag)
+			y, ok2 := firstWith(b, d, flag)
+			if ok && ok2 {
+				out = append(out, Pair{x, y, HowLogical})
+			}
+		}
+	}
+	return out
+}
+
+// opening pairs the first SYN and SYN/ACK of two handshakes.
+func opening(a, b *Side) []Pair {
+	var out []Pair
+	for d := 0; d < 2; d++ {
+		x, ok := firstWith(a, d, decode.SYN)
+		y, ok2 := firstWith(b, d, decode.SYN)
+		if ok && ok2 {
+			out = append(out, Pair{x, y, HowLogical})
+		}
+	}
+	return out
+}
+
+func firstWith(s *Side, d int, flag uint16) (uint32, bool) {
+	for _, i := range s.packets(d, nil) {
+		if f := s.Cap.At(i); f.Flags&flag != 0 && f.Mark&(flow.MarkError|flow.MarkLater) == 0 {
+			return i, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,227 @@
+package match
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// segment is a data segment by its place in the stream.
+type segment struct {
+	off  int64 // from an arbitrary origin, the same on both sides
+	n    int64 // bytes
+	i    uint32
+	used bool
+}
+
+// resegmented pairs segments that carry the same bytes in other portions (segmentation and receive offload, GSO, GRO):
+// one to many, by overlap. Where identifications survive, their arithmetic must fit too: a device that splits a large
+// segment counts them up from its own (Linux GSO, NIC TSO), so a retransmission is not taken for its original.
+func (m *matcher) resegmented(t *Traits, d int, w Window) {
+	if len(m.restA) == 0 || len(m.restB) == 0 {
+		return
+	}
+	sa := segments(m.a, m.restA, t.Shift[d], nil)
+	sb := segments(m.b, m.restB, 0, sa)
+	if len(sa) == 0 || len(sb) == 0 {
+		return
+	}
+	byOff := func(p, q segment) int {
+		if p.off != q.off {
+			return int(max(min(p.off-q.off, 1), -1))
+		}
+		return int(p.i) - int(q.i)
+	}
+	slices.SortFunc(sa, byOff)
+	slices.SortFunc(sb, byOff)
+	longest := int64(0)
+	for _, s := range sa {
+		longest = max(longest, s.n)
+	}
+	used := map[uint64]bool{}
+	from := 0
+	for j := range sb {
+		b := &sb[j]
+		for from < len(sa) && sa[from].off+longest <= b.off {
+			from++
+		}
+		m.overlapping(sa[from:], b, t, d, w, used)
+	}
+	m.restA, m.restB = drop(m.restA, used, 0), drop(m.restB, used, 1<<32)
+}
+
+// segments places the data segments of a list in the stream. The sequence numbers are unwrapped along the list; like
+// gives the other side's list, whose origin is taken over.
+func segments(c *flow.Capture, l []uint32, shift uint32, like []segment) []segment {
+	var out []segment
+	var off int64
+	var prev uint32
+	for _, i := range l {
+		f := c.At(i)
+		if f.Len == 0 || f.Mark&(flow.MarkLater|flow.MarkError|flow.MarkFragment) != 0 {
+			continue
+		}
+		seq := f.Seq + shift
+		switch {
+		case len(out) > 0:
+			off += int64(int32(seq - prev))
+		case len(like) > 0:
+			off = like[0].off + int64(int32(seq-uint32(like[0].off)))
+		default:
+			off = int64(seq)
+		}
+		prev = seq
+		out = append(out, segment{off: off, n: int64(f.Len), i: i})
+	}
+	return out
+}
+
+// overlapping pairs b with the segments of A that it shares bytes with.
+func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Window, used map[uint64]bool) {
+	h := m.b.At(b.i)
+	for k := range sa {
+		a := &sa[k]
+		if a.off >= b.off+b.n {
+			return
+		}
+		if a.off+a.n <= b.off {
+			continue
+		}
+		f := m.a.At(a.i)
+		if t.KeepsID && f.IPID != 0 && h.IPID != 0 {
+			if !fitsID(f.IPID, h.IPID, b.off-a.off, a.n, b.n) {
+				continue
+			}
+		} else if w == nil || !m.inWindow(a.i, b.i, d, w) {
+			continue
+		}
+		if a.n == b.n && a.off == b.off && f.Full != h.Full && m.lvl == levelFull {
+			continue // other bytes in the same place
+		}
+		m.pair(a.i, b.i, HowResegment)
+		used[uint64(a.i)] = true
+		used[uint64(b.i)|1<<32] = true
+	}
+}
+
+// fitsID reports whether two segments that lie k bytes apart (b after a) can be parts of one original by their
+// identifications: they count up by one each segment of equal size, or stay the same.
+func fitsID(a, b uint16, k, an, bn int64) bool {
+	if k < 0 {
+		a, b, k, an, bn = b, a, -k, bn, an
+	}
+	steps := int64(b - a)
+	if steps == 0 {
+		return k < an
+	}
+	return k > 0 && k%steps == 0 && k/steps <= an && steps <= 64
+}
+
+// fragments pairs datagrams that are whole on one side with their fragments on the other (RFC 791 §3.2, RFC 8200
+// §4.5): by identification, or, where a whole IPv6 datagram has none, by the first fragment's bytes.
+func (m *matcher) fragments(d int, w Window) {
+	used := map[uint64]bool{}
+	m.fragmentsOf(m.a, m.b, m.restA, m.restB, func(whole, part uint32) {
+		if w == nil || m.inWindow(whole, part, d, w) {
+			m.pair(whole, part, HowResegment)
+			used[uint64(whole)], used[uint64(part)|1<<32] = true, true
+		}
+	})
+	m.fragmentsOf(m.b, m.a, m.restB, m.restA, func(whole, part uint32) {
+		if w == nil || m.inWindow(part, whole, d, w) {
+			m.pair(part, whole, HowResegment)
+			used[uint64(part)], used[uint64(whole)|1<<32] = true, true
+		}
+	})
+	m.restA, m.restB = drop(m.restA, used, 0), drop(m.restB, used, 1<<32)
+}
+
+// fragmentSpan is how long the fragments of one datagram may trail its first one; reassembly gives up after 60 s
+// (RFC 8200 §4.5), senders send them back to back.
+const fragmentSpan = 2e9
+
+func (m *matcher) fragmentsOf(wc, pc *flow.Capture, wholes, parts []uint32, found func(whole, part uint32)) {
+	anyPart := false
+	for _, i := range parts {
+		anyPart = anyPart || pc.At(i).Mark&(flow.MarkFragment|flow.MarkLater) != 0
+	}
+	if !anyPart {
+		return
+	}
+	for _, p := range parts {
+		first := pc.At(p)
+		if !first.Is(flow.MarkFragment) {
+			continue
+		}
+		at, n := uint32(0), 0
+		for _, i := range wholes {
+			f := wc.At(i)
+			if f.Mark&(flow.MarkFragment|flow.MarkLater|flow.MarkError) != 0 || f.Len <= first.Len {
+				continue
+			}
+			if f.IPID != 0 && f.IPID != first.IPID || f.Is(flow.MarkHead) && first.Is(flow.MarkHead) && first.Len >= flow.HeadTier && f.Head != first.Head {
+				continue
+			}
+			at = i
+			n++
+		}
+		if n != 1 {
+			continue
+		}
+		found(at, p)
+		for _, q := range parts {
+			g := pc.At(q)
+			if g.Is(flow.MarkLater) && uint16(g.Seq) == first.IPID && abs(int64(g.Time-first.Time)) < fragmentSpan {
+				found(at, q)
+			}
+		}
+	}
+}
+
+// rewritten pairs what is left by identification: a gateway changed payload and length of these.
+func (m *matcher) rewritten(t *Traits, d int, w Window) {
+	if !t.KeepsID || len(m.restA) == 0 || len(m.restB) == 0 {
+		return
+	}
+	used := map[uint64]bool{}
+	m.groups = m.groups[:0]
+	add := func(c *flow.Capture, l []uint32, side uint8) {
+		for _, i := range l {
+			f := c.At(i)
+			if f.IPID == 0 || f.Mark&(flow.MarkError|flow.MarkLater|flow.MarkFragment) != 0 {
+				continue
+			}
+			k := uint64(f.IPID) | uint64(f.Flags&flagsKept)<<16
+			if f.Len == 0 {
+				k |= 1 << 62
+			}
+			if f.Flags&decode.ACK != 0 {
+				k |= uint64(f.Window) << 32
+			}
+			m.groups = append(m.groups, grouped{k, i, side})
+		}
+	}
+	add(m.a, m.restA, 0)
+	add(m.b, m.restB, 1)
+	slices.SortFunc(m.groups, func(p, q grouped) int {
+		switch {
+		case p.key < q.key:
+			return -1
+		case p.key > q.key:
+			return 1
+		}
+		return int(p.side) - int(q.side)
+	})
+	for _, p := range m.unique() {
+		f, h := m.a.At(p.A), m.b.At(p.B)
+		if f.Is(flow.MarkTS) != h.Is(flow.MarkTS) || t.KeepsTS && f.Is(flow.MarkTS) && f.TSval != h.TSval {
+			continue
+		}
+		if w == nil || m.inWindow(p.A, p.B, d, w) {
+			m.pair(p.A, p.B, HowRewritten)
+			used[uint64(p.A)], used[uint64(p.B)|1<<32] = true, true
+		}
+	}
+	m.restA, m.restB = drop(m.restA, used, 0), drop(m.restB, used, 1<<32)
+}

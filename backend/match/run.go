@@ -1,0 +1,297 @@
+package match
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// Result is the outcome of all steps.
+type Result struct {
+	Caps      []*flow.Capture
+	Flows     []*Flow
+	Relations map[[2]int]*Relation // by capture indexes, ascending; absent: the two share no traffic
+	Links     []*Link              // neighbouring points
+	// FlowOf is the flow of each conversation, by capture and ConvID; nil for none.
+	FlowOf [][]*Flow
+}
+
+const (
+	// certain is the evidence, in bits, from which two conversations are one beyond doubt: a chance of 2^-44 for one
+	// pair, 2^-24 still where a million conversations meet a million others in twos.
+	certain = 44
+	// clear is how many bits the best candidate must be ahead of the next.
+	clear = 8
+	// likely is the evidence from which two conversations are one if the clocks agree to it.
+	likely = 19
+)
+
+// Run joins conversations and orders points. Packets of the flows are paired by Packets, once the clocks are known.
+func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
+	parallel(len(caps), func(k int) { MarkDuplicates(caps[k]) })
+	r := &Result{Caps: caps, Relations: map[[2]int]*Relation{}}
+	lvl := commonLevel(caps)
+	lists := make([][]entry, len(caps))
+	parallel(len(caps), func(k int) { lists[k] = entries(caps, k, lvl) })
+	ks := candidates(votes(slices.Concat(lists...)))
+	lists = nil
+	rank(ks)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	fo := newForest(caps)
+	taken := &taken{by: map[takenKey]Conv{}}
+	anchors := r.anchor(fo, taken, ks)
+	r.relate(caps, lvl, anchors)
+	r.agreeing(fo, taken, lvl, ks)
+	r.lookalikes(fo, taken, lvl, ks)
+	r.flows(fo)
+	r.joints(lvl, ks)
+	r.order()
+	return r, ctx.Err()
+}
+
+// parallel runs f(0) … f(n-1) at once.
+func parallel(n int, f func(k int)) {
+	var wg sync.WaitGroup
+	for k := 0; k < n; k++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			f(k)
+		}()
+	}
+	wg.Wait()
+}
+
+// taken remembers which TCP conversations have a counterpart in which capture already: it has one at most.
+type taken struct{ by map[takenKey]Conv }
+
+type takenKey struct {
+	c     Conv
+	other int
+}
+
+func (t *taken) free(a, b Conv) bool {
+	_, x := t.by[takenKey{a, b.Capture}]
+	_, y := t.by[takenKey{b, a.Capture}]
+	return !x && !y
+}
+
+func (t *taken) take(a, b Conv) {
+	t.by[takenKey{a, b.Capture}] = b
+	t.by[takenKey{b, a.Capture}] = a
+}
+
+// exclusive reports whether a conversation of the protocol has one counterpart at most: a translation may change its
+// mapping under a connectionless one.
+func exclusive(proto uint8) bool { return proto == flow.ProtoTCP || proto == flow.ProtoSCTP }
+
+// anchor joins what is beyond doubt.
+func (r *Result) anchor(fo *forest, tk *taken, ks []Candidate) []Candidate {
+	var out []Candidate
+	for _, k := range byScore(ks) {
+		if k.Score < certain || k.Margin < clear && !r.sideways(k) {
+			continue
+		}
+		if !r.accept(fo, tk, k) {
+			continue
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+// sideways reports whether a candidate's rival is no rival: connectionless conversations of which several go with one.
+func (r *Result) sideways(k Candidate) bool {
+	return !exclusive(r.Caps[k.A.Capture].Conv(k.A.ID).Proto) && k.Kinds&(1<<evIPID|1<<evSegment|1<<evQUIC) != 0
+}
+
+func (r *Result) accept(fo *forest, tk *taken, k Candidate) bool {
+	if exclusive(r.Caps[k.A.Capture].Conv(k.A.ID).Proto) {
+		if !tk.free(k.A, k.B) {
+			return false
+		}
+		tk.take(k.A, k.B)
+	}
+	fo.join(k.A, k.B, k.Flip)
+	return true
+}
+
+func byScore(ks []Candidate) []Candidate {
+	out := slices.Clone(ks)
+	slices.SortStableFunc(out, func(x, y Candidate) int { return cmp.Compare(y.Score, x.Score) })
+	return out
+}
+
+// relate builds the relations of capture pairs from their anchors.
+func (r *Result) relate(caps []*flow.Capture, lvl level, anchors []Candidate) {
+	m := &matcher{lvl: lvl}
+	for _, k := range anchors {
+		r.probeInto(m, k)
+	}
+	for _, rel := range r.Relations {
+		rel.Time.sort()
+	}
+}
+
+func (r *Result) probeInto(m *matcher, k Candidate) {
+	f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
+	j := &Joint{A: k.A.Capture, B: k.B.Capture}
+	pairs, ok := m.probe(f.Sides[j.A], f.Sides[j.B], f.Proto, j)
+	if !ok {
+		return
+	}
+	key := [2]int{j.A, j.B}
+	rel := r.Relations[key]
+	if rel == nil {
+		rel = &Relation{A: j.A, B: j.B, addr: map[addrOf]int{}}
+		r.Relations[key] = rel
+	}
+	rel.note(m, f, j, pairs)
+}
+
+// agreeing joins candidates with less evidence whose packets fit the clocks of both captures.
+func (r *Result) agreeing(fo *forest, tk *taken, lvl level, ks []Candidate) {
+	m := &matcher{lvl: lvl}
+	for _, k := range byScore(ks) {
+		rel := r.Relations[[2]int{k.A.Capture, k.B.Capture}]
+		if k.Score < likely || rel == nil || k.Score >= certain && k.Margin >= clear {
+			continue
+		}
+		proto := r.Caps[k.A.Capture].Conv(k.A.ID).Proto
+		if exclusive(proto) && !tk.free(k.A, k.B) || fo.same(k.A, k.B) {
+			continue
+		}
+		f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
+		j := &Joint{A: k.A.Capture, B: k.B.Capture}
+		pairs, ok := m.probe(f.Sides[j.A], f.Sides[j.B], f.Proto, j)
+		if !ok || !rel.agrees(m, pairs) || exclusive(proto) && k.Margin < clear && !j.identity(pairs) {
+			continue
+		}
+		if !exclusive(proto) && k.Margin < 0 {
+			continue
+		}
+		r.accept(fo, tk, k)
+	}
+}
+
+// identity reports whether pairs rest on more than equal bytes.
+func (j *Joint) identity(ps []Pair) bool {
+	for _, p := range ps {
+		if p.How == HowIdentity {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *forest) same(a, b Conv) bool {
+	x, _ := f.find(f.node(a))
+	y, _ := f.find(f.node(b))
+	return x == y
+}
+
+// agrees reports whether nearly all pairs lie where the timeline expects them.
+func (r *Relation) agrees(m *matcher, pairs []Pair) bool {
+	in, all := 0, 0
+	for _, p := range pairs {
+		f, h := m.a.At(p.A), m.b.At(p.B)
+		if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) {
+			continue
+		}
+		lo, hi, ok := r.Time.window(f.Time, 0)
+		all++
+		if ok && h.Time >= lo && h.Time <= hi {
+			in++
+		}
+	}
+	return all == 0 || in*10 >= all*9
+}
+
+// lookalikes joins conversations that are alike in all they carry, by the order of time.
+func (r *Result) lookalikes(fo *forest, tk *taken, lvl level, ks []Candidate) {
+}
+
+// flows makes the flows and the index of them.
+func (r *Result) flows(fo *forest) {
+	r.FlowOf = make([][]*Flow, len(r.Caps))
+	for k, c := range r.Caps {
+		r.FlowOf[k] = make([]*Flow, len(c.Convs))
+	}
+	for _, ms := range fo.members() {
+		f := newFlow(r.Caps, ms)
+		r.Flows = append(r.Flows, f)
+		for _, m := range ms {
+			r.FlowOf[m.Capture][m.ID] = f
+		}
+	}
+}
+
+// joints probes every flow at every two captures that saw it.
+func (r *Result) joints(lvl level, ks []Candidate) {
+	type pair struct{ a, b Conv }
+	cand := map[pair]*Candidate{}
+	for i := range ks {
+		cand[pair{ks[i].A, ks[i].B}] = &ks[i]
+	}
+	work := make(chan *Flow, 64)
+	var wg sync.WaitGroup
+	for k := 0; k < workers(); k++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			m := &matcher{lvl: lvl}
+			for f := range work {
+				for a := range f.Sides {
+					for b := a + 1; b < len(f.Sides); b++ {
+						if f.Sides[a] == nil || f.Sides[b] == nil {
+							continue
+						}
+						j := &Joint{A: a, B: b, Rival: Conv{Capture: -1}}
+						m.probe(f.Sides[a], f.Sides[b], f.Proto, j)
+						for _, x := range f.Sides[a].Convs {
+							for _, y := range f.Sides[b].Convs {
+								if k := cand[pair{Conv{a, x}, Conv{b, y}}]; k != nil && k.Score > j.Score {
+									j.Score, j.Margin, j.Kinds, j.Rival = k.Score, k.Margin, k.Kinds, k.Rival
+								}
+							}
+						}
+						f.Joints = append(f.Joints, j)
+					}
+				}
+			}
+		}()
+	}
+	for _, f := range r.Flows {
+		work <- f
+	}
+	close(work)
+	wg.Wait()
+	for _, f := range r.Flows {
+		for _, j := range f.Joints {
+			if rel := r.Relations[[2]int{j.A, j.B}]; rel != nil && j.Way == 0 {
+				j.Way = rel.guessWay(f)
+			}
+		}
+	}
+}
+
+// Window bounds the time at B of what is at A at time t, in flow direction d, from the captures' certain pairs.
+func (r *Result) window(j *Joint) Window {
+	rel := r.Relations[[2]int{j.A, j.B}]
+	if rel == nil {
+		return nil
+	}
+	return func(t capture.LocalTime, d int) (lo, hi capture.LocalTime, ok bool) {
+		way := j.Way
+		if d == 1 {
+			way = -way
+		}
+		return rel.Time.window(t, way)
+	}
+}

@@ -1,0 +1,99 @@
+package match
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/capture"
+)
+
+// sample is one certain pair of frames of two captures.
+type sample struct {
+	t, d capture.LocalTime // time at A; time at B minus time at A
+	way  int8              // +1: travelled from A to B, -1: from B to A, 0: not known
+}
+
+// Timeline is a coarse relation of two captures' clocks, good enough to tell neighbours in time from strangers: the
+// certain pairs themselves, without a model, so that a clock that drifts or steps does no harm. Package clock makes the
+// fine one.
+type Timeline struct {
+	samples [3][]sample // by way+1, ascending in t
+}
+
+const (
+	near      = 24        // samples around an instant that bound it
+	slackNS   = 4_000_000 // what two packets' delays may differ by beyond the samples' own spread
+	driftSlew = 5e-4      // how fast two clocks may part between samples: 500 ppm, NTP's limit of slewing
+)
+
+func (tl *Timeline) add(s ...sample) {
+	for _, x := range s {
+		tl.samples[x.way+1] = append(tl.samples[x.way+1], x)
+	}
+}
+
+func (tl *Timeline) sort() {
+	for k := range tl.samples {
+		slices.SortStableFunc(tl.samples[k], func(x, y sample) int {
+			switch {
+			case x.t < y.t:
+				return -1
+			case x.t > y.t:
+				return 1
+			}
+			return 0
+		})
+	}
+}
+
+func (tl *Timeline) len() int {
+	return len(tl.samples[0]) + len(tl.samples[1]) + len(tl.samples[2])
+}
+
+// window bounds the time at B of what was at A at time t. way 0 takes both ways together.
+func (tl *Timeline) window(t capture.LocalTime, way int8) (lo, hi capture.LocalTime, ok bool) {
+	first := true
+	join := func(k int) {
+		l, h, any := tl.bound(tl.samples[k], t)
+		if !any {
+			return
+		}
+		if first {
+			lo, hi = l, h
+		} else {
+			lo, hi = min(lo, l), max(hi, h)
+		}
+		first = false
+	}
+	if way != 0 && len(tl.samples[way+1]) >= 4 {
+		join(int(way + 1))
+	} else {
+		for k := range tl.samples {
+			join(k)
+		}
+	}
+	return lo, hi, !first
+}
+
+// bound takes the extremes of the samples nearest to t, and slack for what they can't know.
+func (tl *Timeline) bound(s []sample, t capture.LocalTime) (lo, hi capture.LocalTime, ok bool) {
+	if len(s) == 0 {
+		return 0, 0, false
+	}
+	k, _ := slices.BinarySearchFunc(s, t, func(x sample, t capture.LocalTime) int {
+		if x.t < t {
+			return -1
+		} else if x.t > t {
+			return 1
+		}
+		return 0
+	})
+	from, to := max(0, k-near/2), min(len(s), k+near/2)
+	dlo, dhi := s[from].d, s[from].d
+	dist := capture.LocalTime(1 << 62)
+	for _, x := range s[from:to] {
+		dlo, dhi = min(dlo, x.d), max(dhi, x.d)
+		dist = min(dist, capture.LocalTime(abs(int64(x.t-t))))
+	}
+	slack := capture.LocalTime(slackNS + int64(float64(dist)*driftSlew) + int64(dhi-dlo)/2)
+	return t + dlo - slack, t + dhi + slack, true
+}
