@@ -1,0 +1,213 @@
+package flow
+
+import (
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/decode"
+)
+
+// ConvID numbers the conversations of one capture from 0, in the order of their first frames.
+type ConvID uint32
+
+// NoConv is the id of a frame without conversation: no IP inside.
+const NoConv ConvID = 1<<31 - 1
+
+// Protocols whose conversations are told apart by more than addresses (IANA).
+const (
+	protoICMP    = 1
+	protoTCP     = 6
+	protoUDP     = 17
+	protoICMPv6  = 58
+	protoSCTP    = 132
+	protoUDPLite = 136
+)
+
+// Conv is a conversation: the two ends, in the direction of the first frame seen. UDP-Lite shares UDP's, as in
+// Wireshark.
+type Conv struct {
+	Src, Dst     decode.Addr
+	Sport, Dport uint16 // ICMP echo: the identifier in both; without ports: 0
+	Proto        uint8
+	Version      uint8 // of IP
+	// HasPorts: Sport and Dport are part of what tells the conversation apart. Otherwise it is all that the two addresses
+	// exchange of this protocol: ESP, GRE, ICMP errors about unknown packets, fragments that came before their first.
+	HasPorts bool
+	set      uint8  // TCP: which of base is known, bit 0 for the direction of Src
+	Instance uint16 // TCP: how often the same ports were used before in this capture
+	Stream   int32  // tcp.stream or udp.stream; -1: Wireshark gives it none
+	Packets  uint32 // frames that this is the innermost conversation of; 0: seen as a tunnel's outer header or in a quote only
+	First    capture.FrameNo
+	base     [2]uint32 // TCP: what Wireshark takes for the initial sequence numbers
+}
+
+// Convs lie in chunks, so that pointers to them stay good while the table grows.
+const (
+	convChunkBits = 10
+	convChunkLen  = 1 << convChunkBits
+)
+
+// Table numbers conversations exactly as Wireshark 4.0 numbers tcp.stream and udp.stream. The zero value isn't ready.
+type Table struct {
+	chunks  []*[convChunkLen]Conv
+	n       uint32
+	slots   []slot
+	mask    uint32
+	streams [2]int32 // next number of TCP, UDP
+	last    ConvID   // of the last lookup: packets come in trains
+	frags   fragments
+}
+
+// slot is a place of the hash table, which is at most half full; id counts from 1.
+type slot struct{ hash, id uint32 }
+
+// NewTable returns an empty table.
+func NewTable() *Table {
+	t := &Table{slots: make([]slot, 256), mask: 255, last: NoConv}
+	t.frags.init()
+	return t
+}
+
+// Len returns the number of conversations.
+func (t *Table) Len() int { return int(t.n) }
+
+// Conv returns a conversation; the pointer stays valid.
+func (t *Table) Conv(id ConvID) *Conv {
+	return &t.chunks[id>>convChunkBits][id&(convChunkLen-1)]
+}
+
+// Add takes the frames of a capture in their order and returns each one's innermost conversation; reverse: the frame
+// goes from its Dst to its Src. An ICMP error belongs to the conversation that it quotes, against the quoted packet's
+// direction; a later fragment to that of its first.
+func (t *Table) Add(p *decode.Packet, n capture.FrameNo) (id ConvID, reverse bool) {
+	if p.Reach < decode.ReachNetwork {
+		return NoConv, false
+	}
+	id = NoConv
+	var frag *fragment
+	if p.IP.Fragment() || p.Outer.Fragment() {
+		frag = t.frags.get(p, n)
+	}
+	for i := range p.Socket[:p.NSocket] {
+		k := &p.Socket[i]
+		if k.Fragment && frag != nil {
+			frag.hold(k)
+			continue
+		}
+		id, reverse = t.number(k, n)
+	}
+	if frag != nil {
+		id, reverse = t.fragment(frag, p, n)
+	} else if !numbered(p) {
+		id, reverse = t.innermost(p, n)
+	}
+	t.Conv(id).Packets++
+	return id, reverse
+}
+
+// numbered reports whether the innermost transport header is the last of those that Wireshark numbers.
+func numbered(p *decode.Packet) bool {
+	if p.NSocket == 0 || p.Reach < decode.ReachTransport {
+		return false
+	}
+	k := &p.Socket[p.NSocket-1]
+	return !k.Quoted && k.Proto == p.IP.Proto && k.Sport == p.Sport && k.Dport == p.Dport && k.Src == p.IP.Src && k.Dst == p.IP.Dst
+}
+
+// number finds or starts the conversation of a TCP or UDP header and numbers it if it has no number yet.
+func (t *Table) number(k *decode.Socket, n capture.FrameNo) (ConvID, bool) {
+	e := end{src: &k.Src, dst: &k.Dst, sport: k.Sport, dport: k.Dport, proto: k.Proto, version: k.Version, ports: true}
+	if e.proto == protoUDPLite {
+		e.proto = protoUDP
+	}
+	id, reverse := t.lookup(&e, n)
+	c := t.Conv(id)
+	if c.Stream < 0 {
+		c.Stream = t.next(c.Proto)
+	}
+	if c.Proto == protoTCP {
+		return t.sequence(c, id, reverse, &e, k, n)
+	}
+	return id, reverse
+}
+
+func (t *Table) next(proto uint8) int32 {
+	i := 0
+	if proto == protoUDP {
+		i = 1
+	}
+	t.streams[i]++
+	return t.streams[i] - 1
+}
+
+// sequence tells whether a SYN reuses the ports of a conversation, as Wireshark 4.0 does: by a sequence number other
+// than the one that the sender's first segment implied. A repeated number never starts a new one, however long after
+// FIN or RST; a SYN/ACK with another number corrects it.
+func (t *Table) sequence(c *Conv, id ConvID, reverse bool, e *end, k *decode.Socket, n capture.FrameNo) (ConvID, bool) {
+	fwd := 0
+	if reverse {
+		fwd = 1
+	}
+	if k.Flags&decode.SYN != 0 && c.set>>fwd&1 != 0 && k.Seq != c.base[fwd] {
+		if k.Flags&decode.ACK != 0 {
+			c.base[fwd] = k.Seq
+		} else {
+			instance := c.Instance + 1
+			id, reverse, fwd = t.renew(e, id, n), false, 0
+			c = t.Conv(id)
+			c.Instance = instance
+			c.Stream = t.next(protoTCP)
+		}
+	}
+	if k.Partial || c.set == 3 {
+		return id, reverse
+	}
+	rev := 1 - fwd
+	if c.set>>fwd&1 == 0 {
+		c.base[fwd] = k.Seq - 1
+		if k.Flags&decode.SYN != 0 {
+			c.base[fwd] = k.Seq
+		}
+		c.set |= 1 << fwd
+	}
+	if c.set>>rev&1 == 0 && k.Flags&decode.ACK != 0 {
+		c.base[rev] = k.Ack - 1
+		c.set |= 1 << rev
+	}
+	return id, reverse
+}
+
+// innermost finds or starts the conversation of a frame whose innermost header is not a numbered TCP or UDP header.
+func (t *Table) innermost(p *decode.Packet, n capture.FrameNo) (ConvID, bool) {
+	if q := &p.Quote; q.Valid && q.HasPorts {
+		e := end{src: &q.IP.Src, dst: &q.IP.Dst, sport: q.Sport, dport: q.Dport, proto: q.IP.Proto, version: q.IP.Version, ports: true}
+		if e.proto == protoUDPLite {
+			e.proto = protoUDP
+		}
+		if id, reverse := t.find(&e, e.hash()); id != NoConv {
+			return id, !reverse
+		}
+	}
+	e := end{src: &p.IP.Src, dst: &p.IP.Dst, proto: p.IP.Proto, version: p.IP.Version}
+	if p.Reach == decode.ReachTransport {
+		switch p.IP.Proto {
+		case protoTCP, protoUDP, protoSCTP, protoUDPLite:
+			e.ports = true
+		case protoICMP, protoICMPv6:
+			e.ports = echo(p)
+		}
+	}
+	if e.ports {
+		e.sport, e.dport = p.Sport, p.Dport
+	}
+	if e.proto == protoUDPLite {
+		e.proto = protoUDP
+	}
+	return t.lookup(&e, n)
+}
+
+// echo reports whether an ICMP message has an identifier: echo, and ICMP's timestamp, information and mask requests.
+func echo(p *decode.Packet) bool {
+	if p.IP.Proto == protoICMPv6 {
+		return p.ICMPType == 128 || p.ICMPType == 129
+	}
+	return p.ICMPType == 0 || p.ICMPType == 8 || p.ICMPType >= 13 && p.ICMPType <= 18
+}

@@ -1,0 +1,142 @@
+package flow
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/decode"
+)
+
+const (
+	// maxFragmented bounds the datagrams kept in pieces; the oldest goes first.
+	maxFragmented = 1 << 14
+	// maxSpan is the number of frames after which a fragment is not believed to belong to a datagram that is whole
+	// already: hosts use identifications again.
+	maxSpan = 256
+	// maxPieces is more than any datagram has (65535 bytes in pieces of 8).
+	maxPieces = 1 << 13
+)
+
+// fragmentKey names a datagram (RFC 791 §3.2, RFC 8200 §4.5).
+type fragmentKey struct {
+	src, dst decode.Addr
+	id       uint32
+	proto    uint8 // 0 for IPv6, whose fragments needn't agree on it
+}
+
+// fragment is a datagram that came in pieces.
+type fragment struct {
+	key     fragmentKey
+	last    capture.FrameNo
+	conv    ConvID // NoConv before the first fragment
+	reverse bool
+	whole   bool
+	size    uint32      // of the datagram, 0 unknown
+	pieces  [][2]uint32 // [from, to), by from
+	sockets []decode.Socket
+}
+
+// fragments are the datagrams in pieces, in a ring by age.
+type fragments struct {
+	byKey map[fragmentKey]*fragment
+	ring  []*fragment
+	next  int
+}
+
+func (f *fragments) init() { f.byKey = map[fragmentKey]*fragment{} }
+
+// fragmented returns the header that the frame is a fragment by: the outermost that is.
+func fragmented(p *decode.Packet) *decode.IP {
+	if p.Outer.Fragment() {
+		return &p.Outer
+	}
+	return &p.IP
+}
+
+// get returns the datagram that the frame is a piece of.
+func (f *fragments) get(p *decode.Packet, n capture.FrameNo) *fragment {
+	h := fragmented(p)
+	k := fragmentKey{src: h.Src, dst: h.Dst, id: h.ID}
+	if h.Version == 4 {
+		k.proto = h.Proto
+	}
+	g := f.byKey[k]
+	if g == nil {
+		g = f.add(k)
+	}
+	if g.whole && (h.FragOff == 0 || n-g.last > maxSpan) {
+		*g = fragment{key: k, conv: NoConv, pieces: g.pieces[:0], sockets: g.sockets[:0]}
+	}
+	g.last = n
+	return g
+}
+
+func (f *fragments) add(k fragmentKey) *fragment {
+	g := &fragment{}
+	if len(f.ring) < maxFragmented {
+		f.ring = append(f.ring, g)
+	} else {
+		g = f.ring[f.next]
+		f.next = (f.next + 1) % maxFragmented
+		delete(f.byKey, g.key)
+	}
+	*g = fragment{key: k, conv: NoConv, pieces: g.pieces[:0], sockets: g.sockets[:0]}
+	f.byKey[k] = g
+	return g
+}
+
+// hold keeps a header until the datagram is whole: only then Wireshark comes to number it.
+func (g *fragment) hold(k *decode.Socket) {
+	if len(g.sockets) < len(decode.Packet{}.Socket) {
+		g.sockets = append(g.sockets, *k)
+	}
+}
+
+// fragment gives a piece its conversation, and numbers what its datagram holds once that is whole.
+func (t *Table) fragment(g *fragment, p *decode.Packet, n capture.FrameNo) (ConvID, bool) {
+	h := fragmented(p)
+	first := h.FragOff == 0
+	if first {
+		g.conv, g.reverse = t.innermost(p, n)
+	}
+	if g.put(h) {
+		for i := range g.sockets {
+			id, reverse := t.number(&g.sockets[i], n)
+			if k := &g.sockets[i]; !k.Quoted && i == len(g.sockets)-1 && t.Conv(id).HasPorts {
+				g.conv, g.reverse = id, reverse
+			}
+		}
+		g.sockets = g.sockets[:0]
+	}
+	if g.conv == NoConv {
+		return t.innermost(p, n)
+	}
+	return g.conv, g.reverse
+}
+
+// put adds a piece and reports whether it makes the datagram whole.
+func (g *fragment) put(h *decode.IP) bool {
+	if !h.Whole || h.DataLen == 0 || len(g.pieces) >= maxPieces {
+		return false
+	}
+	if g.whole { // a copy of a piece, from a port that mirrors twice
+		return false
+	}
+	from, to := h.FragOff, h.FragOff+h.DataLen
+	if !h.MF && g.size == 0 {
+		g.size = to
+	}
+	i, _ := slices.BinarySearchFunc(g.pieces, from, func(p [2]uint32, from uint32) int { return int(p[0]) - int(from) })
+	g.pieces = slices.Insert(g.pieces, i, [2]uint32{from, to})
+	if g.size == 0 {
+		return false
+	}
+	reach := uint32(0)
+	for _, p := range g.pieces {
+		if p[0] <= reach && p[1] > reach {
+			reach = p[1]
+		}
+	}
+	g.whole = reach >= g.size
+	return g.whole
+}
