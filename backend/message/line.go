@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // Command holds what a line of SMTP, FTP, POP or IMAP says. Arguments are kept for addresses only, never for passwords.
@@ -24,25 +25,22 @@ const (
 	inPOP
 )
 
-// verbOf reads the verb that a line begins with and says whose it may be; sure: no port is needed to believe it.
-func verbOf(line []byte) (verb string, whose int, sure bool) {
-	n := 0
+// verbOf finds the verb that a line begins with: its length, and whose it may be; sure: no port is needed to believe it.
+func verbOf(line []byte) (n, whose int, sure bool) {
 	for n < len(line) && n < 9 && (line[n]|0x20 >= 'a' && line[n]|0x20 <= 'z') {
 		n++
 	}
 	if n < 3 || n < len(line) && line[n] != ' ' {
-		return "", 0, false
+		return 0, 0, false
 	}
 	var upper [9]byte
 	for k, c := range line[:n] {
 		upper[k] = c &^ 0x20
 	}
-	args := line[n:]
-	whose, sure = verbs(upper[:n], args)
-	if whose == 0 {
-		return "", 0, false
+	if whose, sure = verbs(upper[:n], line[n:]); whose == 0 {
+		return 0, 0, false
 	}
-	return string(upper[:n]), whose, sure
+	return n, whose, sure
 }
 
 // verbs is the table of commands: RFC 5321, 959 with 2228, 2428, 3659, and 1939 with 2449.
@@ -209,12 +207,12 @@ func nameLine(i *Info, b []byte, wire int, _ uint8) bool {
 
 // command reads a verb and returns the line's label, secrets left out; "": none of p's.
 func (c *Command) command(p Proto, line []byte) string {
-	verb, whose, _ := verbOf(line)
+	n, whose, _ := verbOf(line)
 	if p == ProtoSMTP && whose&inSMTP == 0 || p == ProtoFTP && whose&inFTP == 0 || p == ProtoPOP && whose&inPOP == 0 {
 		return ""
 	}
+	verb, args := strings.ToUpper(string(line[:n])), bytes.TrimSpace(line[n:])
 	c.Verb = verb
-	args := bytes.TrimSpace(line[len(verb):])
 	switch verb {
 	case "PASS", "APOP", "ACCT", "ADAT":
 		return verb

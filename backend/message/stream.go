@@ -51,7 +51,7 @@ type StreamMessage struct {
 	Record uint8  // TLS: the record's content type
 	Frame  uint32 // HTTP/2: the stream id
 
-	TLS   *TLS
+	TLS   *TLS // of handshake and alert records
 	HTTP  *HTTP
 	SIP   *SIP
 	DNS   *DNS

@@ -5,7 +5,7 @@ import "encoding/binary"
 // tlsRecord is the state of TLS in a stream.
 type tlsRecord struct {
 	hs     handshakes
-	plain  *TLS    // what the record's messages say
+	plain  *TLS    // what the record's messages say; nil where they say nothing in plain
 	alert  [2]byte // the first bytes of an alert
 	got    int     // content bytes of the record seen
 	broken bool    // content is missing: what follows can't be read
@@ -37,7 +37,10 @@ func (s *Stream) beginRecord(b []byte) int {
 		return 0
 	}
 	length := uint64(binary.BigEndian.Uint16(head[3:]))
-	t := &TLS{Record: binary.BigEndian.Uint16(head[1:])}
+	var t *TLS
+	if head[0] == ContentHandshake || head[0] == ContentAlert {
+		t = &TLS{Record: binary.BigEndian.Uint16(head[1:])}
+	}
 	m := StreamMessage{Proto: ProtoTLS, Kind: contentName(head[0]), Record: head[0], HeadLen: recordHeader,
 		Len: recordHeader + length, Body: BodyLength, TLS: t}
 	off, taken := s.origin(head, n), rest(head, n, recordHeader)
