@@ -37,6 +37,9 @@ func FuzzName(f *testing.F) {
 			check(t, message.Name(proto, sport, dport, b, wire), b)
 		}
 		message.Sniff(b)
+		var hello message.QUICHello
+		hello.Add(b)
+		hello.Add(b)
 		for p := message.ProtoNone; p <= message.ProtoSNMP+1; p++ {
 			check(t, message.NameAs(p, proto, b, len(b)), b)
 		}

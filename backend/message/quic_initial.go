@@ -19,21 +19,60 @@ var quicSalts = []struct {
 		[3]string{"quicv2 key", "quicv2 iv", "quicv2 hp"}},
 }
 
-// initialHello reads the ClientHello in a client's Initial packet; nil where it can't be: cut, not the client's, a
-// later Initial (keyed by the first one's id), or the hello begins in another packet.
-func initialHello(b []byte, l *quicLong) *TLS {
-	for _, s := range quicSalts {
-		if s.version == l.version && len(b) == l.length {
-			plain := openInitial(b, l, s.salt, s.labels)
-			return cryptoHello(plain)
+// QUICHello puts the ClientHello of one QUIC connection together: with post-quantum key shares it takes two datagrams,
+// and clients shuffle its parts. The zero value is ready.
+type QUICHello struct {
+	dcid   []byte // of the first Initial, which keys all later ones too
+	crypto []byte
+	filled []bool
+}
+
+// maxHello bounds what is kept of a ClientHello.
+const maxHello = 16 << 10
+
+// Add takes a datagram that the client sent, in any order once the first was one. It returns what is known of the
+// ClientHello by now: nil before its beginning came, and facts that lie behind a hole are absent.
+func (h *QUICHello) Add(datagram []byte) *TLS {
+	for off := 0; off < len(datagram); {
+		l, ok := parseQUICLong(datagram[off:])
+		if !ok || l.length == 0 || l.length > len(datagram)-off {
+			break
 		}
+		if l.kind == quicInitial {
+			h.initial(datagram[off:off+l.length], &l)
+		}
+		off += l.length
 	}
-	return nil
+	return h.hello()
+}
+
+// initial reads one Initial packet, by its own connection id (the first, or one after Retry), else by the first's.
+func (h *QUICHello) initial(b []byte, l *quicLong) {
+	for _, s := range quicSalts {
+		if s.version != l.version || len(b) != l.length {
+			continue
+		}
+		plain := openInitial(b, l, l.dcid, s.salt, s.labels)
+		if plain == nil && h.dcid != nil {
+			plain = openInitial(b, l, h.dcid, s.salt, s.labels)
+		} else if plain != nil && h.dcid == nil {
+			h.dcid = append([]byte{}, l.dcid...)
+		}
+		h.frames(plain)
+	}
+}
+
+// initialHello reads the ClientHello that begins in a client's Initial packet; nil where none can be read: cut, not
+// the client's, a later Initial (keyed by the first one's id), or the hello begins in another packet.
+func initialHello(b []byte, l *quicLong) *TLS {
+	var h QUICHello
+	h.initial(b, l)
+	return h.hello()
 }
 
 // openInitial removes header protection and decrypts (RFC 9001 §5.3, §5.4); nil where the tag doesn't fit.
-func openInitial(b []byte, l *quicLong, salt string, labels [3]string) []byte {
-	secret, err := hkdf.Extract(sha256.New, l.dcid, []byte(salt))
+func openInitial(b []byte, l *quicLong, dcid []byte, salt string, labels [3]string) []byte {
+	secret, err := hkdf.Extract(sha256.New, dcid, []byte(salt))
 	if err != nil {
 		return nil
 	}
@@ -81,39 +120,63 @@ func expand(secret []byte, label string, n int) []byte {
 	return out
 }
 
-// cryptoHello puts the CRYPTO frames of one packet in order (RFC 9000 §19.6; clients shuffle them) and reads the
-// ClientHello as far as it goes without a hole.
-func cryptoHello(plain []byte) *TLS {
-	hello := make([]byte, 0, len(plain))
-	filled := make([]bool, cap(hello))
+// frames takes the CRYPTO frames of a packet (RFC 9000 §19.6).
+func (h *QUICHello) frames(plain []byte) {
 	c := cursor{b: plain}
 	for len(c.b) > 0 && !c.short {
 		switch kind := c.varint(); kind {
 		case 0, 1: // PADDING, PING
+		case 2, 3:
+			c.ack(kind == 3)
 		case 6:
 			off := c.varint()
 			data := c.take(c.varint())
-			if off+len(data) > cap(hello) {
-				continue // belongs to what another packet begins
+			end := off + len(data)
+			if end > maxHello {
+				return
 			}
-			hello = hello[:max(len(hello), off+len(data))]
-			copy(hello[off:], data)
-			for k := range data {
-				filled[off+k] = true
+			if end > len(h.crypto) {
+				h.crypto = append(h.crypto, make([]byte, end-len(h.crypto))...)
+				h.filled = append(h.filled, make([]bool, end-len(h.filled))...)
+			}
+			copy(h.crypto[off:], data)
+			for k := off; k < end; k++ {
+				h.filled[k] = true
 			}
 		default:
-			c.b = nil // ACK and the rest come in no first flight
+			return // CONNECTION_CLOSE and what no Initial may hold
 		}
 	}
+}
+
+// ack passes over an ACK frame (RFC 9000 §19.3).
+func (c *cursor) ack(ecn bool) {
+	c.varint()
+	c.varint()
+	ranges := c.varint()
+	c.varint()
+	for ; ranges > 0 && !c.short; ranges-- {
+		c.varint()
+		c.varint()
+	}
+	if ecn {
+		c.varint()
+		c.varint()
+		c.varint()
+	}
+}
+
+// hello reads what came of the ClientHello without a hole.
+func (h *QUICHello) hello() *TLS {
 	n := 0
-	for n < len(hello) && filled[n] {
+	for n < len(h.crypto) && h.filled[n] {
 		n++
 	}
-	if n < handshakeHead || hello[0] != 1 {
+	if n < handshakeHead || h.crypto[0] != 1 {
 		return nil
 	}
 	t := &TLS{}
-	t.clientHello(hello[handshakeHead:n], false)
+	t.clientHello(h.crypto[handshakeHead:n], false)
 	if t.Random == nil {
 		return nil
 	}
