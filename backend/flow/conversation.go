@@ -31,12 +31,15 @@ type Conv struct {
 	// HasPorts: Sport and Dport are part of what tells the conversation apart. Otherwise it is all that the two addresses
 	// exchange of this protocol: ESP, GRE, ICMP errors about unknown packets, fragments that came before their first.
 	HasPorts bool
-	set      uint8  // TCP: which of base is known, bit 0 for the direction of Src
+	set      uint8  // TCP: which of base is known, bit 0 for the direction of Src; UDP: 1 once numbered by its tuple
 	Instance uint16 // TCP: how often the same ports were used before in this capture
 	Stream   int32  // tcp.stream or udp.stream; -1: Wireshark gives it none
-	Packets  uint32 // frames that this is the innermost conversation of; 0: seen as a tunnel's outer header or in a quote only
-	First    capture.FrameNo
-	base     [2]uint32 // TCP: what Wireshark takes for the initial sequence numbers
+	// StreamBack is the number of frames from Dst to Src, -1 before there is one. It differs from Stream only in media
+	// that SIP announced, where Stream and StreamBack are the first of maybe several numbers.
+	StreamBack int32
+	Packets    uint32 // frames that this is the innermost conversation of; 0: seen as a tunnel's outer header or in a quote only
+	First      capture.FrameNo
+	base       [2]uint32 // TCP: what Wireshark takes for the initial sequence numbers
 }
 
 // Convs lie in chunks, so that pointers to them stay good while the table grows.
@@ -54,6 +57,8 @@ type Table struct {
 	streams [2]int32 // next number of TCP, UDP
 	last    ConvID   // of the last lookup: packets come in trains
 	frags   fragments
+	media   media
+	stream  int32 // of the header that was numbered last
 }
 
 // slot is a place of the hash table, which is at most half full; id counts from 1.
@@ -63,6 +68,7 @@ type slot struct{ hash, id uint32 }
 func NewTable() *Table {
 	t := &Table{slots: make([]slot, 256), mask: 255, last: NoConv}
 	t.frags.init()
+	t.media.init()
 	return t
 }
 
@@ -100,7 +106,24 @@ func (t *Table) Add(p *decode.Packet, n capture.FrameNo) (id ConvID, reverse boo
 		id, reverse = t.innermost(p, n)
 	}
 	t.Conv(id).Packets++
+	if len(p.Payload) > 0 && p.Reach == decode.ReachTransport {
+		t.signalling(p, id, reverse, n)
+	}
 	return id, reverse
+}
+
+// signalling looks for SIP, which tells of media to come.
+func (t *Table) signalling(p *decode.Packet, id ConvID, reverse bool, n capture.FrameNo) {
+	switch p.IP.Proto {
+	case protoUDP:
+		if c := p.Payload[0]; 'A' <= c && c <= 'Z' {
+			t.media.datagram(p, n)
+		}
+	case protoTCP:
+		if c := p.Payload[0]; 'A' <= c && c <= 'Z' || len(t.media.segments) > 0 {
+			t.media.segment(p, tcpSide{id, reverse}, n)
+		}
+	}
 }
 
 // numbered reports whether the innermost transport header is the last of those that Wireshark numbers.
@@ -120,13 +143,39 @@ func (t *Table) number(k *decode.Socket, n capture.FrameNo) (ConvID, bool) {
 	}
 	id, reverse := t.lookup(&e, n)
 	c := t.Conv(id)
-	if c.Stream < 0 {
-		c.Stream = t.next(c.Proto)
-	}
 	if c.Proto == protoTCP {
-		return t.sequence(c, id, reverse, &e, k, n)
+		id, reverse = t.sequence(c, id, reverse, &e, k, n)
+		c = t.Conv(id)
+		t.stream = c.Stream
+	} else {
+		t.stream = t.datagram(c, k)
+	}
+	if c.Stream < 0 {
+		c.Stream = t.stream
+	}
+	if reverse && c.StreamBack < 0 {
+		c.StreamBack = t.stream
 	}
 	return id, reverse
+}
+
+// datagram returns the number of a UDP header.
+func (t *Table) datagram(c *Conv, k *decode.Socket) int32 {
+	if c.set != 0 {
+		return c.Stream
+	}
+	if len(t.media.endpoints) > 0 {
+		if e, ok := t.media.find(k); ok {
+			a := t.media.endpoints[e]
+			if a.stream < 0 {
+				a.stream = t.next(protoUDP)
+				t.media.endpoints[e] = a
+			}
+			return a.stream
+		}
+	}
+	c.set = 1
+	return t.next(protoUDP)
 }
 
 func (t *Table) next(proto uint8) int32 {
@@ -142,6 +191,9 @@ func (t *Table) next(proto uint8) int32 {
 // than the one that the sender's first segment implied. A repeated number never starts a new one, however long after
 // FIN or RST; a SYN/ACK with another number corrects it.
 func (t *Table) sequence(c *Conv, id ConvID, reverse bool, e *end, k *decode.Socket, n capture.FrameNo) (ConvID, bool) {
+	if c.Stream < 0 {
+		c.Stream = t.next(protoTCP)
+	}
 	fwd := 0
 	if reverse {
 		fwd = 1

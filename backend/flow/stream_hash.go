@@ -96,7 +96,7 @@ func (t *Table) add(e *end, n capture.FrameNo) ConvID {
 	}
 	t.n++
 	*t.Conv(id) = Conv{Src: *e.src, Dst: *e.dst, Sport: e.sport, Dport: e.dport, Proto: e.proto, Version: e.version,
-		HasPorts: e.ports, Stream: -1, First: n}
+		HasPorts: e.ports, Stream: -1, StreamBack: -1, First: n}
 	return id
 }
 

@@ -3,7 +3,6 @@ package flow
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -65,7 +64,11 @@ func tsharkStreams(t *testing.T, file string) []string {
 	return s
 }
 
+// innermostStream picks the last number of the innermost header.
 func innermostStream(tcp, udp, protocols string) string {
+	if i := strings.LastIndex(protocols, ":icmp"); i > strings.LastIndex(protocols, ":udp") && i > strings.LastIndex(protocols, ":tcp") {
+		return "" // the numbers are those of the tunnel around it
+	}
 	name, list := "tcp", tcp
 	if strings.LastIndex(protocols, ":udp") > strings.LastIndex(protocols, ":tcp") || tcp == "" {
 		name, list = "udp", udp
@@ -76,8 +79,7 @@ func innermostStream(tcp, udp, protocols string) string {
 	return name + " " + list[strings.LastIndexByte(list, ',')+1:]
 }
 
-// tableStreams is the same from Table. Of what Wireshark shows a number for in a frame, the innermost may be a tunnel's
-// outer header: then the frame's own conversation has none.
+// tableStreams is the same from Table.
 func tableStreams(t *testing.T, file string) []string {
 	t.Helper()
 	r, err := capture.Open(file)
@@ -93,16 +95,15 @@ func tableStreams(t *testing.T, file string) []string {
 	)
 	for r.Next(&in) == nil {
 		decode.Decode(in.Link, in.Data, in.OrigLen, &p)
+		tab.stream = -1
 		id, _ := tab.Add(&p, in.Number)
 		s = append(s, "")
-		if id == NoConv {
+		if tab.stream < 0 || id == NoConv {
 			continue
 		}
-		if c := tab.Conv(id); c.Stream >= 0 {
-			s[len(s)-1] = fmt.Sprintf("%s %d", map[uint8]string{6: "tcp", 17: "udp"}[c.Proto], c.Stream)
+		if c := tab.Conv(id); c.Proto == protoTCP || c.Proto == protoUDP {
+			s[len(s)-1] = fmt.Sprintf("%s %d", map[uint8]string{protoTCP: "tcp", protoUDP: "udp"}[c.Proto], tab.stream)
 		}
 	}
 	return s
 }
-
-var _ = os.Getenv
