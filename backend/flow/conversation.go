@@ -95,7 +95,7 @@ func (t *Table) Add(p *decode.Packet, n capture.FrameNo) (id ConvID, reverse boo
 	for i := range p.Socket[:p.NSocket] {
 		k := &p.Socket[i]
 		if k.Fragment && frag != nil {
-			frag.hold(k)
+			frag.hold(k, n)
 			continue
 		}
 		id, reverse = t.number(k, n)

@@ -30,10 +30,13 @@ type fragment struct {
 	last    capture.FrameNo
 	conv    ConvID // NoConv before the first fragment
 	reverse bool
-	whole   bool
+	done    bool // the datagram is whole; what comes now is a copy, or another datagram
+
+	// What Wireshark has of it, or of the next with the same identification: it starts over once one is whole.
 	size    uint32      // of the datagram, 0 unknown
 	pieces  [][2]uint32 // [from, to), by from
 	sockets []decode.Socket
+	holder  capture.FrameNo // frame of sockets
 }
 
 // fragments are the datagrams in pieces, in a ring by age.
@@ -64,8 +67,8 @@ func (f *fragments) get(p *decode.Packet, n capture.FrameNo) *fragment {
 	if g == nil {
 		g = f.add(k)
 	}
-	if g.whole && (h.FragOff == 0 || n-g.last > maxSpan) {
-		*g = fragment{key: k, conv: NoConv, pieces: g.pieces[:0], sockets: g.sockets[:0]}
+	if g.done && n-g.last > maxSpan {
+		g.conv = NoConv
 	}
 	g.last = n
 	return g
@@ -85,9 +88,13 @@ func (f *fragments) add(k fragmentKey) *fragment {
 	return g
 }
 
-// hold keeps a header until the datagram is whole: only then Wireshark comes to number it.
-func (g *fragment) hold(k *decode.Socket) {
-	if len(g.sockets) < len(decode.Packet{}.Socket) {
+// hold keeps a header until the datagram is whole: only then Wireshark comes to number it. Of two first fragments the
+// earlier counts.
+func (g *fragment) hold(k *decode.Socket, n capture.FrameNo) {
+	if len(g.sockets) == 0 {
+		g.holder = n
+	}
+	if g.holder == n {
 		g.sockets = append(g.sockets, *k)
 	}
 }
@@ -95,9 +102,9 @@ func (g *fragment) hold(k *decode.Socket) {
 // fragment gives a piece its conversation, and numbers what its datagram holds once that is whole.
 func (t *Table) fragment(g *fragment, p *decode.Packet, n capture.FrameNo) (ConvID, bool) {
 	h := fragmented(p)
-	first := h.FragOff == 0
-	if first {
+	if h.FragOff == 0 {
 		g.conv, g.reverse = t.innermost(p, n)
+		g.done = false
 	}
 	if g.put(h) {
 		for i := range g.sockets {
@@ -106,7 +113,7 @@ func (t *Table) fragment(g *fragment, p *decode.Packet, n capture.FrameNo) (Conv
 				g.conv, g.reverse = id, reverse
 			}
 		}
-		g.sockets = g.sockets[:0]
+		g.done, g.size, g.pieces, g.sockets = true, 0, g.pieces[:0], g.sockets[:0]
 	}
 	if g.conv == NoConv {
 		return t.innermost(p, n)
@@ -117,9 +124,6 @@ func (t *Table) fragment(g *fragment, p *decode.Packet, n capture.FrameNo) (Conv
 // put adds a piece and reports whether it makes the datagram whole.
 func (g *fragment) put(h *decode.IP) bool {
 	if !h.Whole || h.DataLen == 0 || len(g.pieces) >= maxPieces {
-		return false
-	}
-	if g.whole { // a copy of a piece, from a port that mirrors twice
 		return false
 	}
 	from, to := h.FragOff, h.FragOff+h.DataLen
@@ -137,6 +141,5 @@ func (g *fragment) put(h *decode.IP) bool {
 			reach = p[1]
 		}
 	}
-	g.whole = reach >= g.size
-	return g.whole
+	return reach >= g.size
 }

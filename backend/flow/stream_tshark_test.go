@@ -23,26 +23,26 @@ func TestStreamsEqualWireshark(t *testing.T) {
 	}
 }
 
-// sameStreams compares each frame's innermost stream number with tshark's.
-func sameStreams(t *testing.T, file string) {
+// sameStreams compares each frame's innermost stream number with tshark's and returns the indexes of those that differ.
+func sameStreams(t *testing.T, file string) (differ []int) {
 	t.Helper()
 	want := tsharkStreams(t, file)
 	got := tableStreams(t, file)
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d frames, tshark has %d", file, len(got), len(want))
 	}
-	bad := 0
 	for i := range want {
 		if got[i] != want[i] {
-			if bad++; bad <= 5 {
+			if differ = append(differ, i); len(differ) <= 5 {
 				t.Errorf("%s frame %d: got %q, tshark %q; repeat: tshark -r %s -Y frame.number==%d -T fields -e tcp.stream -e udp.stream",
 					file, i+1, got[i], want[i], file, i+1)
 			}
 		}
 	}
-	if bad > 5 {
-		t.Errorf("%s: %d frames differ in all", file, bad)
+	if len(differ) > 5 {
+		t.Errorf("%s: %d frames differ in all", file, len(differ))
 	}
+	return differ
 }
 
 // tsharkStreams returns "tcp N" or "udp N" for each frame, the last of several numbers, empty for none. A frame with
