@@ -55,6 +55,9 @@ type Frame struct {
 	Flow      *Flow // nil: of no conversation that the truth lists
 	Dir       byte  // 'f' toward the server end, 'r' back, 0 unknown
 
+	// Head is the first fragment of the datagram that this frame is a later fragment of; nil for all other frames.
+	Head *Frame
+
 	recorded int // number in the file that was loaded; 0: made later
 	number   int // in the file that is written
 }

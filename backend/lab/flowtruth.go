@@ -5,7 +5,7 @@ func (c *Case) at() map[*Flow]map[*Capture][]*Frame {
 	m := map[*Flow]map[*Capture][]*Frame{}
 	for _, p := range c.Captures {
 		for _, f := range p.Frames {
-			if f.Flow == nil {
+			if f.Flow == nil || f.Head != nil { // a later fragment names no conversation
 				continue
 			}
 			if m[f.Flow] == nil {

@@ -1,0 +1,70 @@
+// Command lab writes a case of test traffic with its truth.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/corr-dev/corr/backend/lab"
+)
+
+const usage = `usage: lab [-from CASE] [-apply SPECS] [-seed N] -o DIR
+
+Without -from a case is made up from the seed. SPECS: transformations in order, separated by commas.
+
+  lab -from testdata/snat-basic -apply 'snaplen=96@b,clock=3600s@b,vlan@b' -seed 7 -o /tmp/x
+  lab -seed 42 -o /tmp/y
+
+`
+
+func main() {
+	from := flag.String("from", "", "recorded case to derive from")
+	apply := flag.String("apply", "", "transformations")
+	seed := flag.Int64("seed", 1, "what is drawn by chance follows from this")
+	out := flag.String("o", "", "folder to write")
+	flag.Usage = func() {
+		fmt.Fprint(os.Stderr, usage)
+		flag.PrintDefaults()
+		fmt.Fprintln(os.Stderr, "\ntransformations:")
+		for _, t := range lab.Transforms() {
+			head := t.Name
+			if value, _, _ := strings.Cut(t.Usage, "@"); value != "" {
+				head += "="
+			}
+			fmt.Fprintf(os.Stderr, "  %-60s %s\n", head+t.Usage, t.Doc)
+		}
+	}
+	flag.Parse()
+	if *out == "" || flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := write(*from, *apply, *seed, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "lab:", err)
+		os.Exit(1)
+	}
+}
+
+func write(from, apply string, seed int64, out string) error {
+	c, err := source(from, seed)
+	if err != nil {
+		return err
+	}
+	if err := c.Apply(apply, seed); err != nil {
+		return err
+	}
+	if err := c.Write(out); err != nil {
+		return err
+	}
+	fmt.Println(strings.Join(c.Paths(out), "\n"))
+	return nil
+}
+
+func source(from string, seed int64) (*lab.Case, error) {
+	if from == "" {
+		return lab.Random(seed, lab.Options{}), nil
+	}
+	return lab.Load(from)
+}

@@ -1,0 +1,140 @@
+package lab
+
+import "slices"
+
+// frames is a set of frames.
+type frames map[*Frame]bool
+
+// take removes frames of one capture, as if they had not been recorded there. Their counterparts are alone from then on,
+// for the given reason; where a neighbour on each side saw the packet, the two are tied to each other.
+func (c *Case) take(p *Capture, gone frames, reason string) {
+	if len(gone) == 0 {
+		return
+	}
+	p.Frames = slices.DeleteFunc(p.Frames, func(f *Frame) bool { return gone[f] })
+	p.Copies = slices.DeleteFunc(p.Copies, func(l [2]*Frame) bool { return gone[l[0]] || gone[l[1]] })
+	c.bridge(p, gone)
+	for _, q := range c.Pairs {
+		if s := q.side(p); s >= 0 {
+			q.take(s, gone, reason)
+		}
+	}
+}
+
+// bridge ties the frames before and behind those that go.
+func (c *Case) bridge(p *Capture, gone frames) {
+	type end struct {
+		at  *Capture
+		f   *Frame
+		seg bool
+	}
+	before := map[*Frame][]end{}
+	for _, q := range c.Pairs {
+		if q.B != p {
+			continue
+		}
+		for i, l := range [][]Link{q.Matches, q.Seg} {
+			for _, x := range l {
+				if gone[x[1]] {
+					before[x[1]] = append(before[x[1]], end{q.A, x[0], i == 1})
+				}
+			}
+		}
+	}
+	for _, q := range slices.Clone(c.Pairs) {
+		if q.A != p {
+			continue
+		}
+		for i, l := range [][]Link{q.Matches, q.Seg} {
+			for _, x := range l {
+				if !gone[x[0]] {
+					continue
+				}
+				for _, e := range before[x[0]] {
+					r := c.around(e.at, p, q.B)
+					if e.seg || i == 1 {
+						r.Seg = append(r.Seg, Link{e.f, x[1]})
+					} else {
+						r.Matches = append(r.Matches, Link{e.f, x[1]})
+					}
+				}
+			}
+		}
+	}
+}
+
+// take removes one side's frames from the pair.
+func (p *Pair) take(side int, gone frames, reason string) {
+	alone := frames{}
+	var order []*Frame
+	for _, l := range p.lists() {
+		*l = slices.DeleteFunc(*l, func(x Link) bool {
+			if gone[x[side]] && !alone[x[1-side]] {
+				alone[x[1-side]] = true
+				order = append(order, x[1-side])
+			}
+			return gone[x[side]]
+		})
+	}
+	for r := range p.Only[side] {
+		p.Only[side][r] = slices.DeleteFunc(p.Only[side][r], func(f *Frame) bool { return gone[f] })
+	}
+	p.promote(side, alone)
+	linked := p.linked(1 - side)
+	if p.Around != "" {
+		return // frames alone are told of by the pairs of neighbours
+	}
+	for _, f := range order {
+		if !linked[f] && !p.told(1-side, f) {
+			p.Only[1-side][reason] = append(p.Only[1-side][reason], f)
+		}
+	}
+}
+
+// promote makes the earliest copy the match of a frame whose match is gone.
+func (p *Pair) promote(side int, alone frames) {
+	matched := frames{}
+	for _, l := range [][]Link{p.Matches, p.Seg} {
+		for _, x := range l {
+			matched[x[1-side]] = true
+		}
+	}
+	best := map[*Frame]*Frame{}
+	for _, x := range p.Dups {
+		f, y := x[1-side], x[side]
+		if alone[f] && !matched[f] && !p.isCopy(1-side, f) && (best[f] == nil || y.True < best[f].True) {
+			best[f] = y
+		}
+	}
+	p.Dups = slices.DeleteFunc(p.Dups, func(x Link) bool {
+		if best[x[1-side]] != x[side] || best[x[1-side]] == nil {
+			return false
+		}
+		p.Matches = append(p.Matches, x)
+		p.Only[side]["span_copy"] = slices.DeleteFunc(p.Only[side]["span_copy"], func(f *Frame) bool { return f == x[side] })
+		return true
+	})
+}
+
+func (p *Pair) isCopy(side int, f *Frame) bool { return slices.Contains(p.Only[side]["span_copy"], f) }
+
+// linked gives one side's frames that have a counterpart.
+func (p *Pair) linked(side int) frames {
+	m := frames{}
+	for _, l := range p.lists() {
+		for _, x := range *l {
+			m[x[side]] = true
+		}
+	}
+	return m
+}
+
+// told reports whether the frame is listed as one without counterpart.
+func (p *Pair) told(side int, f *Frame) bool {
+	for _, l := range p.Only[side] {
+		if slices.Contains(l, f) {
+			return true
+		}
+	}
+	return false
+}
