@@ -24,6 +24,7 @@ type state struct {
 	vni     uint32
 	frag    bool // inside the first fragment of a datagram that Wireshark puts together before it looks inside
 	partial bool // inside a first fragment that it looks into as it is
+	nested  bool // Packet.Outer is set, as there is more than one IP header
 	mirror  bool // the next Ethernet header is that of an ERSPAN mirror's frame
 }
 
@@ -31,11 +32,15 @@ type state struct {
 // says how far it came.
 func Decode(link capture.LinkType, data []byte, origLen uint32, p *Packet) {
 	*p = Packet{}
-	s := state{p: p, b: data, wire: max(int(origLen), len(data))}
+	var s state // field by field: a literal would be built elsewhere and copied
+	s.p, s.b, s.wire = p, data, max(int(origLen), len(data))
 	if link == capture.LinkEthernet {
 		s.ethernet(0)
 	} else {
 		s.link(link)
+	}
+	if p.Reach >= ReachNetwork && !s.nested {
+		p.Outer = p.IP
 	}
 }
 
@@ -92,14 +97,18 @@ func (s *state) nonIP(etherType uint16, k Kind) {
 	}
 }
 
-// socket appends to the list of TCP and UDP headers; of too many, the last slot holds the innermost.
+// socket returns the next entry of the list of TCP and UDP headers, to be set in whole; of too many, the last entry
+// holds the innermost.
 func (s *state) socket() *Socket {
 	p := s.p
 	if int(p.NSocket) < len(p.Socket) {
 		p.NSocket++
-		return &p.Socket[p.NSocket-1]
 	}
-	k := &p.Socket[len(p.Socket)-1]
-	*k = Socket{}
-	return k
+	return &p.Socket[p.NSocket-1]
+}
+
+// set copies an address in halves, as put4 wrote it: a load wider than the stores before it waits for them.
+func (a *Addr) set(b *Addr) {
+	binary.LittleEndian.PutUint64(a[:8], binary.LittleEndian.Uint64(b[:8]))
+	binary.LittleEndian.PutUint64(a[8:], binary.LittleEndian.Uint64(b[8:]))
 }

@@ -160,8 +160,8 @@ func (s *state) quotedSocket(h []byte, q *Quote) {
 		return
 	}
 	k := s.socket()
-	k.Proto, k.Version, k.Quoted, k.Fragment, k.Partial = q.IP.Proto, q.IP.Version, true, s.frag, true
-	k.Src, k.Dst, k.Sport, k.Dport = q.IP.Src, q.IP.Dst, q.Sport, q.Dport
+	*k = Socket{Proto: q.IP.Proto, Version: q.IP.Version, Quoted: true, Fragment: s.frag, Partial: true,
+		Src: q.IP.Src, Dst: q.IP.Dst, Sport: q.Sport, Dport: q.Dport}
 	if tcp {
 		k.Seq, k.Ack, k.Flags = be.Uint32(h[4:]), be.Uint32(h[8:]), uint16(h[12]&1)<<8|uint16(h[13])
 	}

@@ -30,17 +30,18 @@ const (
 	maxExtensions = 32
 )
 
-// put4 writes an IPv4 address in its mapped form.
+// put4 writes an IPv4 address in its mapped form, the changing half in one store: it is read as a whole soon after.
 func put4(a *Addr, b []byte) {
-	_ = b[3]
-	a[10], a[11] = 0xff, 0xff
-	a[12], a[13], a[14], a[15] = b[0], b[1], b[2], b[3]
+	be.PutUint64(a[8:], 0xffff<<32|uint64(be.Uint32(b)))
 }
 
 // begin readies the packet for an IP header further in: what the headers around it said of the transport is void.
 func (s *state) begin(etherType uint16) *IP {
 	p := s.p
 	if p.Reach >= ReachNetwork {
+		if !s.nested {
+			p.Outer, s.nested = p.IP, true
+		}
 		p.Sport, p.Dport, p.TCP = 0, 0, TCP{}
 		p.Kind, p.ICMPType, p.ICMPCode, p.ICMPSeq = KindOther, 0, 0, 0
 		p.IP = IP{}
@@ -50,12 +51,9 @@ func (s *state) begin(etherType uint16) *IP {
 	return &p.IP
 }
 
-// done ends an IP header's reading: everything that is common to both versions.
+// done ends an IP header's reading.
 func (s *state) done(off int) {
 	p := s.p
-	if p.Reach < ReachNetwork {
-		p.Outer = p.IP
-	}
 	p.Reach = ReachNetwork
 	s.payload(off)
 }

@@ -41,9 +41,11 @@ func (s *state) tcp(off int) {
 	hlen := int(t.HeaderLen)
 	if t.Captured >= 16 {
 		k := s.socket()
-		k.Proto, k.Version, k.Fragment = protoTCP, p.IP.Version, s.frag
+		k.Proto, k.Version, k.Quoted, k.Fragment = protoTCP, p.IP.Version, false, s.frag
 		k.Partial = s.partial || hlen > s.wire-off
-		k.Src, k.Dst, k.Sport, k.Dport = p.IP.Src, p.IP.Dst, p.Sport, p.Dport
+		k.Src.set(&p.IP.Src)
+		k.Dst.set(&p.IP.Dst)
+		k.Sport, k.Dport = p.Sport, p.Dport
 		k.Seq, k.Ack, k.Flags = t.Seq, t.Ack, t.Flags
 	}
 	if hlen < tcpLen { // unknown, or broken: no telling where the payload begins

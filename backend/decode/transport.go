@@ -76,8 +76,10 @@ func (s *state) udp(off int) {
 func (s *state) udpSocket(proto uint8) {
 	p := s.p
 	k := s.socket()
-	k.Proto, k.Version, k.Fragment = proto, p.IP.Version, s.frag
-	k.Src, k.Dst, k.Sport, k.Dport = p.IP.Src, p.IP.Dst, p.Sport, p.Dport
+	k.Proto, k.Version, k.Quoted, k.Fragment, k.Partial = proto, p.IP.Version, false, s.frag, false
+	k.Src.set(&p.IP.Src)
+	k.Dst.set(&p.IP.Dst)
+	k.Sport, k.Dport, k.Seq, k.Ack, k.Flags = p.Sport, p.Dport, 0, 0, 0
 }
 
 // udpLite reads a UDP-Lite header (RFC 3828 §3.1): where UDP has the length it has the checksum's coverage.

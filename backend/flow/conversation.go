@@ -39,6 +39,7 @@ type Conv struct {
 	StreamBack int32
 	Packets    uint32 // frames that this is the innermost conversation of; 0: seen as a tunnel's outer header or in a quote only
 	First      capture.FrameNo
+	word       word
 	base       [2]uint32 // TCP: what Wireshark takes for the initial sequence numbers
 }
 
@@ -55,10 +56,12 @@ type Table struct {
 	slots   []slot
 	mask    uint32
 	streams [2]int32 // next number of TCP, UDP
-	last    ConvID   // of the last lookup: packets come in trains
-	frags   fragments
-	media   media
-	stream  int32 // of the header that was numbered last
+	// Of the last lookup, nil before there is one: packets come in trains.
+	last     ConvID
+	lastConv *Conv
+	frags    fragments
+	media    media
+	stream   int32 // of the header that was numbered last
 }
 
 // slot is a place of the hash table, which is at most half full; id counts from 1.
@@ -66,7 +69,7 @@ type slot struct{ hash, id uint32 }
 
 // NewTable returns an empty table.
 func NewTable() *Table {
-	t := &Table{slots: make([]slot, 256), mask: 255, last: NoConv}
+	t := &Table{slots: make([]slot, 256), mask: 255}
 	t.frags.init()
 	t.media.init()
 	return t
@@ -87,8 +90,10 @@ func (t *Table) Add(p *decode.Packet, n capture.FrameNo) (id ConvID, reverse boo
 	if p.Reach < decode.ReachNetwork {
 		return NoConv, false
 	}
-	id = NoConv
-	var frag *fragment
+	var (
+		c    *Conv
+		frag *fragment
+	)
 	if p.IP.Fragment() || p.Outer.Fragment() {
 		frag = t.frags.get(p, n)
 	}
@@ -98,14 +103,15 @@ func (t *Table) Add(p *decode.Packet, n capture.FrameNo) (id ConvID, reverse boo
 			frag.hold(k, n)
 			continue
 		}
-		id, reverse = t.number(k, n)
+		id, c, reverse = t.number(k, n)
 	}
 	if frag != nil {
 		id, reverse = t.fragment(frag, p, n)
+		c = t.Conv(id)
 	} else if !numbered(p) {
-		id, reverse = t.innermost(p, n)
+		id, c, reverse = t.innermost(p, n)
 	}
-	t.Conv(id).Packets++
+	c.Packets++
 	if len(p.Payload) > 0 && p.Reach == decode.ReachTransport {
 		t.signalling(p, id, reverse, n)
 	}
@@ -132,31 +138,32 @@ func numbered(p *decode.Packet) bool {
 		return false
 	}
 	k := &p.Socket[p.NSocket-1]
-	return !k.Quoted && k.Proto == p.IP.Proto && k.Sport == p.Sport && k.Dport == p.Dport && k.Src == p.IP.Src && k.Dst == p.IP.Dst
+	return !k.Quoted && k.Proto == p.IP.Proto && k.Sport == p.Sport && k.Dport == p.Dport && equal(&k.Src, &p.IP.Src) && equal(&k.Dst, &p.IP.Dst)
 }
 
 // number finds or starts the conversation of a TCP or UDP header and numbers it if it has no number yet.
-func (t *Table) number(k *decode.Socket, n capture.FrameNo) (ConvID, bool) {
-	e := end{src: &k.Src, dst: &k.Dst, sport: k.Sport, dport: k.Dport, proto: k.Proto, version: k.Version, ports: true}
-	if e.proto == protoUDPLite {
-		e.proto = protoUDP
-	}
-	id, reverse := t.lookup(&e, n)
-	c := t.Conv(id)
-	if c.Proto == protoTCP {
-		id, reverse = t.sequence(c, id, reverse, &e, k, n)
-		c = t.Conv(id)
+func (t *Table) number(k *decode.Socket, n capture.FrameNo) (ConvID, *Conv, bool) {
+	var e end
+	e.src, e.dst, e.version, e.word = &k.Src, &k.Dst, k.Version, makeWord(shared(k.Proto), true, k.Sport, k.Dport)
+	id, c, reverse := t.lookup(&e, n)
+	if k.Proto == protoTCP {
+		if c.Stream < 0 {
+			c.Stream = t.next(protoTCP)
+		}
+		if k.Flags&decode.SYN != 0 || c.set != 3 && !k.Partial {
+			id, c, reverse = t.sequence(id, c, reverse, &e, k, n)
+		}
 		t.stream = c.Stream
 	} else {
 		t.stream = t.datagram(c, k)
-	}
-	if c.Stream < 0 {
-		c.Stream = t.stream
+		if c.Stream < 0 {
+			c.Stream = t.stream
+		}
 	}
 	if reverse && c.StreamBack < 0 {
 		c.StreamBack = t.stream
 	}
-	return id, reverse
+	return id, c, reverse
 }
 
 // datagram returns the number of a UDP header.
@@ -190,10 +197,7 @@ func (t *Table) next(proto uint8) int32 {
 // sequence tells whether a SYN reuses the ports of a conversation, as Wireshark 4.0 does: by a sequence number other
 // than the one that the sender's first segment implied. A repeated number never starts a new one, however long after
 // FIN or RST; a SYN/ACK with another number corrects it.
-func (t *Table) sequence(c *Conv, id ConvID, reverse bool, e *end, k *decode.Socket, n capture.FrameNo) (ConvID, bool) {
-	if c.Stream < 0 {
-		c.Stream = t.next(protoTCP)
-	}
+func (t *Table) sequence(id ConvID, c *Conv, reverse bool, e *end, k *decode.Socket, n capture.FrameNo) (ConvID, *Conv, bool) {
 	fwd := 0
 	if reverse {
 		fwd = 1
@@ -203,14 +207,14 @@ func (t *Table) sequence(c *Conv, id ConvID, reverse bool, e *end, k *decode.Soc
 			c.base[fwd] = k.Seq
 		} else {
 			instance := c.Instance + 1
-			id, reverse, fwd = t.renew(e, id, n), false, 0
-			c = t.Conv(id)
+			id, c = t.renew(e, id, n)
+			reverse, fwd = false, 0
 			c.Instance = instance
 			c.Stream = t.next(protoTCP)
 		}
 	}
-	if k.Partial || c.set == 3 {
-		return id, reverse
+	if k.Partial {
+		return id, c, reverse
 	}
 	rev := 1 - fwd
 	if c.set>>fwd&1 == 0 {
@@ -224,36 +228,36 @@ func (t *Table) sequence(c *Conv, id ConvID, reverse bool, e *end, k *decode.Soc
 		c.base[rev] = k.Ack - 1
 		c.set |= 1 << rev
 	}
-	return id, reverse
+	return id, c, reverse
 }
 
 // innermost finds or starts the conversation of a frame whose innermost header is not a numbered TCP or UDP header.
-func (t *Table) innermost(p *decode.Packet, n capture.FrameNo) (ConvID, bool) {
+func (t *Table) innermost(p *decode.Packet, n capture.FrameNo) (ConvID, *Conv, bool) {
 	if q := &p.Quote; q.Valid && q.HasPorts {
-		e := end{src: &q.IP.Src, dst: &q.IP.Dst, sport: q.Sport, dport: q.Dport, proto: q.IP.Proto, version: q.IP.Version, ports: true}
-		if e.proto == protoUDPLite {
-			e.proto = protoUDP
-		}
-		if id, reverse := t.find(&e, e.hash()); id != NoConv {
-			return id, !reverse
+		e := end{src: &q.IP.Src, dst: &q.IP.Dst, word: makeWord(shared(q.IP.Proto), true, q.Sport, q.Dport)}
+		if id, c, reverse := t.find(&e, e.hash()); c != nil {
+			return id, c, !reverse
 		}
 	}
-	e := end{src: &p.IP.Src, dst: &p.IP.Dst, proto: p.IP.Proto, version: p.IP.Version}
+	ports := false
 	if p.Reach == decode.ReachTransport {
 		switch p.IP.Proto {
 		case protoTCP, protoUDP, protoSCTP, protoUDPLite:
-			e.ports = true
+			ports = true
 		case protoICMP, protoICMPv6:
-			e.ports = echo(p)
+			ports = echo(p)
 		}
 	}
-	if e.ports {
-		e.sport, e.dport = p.Sport, p.Dport
-	}
-	if e.proto == protoUDPLite {
-		e.proto = protoUDP
-	}
+	e := end{src: &p.IP.Src, dst: &p.IP.Dst, word: makeWord(shared(p.IP.Proto), ports, p.Sport, p.Dport), version: p.IP.Version}
 	return t.lookup(&e, n)
+}
+
+// shared returns the protocol that a protocol's conversations count as.
+func shared(proto uint8) uint8 {
+	if proto == protoUDPLite {
+		return protoUDP
+	}
+	return proto
 }
 
 // echo reports whether an ICMP message has an identifier: echo, and ICMP's timestamp, information and mask requests.

@@ -103,20 +103,21 @@ func (g *fragment) hold(k *decode.Socket, n capture.FrameNo) {
 func (t *Table) fragment(g *fragment, p *decode.Packet, n capture.FrameNo) (ConvID, bool) {
 	h := fragmented(p)
 	if h.FragOff == 0 {
-		g.conv, g.reverse = t.innermost(p, n)
+		g.conv, _, g.reverse = t.innermost(p, n)
 		g.done = false
 	}
 	if g.put(h) {
 		for i := range g.sockets {
-			id, reverse := t.number(&g.sockets[i], n)
-			if k := &g.sockets[i]; !k.Quoted && i == len(g.sockets)-1 && t.Conv(id).HasPorts {
+			id, c, reverse := t.number(&g.sockets[i], n)
+			if k := &g.sockets[i]; !k.Quoted && i == len(g.sockets)-1 && c.HasPorts {
 				g.conv, g.reverse = id, reverse
 			}
 		}
 		g.done, g.size, g.pieces, g.sockets = true, 0, g.pieces[:0], g.sockets[:0]
 	}
 	if g.conv == NoConv {
-		return t.innermost(p, n)
+		id, _, reverse := t.innermost(p, n)
+		return id, reverse
 	}
 	return g.conv, g.reverse
 }

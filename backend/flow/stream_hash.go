@@ -10,11 +10,31 @@ import (
 
 // end is a conversation's key: both ends, in the direction of the frame at hand.
 type end struct {
-	src, dst       *decode.Addr
-	sport, dport   uint16
-	proto, version uint8
-	ports          bool
+	src, dst *decode.Addr
+	word     word
+	version  uint8
 }
+
+// word is all of a key but the addresses, in one machine word because it is compared for every packet: from the top
+// protocol, whether ports count, source port, destination port.
+type word uint64
+
+const wordPorts word = 1 << 32
+
+func makeWord(proto uint8, ports bool, sport, dport uint16) word {
+	w := word(proto) << 40
+	if ports {
+		w |= wordPorts | word(sport)<<16 | word(dport)
+	}
+	return w
+}
+
+func (w word) proto() uint8  { return uint8(w >> 40) }
+func (w word) sport() uint16 { return uint16(w >> 16) }
+func (w word) dport() uint16 { return uint16(w) }
+
+// turned is the word of the other direction.
+func (w word) turned() word { return w&^0xffffffff | w&0xffff<<16 | w>>16&0xffff }
 
 // half hashes one end.
 func half(a *decode.Addr, port uint16) uint64 {
@@ -26,91 +46,97 @@ func half(a *decode.Addr, port uint16) uint64 {
 
 // hash is the same for both directions, so the sum, not the sequence, of the ends.
 func (e *end) hash() uint32 {
-	sum := half(e.src, e.sport) + half(e.dst, e.dport)
-	seed := uint64(e.proto)
-	if e.ports {
-		seed |= 1 << 8
-	}
-	h, l := bits.Mul64(sum^seed<<32, 0xe7037ed1a0b428db)
+	sum := half(e.src, e.word.sport()) + half(e.dst, e.word.dport())
+	h, l := bits.Mul64(sum^uint64(e.word>>32), 0xe7037ed1a0b428db)
 	return uint32(h ^ l ^ l>>32)
 }
 
 // match reports whether the key is that of c, and in which direction.
 func (e *end) match(c *Conv) (is, reverse bool) {
-	if e.proto != c.Proto || e.ports != c.HasPorts {
-		return false, false
-	}
-	if e.sport == c.Sport && e.dport == c.Dport && *e.src == c.Src && *e.dst == c.Dst {
+	if e.word == c.word && equal(e.src, &c.Src) && equal(e.dst, &c.Dst) {
 		return true, false
 	}
-	if e.sport == c.Dport && e.dport == c.Sport && *e.src == c.Dst && *e.dst == c.Src {
+	if e.word.turned() == c.word && equal(e.src, &c.Dst) && equal(e.dst, &c.Src) {
 		return true, true
 	}
 	return false, false
 }
 
+// equal compares in halves, lower (IPv4's) first: faster than a call that compares any length.
+func equal(a, b *decode.Addr) bool {
+	return binary.LittleEndian.Uint64(a[8:]) == binary.LittleEndian.Uint64(b[8:]) &&
+		binary.LittleEndian.Uint64(a[:8]) == binary.LittleEndian.Uint64(b[:8])
+}
+
 // lookup finds the newest conversation of a key or starts one.
-func (t *Table) lookup(e *end, n capture.FrameNo) (ConvID, bool) {
-	if t.last != NoConv {
-		if is, reverse := e.match(t.Conv(t.last)); is {
-			return t.last, reverse
+func (t *Table) lookup(e *end, n capture.FrameNo) (ConvID, *Conv, bool) {
+	if t.lastConv != nil {
+		if is, reverse := e.match(t.lastConv); is {
+			return t.last, t.lastConv, reverse
 		}
 	}
 	h := e.hash()
-	if id, reverse := t.find(e, h); id != NoConv {
-		t.last = id
-		return id, reverse
+	id, c, reverse := t.find(e, h)
+	if c == nil {
+		id, c = t.add(e, n)
+		t.insert(slot{h, uint32(id) + 1})
 	}
-	id := t.add(e, n)
-	if (t.n)*2 > uint32(len(t.slots)) {
-		t.grow()
-	}
-	i := h & t.mask
-	for t.slots[i].id != 0 {
-		i = (i + 1) & t.mask
-	}
-	t.slots[i] = slot{h, uint32(id) + 1}
-	t.last = id
-	return id, false
+	t.last, t.lastConv = id, c
+	return id, c, reverse
 }
 
-// find returns the newest conversation of a key, NoConv if there is none.
-func (t *Table) find(e *end, h uint32) (ConvID, bool) {
-	for i := h & t.mask; t.slots[i].id != 0; i = (i + 1) & t.mask {
+// find returns the newest conversation of a key, nil if there is none.
+func (t *Table) find(e *end, h uint32) (ConvID, *Conv, bool) {
+	for i := h & t.mask; ; i = (i + 1) & t.mask {
 		s := t.slots[i]
+		if s.id == 0 {
+			return NoConv, nil, false
+		}
 		if s.hash != h {
 			continue
 		}
-		if is, reverse := e.match(t.Conv(ConvID(s.id - 1))); is {
-			return ConvID(s.id - 1), reverse
+		c := t.Conv(ConvID(s.id - 1))
+		if is, reverse := e.match(c); is {
+			return ConvID(s.id - 1), c, reverse
 		}
 	}
-	return NoConv, false
+}
+
+// insert adds a slot, for a key that has none.
+func (t *Table) insert(s slot) {
+	if t.n*2 > uint32(len(t.slots)) {
+		t.grow()
+	}
+	i := s.hash & t.mask
+	for t.slots[i].id != 0 {
+		i = (i + 1) & t.mask
+	}
+	t.slots[i] = s
 }
 
 // add appends a conversation.
-func (t *Table) add(e *end, n capture.FrameNo) ConvID {
+func (t *Table) add(e *end, n capture.FrameNo) (ConvID, *Conv) {
 	id := ConvID(t.n)
 	if t.n&(convChunkLen-1) == 0 {
 		t.chunks = append(t.chunks, new([convChunkLen]Conv))
 	}
 	t.n++
-	*t.Conv(id) = Conv{Src: *e.src, Dst: *e.dst, Sport: e.sport, Dport: e.dport, Proto: e.proto, Version: e.version,
-		HasPorts: e.ports, Stream: -1, StreamBack: -1, First: n}
-	return id
+	c := t.Conv(id)
+	*c = Conv{Src: *e.src, Dst: *e.dst, Sport: e.word.sport(), Dport: e.word.dport(), Proto: e.word.proto(), Version: e.version,
+		HasPorts: e.word&wordPorts != 0, word: e.word, Stream: -1, StreamBack: -1, First: n}
+	return id, c
 }
 
 // renew starts another conversation with the key of old, which is found no more.
-func (t *Table) renew(e *end, old ConvID, n capture.FrameNo) ConvID {
-	id := t.add(e, n)
-	h := e.hash()
-	i := h & t.mask
+func (t *Table) renew(e *end, old ConvID, n capture.FrameNo) (ConvID, *Conv) {
+	id, c := t.add(e, n)
+	i := e.hash() & t.mask
 	for t.slots[i].id != uint32(old)+1 {
 		i = (i + 1) & t.mask
 	}
 	t.slots[i].id = uint32(id) + 1
-	t.last = id
-	return id
+	t.last, t.lastConv = id, c
+	return id, c
 }
 
 // grow doubles the hash table.
