@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,14 +59,16 @@ const (
 	padding = "000000000000 "
 )
 
-// TestLinks covers link types and their headers.
-func TestLinks(t *testing.T) {
-	tests := []struct {
-		name string
-		link capture.LinkType
-		hex  string
-		want string
-	}{
+type frameTest struct {
+	name string
+	link capture.LinkType
+	hex  string
+	want string
+}
+
+// linkTests cover link types and their headers.
+func linkTests() []frameTest {
+	return []frameTest{
 		{"ethernet", 1, eth4 + in4("06", tcpPlain), in4TCP},
 		{"ethernet, padding is no payload", 1, eth4 + in4("06", tcpPlain) + padding, in4TCP},
 		{"ethernet, IPv6", 1, ethIPv6 + in6("11", udp4), in6UDP},
@@ -134,7 +137,11 @@ func TestLinks(t *testing.T) {
 		{"PPPoE alone", 51, "1100 0001 0022 0021" + in4("11", udp4), "PPPoE " + in4UDP},
 		{"unknown", 147, in4("11", udp4), "nothing"},
 	}
-	for _, test := range tests {
+}
+
+// TestFrames compares each frame's summary.
+func TestFrames(t *testing.T) {
+	for _, test := range slices.Concat(linkTests(), tunnelTests(), transportTests()) {
 		t.Run(test.name, func(t *testing.T) { expect(t, test.link, test.hex, 0, test.want) })
 	}
 }
@@ -154,87 +161,81 @@ func expect(t *testing.T, link capture.LinkType, text string, n int, want string
 	}
 }
 
-// TestTunnels covers what lies between the link and the innermost IP header.
-func TestTunnels(t *testing.T) {
+// tunnelTests cover what lies between the link and the innermost IP header.
+func tunnelTests() []frameTest {
 	vxlan := "08000000 00002a00"
 	inner := eth4 + in4("11", udp4)
 	arp := macs + "0806 0001 0800 06 04 0001 020000000001 0a000001 000000000000 0a000002"
 	plain := func(n int, payload string) string { // UDP that isn't a tunnel
 		return fmt.Sprintf("10.0.0.1→10.0.0.2 proto 17 len %d 12345→%s", 28+n, payload)
 	}
-	tests := []struct{ name, hex, want string }{
-		{"IPv4 in IPv4", eth4 + in4("04", in4("11", udp4)), "IPIP " + in4UDP},
-		{"IPv6 in IPv4", eth4 + in4("29", in6("11", udp4)), "IPIP " + in6UDP},
-		{"IPv4 in IPv6", ethIPv6 + in6("04", in4("11", udp4)), "IPv6 " + in4UDP},
-		{"IPv6 in IPv6", ethIPv6 + in6("29", in6("11", udp4)), "IPv6 " + in6UDP},
-		{"EtherIP is not followed", eth4 + in4("61", "3000"), "10.0.0.1→10.0.0.2 proto 97 len 22 payload 3000/2"},
-		{"MPLS in IP", eth4 + in4("89", "00010 1 40"+in4("11", udp4)), "MPLS " + in4UDP},
-		{"GRE", eth4 + in4("2f", "0000 0800"+in4("11", udp4)), "GRE " + in4UDP},
-		{"GRE, IPv6", eth4 + in4("2f", "0000 86dd"+in6("11", udp4)), "GRE " + in6UDP},
-		{"GRE, all options", eth4 + in4("2f", "b000 0800 00000000 00000007 00000001"+in4("11", udp4)), "GRE vni 7 " + in4UDP},
-		{"GRE, key", eth4 + in4("2f", "2000 0800 00000009"+in4("11", udp4)), "GRE vni 9 " + in4UDP},
-		{"GRE, Ethernet", eth4 + in4("2f", "0000 6558"+inner), "GRE " + in4UDP},
-		{"GRE, MPLS", eth4 + in4("2f", "0000 8847 00010 1 40"+in4("11", udp4)), "GRE MPLS " + in4UDP},
-		{"GRE, WCCP 2", eth4 + in4("2f", "0000 883e 00000000"+in4("11", udp4)), "GRE " + in4UDP},
-		{"GRE 1, PPTP", eth4 + in4("2f", "3081 880b 0024 0001 00000001 00000001 ff03 0021"+in4("11", udp4)), "GRE " + in4UDP},
-		{"GRE, keepalive", eth4 + in4("2f", "0000 0000"), "10.0.0.1→10.0.0.2 proto 47 len 24 payload 00000000/4"},
-		{"GRE, ARP inside stays GRE", eth4 + in4("2f", "0000 6558"+arp), "10.0.0.1→10.0.0.2 proto 47 len 66 payload " + hexOf("0000 6558"+arp) + "/46"},
-		{"ERSPAN I", eth4 + in4("2f", "0000 88be"+inner), "ERSPAN " + in4UDP},
-		{"ERSPAN II", eth4 + in4("2f", "1000 88be 00000001 1001 0001 00000000"+inner), "ERSPAN " + in4UDP},
-		{"ERSPAN III", eth4 + in4("2f", "1000 22eb 00000001 2001 0001 00000000 0000 0000"+inner), "ERSPAN " + in4UDP},
-		{"ERSPAN III, subheader", eth4 + in4("2f", "1000 22eb 00000001 2001 0001 00000000 0000 0001 0000000000000000"+inner), "ERSPAN " + in4UDP},
-		{"VXLAN", eth4 + in4("11", inUDP(4789, vxlan+inner)), "VXLAN vni 42 " + in4UDP + " sockets 2"},
-		{"VXLAN, tagged inside", eth4 + in4("11", inUDP(4789, vxlan+macs+"8100 0005 0800"+in4("11", udp4))), "vlan 5×1 VXLAN vni 42 " + in4UDP + " sockets 2"},
-		{"VXLAN, ARP inside", eth4 + in4("11", inUDP(4789, vxlan+arp)), plain(50, "4789 payload "+hexOf(vxlan+arp)+"/50")},
-		{"port of VXLAN, user data", eth4 + in4("11", inUDP(4789, "08000000 00002a00 0102")), plain(10, "4789 payload 0800000000002a000102/10")},
-		{"port of VXLAN, flags", eth4 + in4("11", inUDP(4789, "0c000000 00002a00"+inner)), plain(54, "4789 payload "+hexOf("0c000000 00002a00"+inner)+"/54")},
-		{"port of VXLAN, inner length beyond", eth4 + in4("11", inUDP(4789, vxlan+eth4+ip4("11", 100))), plain(42, "4789 payload "+hexOf(vxlan+eth4+ip4("11", 100))+"/42")},
-		{"GENEVE", eth4 + in4("11", inUDP(6081, "0000 6558 00002a00"+inner)), "GENEVE vni 42 " + in4UDP + " sockets 2"},
-		{"GENEVE, options", eth4 + in4("11", inUDP(6081, "0240 6558 00002a00 0000 0001 00000000"+inner)), "GENEVE vni 42 " + in4UDP + " sockets 2"},
-		{"GENEVE, IP inside", eth4 + in4("11", inUDP(6081, "0000 0800 00002a00"+in4("11", udp4))), "GENEVE vni 42 " + in4UDP + " sockets 2"},
-		{"GTP-U", eth4 + in4("11", inUDP(2152, "30ff 0020 0000002a"+in4("11", udp4))), "GTP-U vni 42 " + in4UDP + " sockets 2"},
-		{"GTP-U, extension", eth4 + in4("11", inUDP(2152, "34ff 0028 0000002a 0000 00 85 01 0001 00"+in4("11", udp4))), "GTP-U vni 42 " + in4UDP + " sockets 2"},
-		{"GTP-U, echo", eth4 + in4("11", inUDP(2152, "3201 0004 00000000 0001 0000")), plain(12, "2152 payload 320100040000000000010000/12")},
-		{"VXLAN in GRE in IPIP", eth4 + in4("04", in4("2f", "0000 0800"+in4("11", inUDP(4789, vxlan+inner)))), "IPIP GRE VXLAN vni 42 " + in4UDP + " sockets 2"},
-		{"AH", eth4 + in4("33", "11 04 0000 00000001 00000001 000000000000000000000000"+udp4), "10.0.0.1→10.0.0.2 proto 17 len 56 5000→53 payload 01020304/4"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) { expect(t, capture.LinkEthernet, test.hex, 0, test.want) })
+	return []frameTest{
+		{"IPv4 in IPv4", 1, eth4 + in4("04", in4("11", udp4)), "IPIP " + in4UDP},
+		{"IPv6 in IPv4", 1, eth4 + in4("29", in6("11", udp4)), "IPIP " + in6UDP},
+		{"IPv4 in IPv6", 1, ethIPv6 + in6("04", in4("11", udp4)), "IPv6 " + in4UDP},
+		{"IPv6 in IPv6", 1, ethIPv6 + in6("29", in6("11", udp4)), "IPv6 " + in6UDP},
+		{"EtherIP is not followed", 1, eth4 + in4("61", "3000"), "10.0.0.1→10.0.0.2 proto 97 len 22 payload 3000/2"},
+		{"MPLS in IP", 1, eth4 + in4("89", "00010 1 40"+in4("11", udp4)), "MPLS " + in4UDP},
+		{"GRE", 1, eth4 + in4("2f", "0000 0800"+in4("11", udp4)), "GRE " + in4UDP},
+		{"GRE, IPv6", 1, eth4 + in4("2f", "0000 86dd"+in6("11", udp4)), "GRE " + in6UDP},
+		{"GRE, all options", 1, eth4 + in4("2f", "b000 0800 00000000 00000007 00000001"+in4("11", udp4)), "GRE vni 7 " + in4UDP},
+		{"GRE, key", 1, eth4 + in4("2f", "2000 0800 00000009"+in4("11", udp4)), "GRE vni 9 " + in4UDP},
+		{"GRE, Ethernet", 1, eth4 + in4("2f", "0000 6558"+inner), "GRE " + in4UDP},
+		{"GRE, MPLS", 1, eth4 + in4("2f", "0000 8847 00010 1 40"+in4("11", udp4)), "GRE MPLS " + in4UDP},
+		{"GRE, WCCP 2", 1, eth4 + in4("2f", "0000 883e 00000000"+in4("11", udp4)), "GRE " + in4UDP},
+		{"GRE 1, PPTP", 1, eth4 + in4("2f", "3081 880b 0024 0001 00000001 00000001 ff03 0021"+in4("11", udp4)), "GRE " + in4UDP},
+		{"GRE, keepalive", 1, eth4 + in4("2f", "0000 0000"), "10.0.0.1→10.0.0.2 proto 47 len 24 payload 00000000/4"},
+		{"GRE, ARP inside stays GRE", 1, eth4 + in4("2f", "0000 6558"+arp), "10.0.0.1→10.0.0.2 proto 47 len 66 payload " + hexOf("0000 6558"+arp) + "/46"},
+		{"ERSPAN I", 1, eth4 + in4("2f", "0000 88be"+inner), "ERSPAN " + in4UDP},
+		{"ERSPAN II", 1, eth4 + in4("2f", "1000 88be 00000001 1001 0001 00000000"+inner), "ERSPAN " + in4UDP},
+		{"ERSPAN III", 1, eth4 + in4("2f", "1000 22eb 00000001 2001 0001 00000000 0000 0000"+inner), "ERSPAN " + in4UDP},
+		{"ERSPAN III, subheader", 1, eth4 + in4("2f", "1000 22eb 00000001 2001 0001 00000000 0000 0001 0000000000000000"+inner), "ERSPAN " + in4UDP},
+		{"VXLAN", 1, eth4 + in4("11", inUDP(4789, vxlan+inner)), "VXLAN vni 42 " + in4UDP + " sockets 2"},
+		{"VXLAN, tagged inside", 1, eth4 + in4("11", inUDP(4789, vxlan+macs+"8100 0005 0800"+in4("11", udp4))), "vlan 5×1 VXLAN vni 42 " + in4UDP + " sockets 2"},
+		{"VXLAN, ARP inside", 1, eth4 + in4("11", inUDP(4789, vxlan+arp)), plain(50, "4789 payload "+hexOf(vxlan+arp)+"/50")},
+		{"port of VXLAN, user data", 1, eth4 + in4("11", inUDP(4789, "08000000 00002a00 0102")), plain(10, "4789 payload 0800000000002a000102/10")},
+		{"port of VXLAN, flags", 1, eth4 + in4("11", inUDP(4789, "0c000000 00002a00"+inner)), plain(54, "4789 payload "+hexOf("0c000000 00002a00"+inner)+"/54")},
+		{"port of VXLAN, inner length beyond", 1, eth4 + in4("11", inUDP(4789, vxlan+eth4+ip4("11", 100))), plain(42, "4789 payload "+hexOf(vxlan+eth4+ip4("11", 100))+"/42")},
+		{"GENEVE", 1, eth4 + in4("11", inUDP(6081, "0000 6558 00002a00"+inner)), "GENEVE vni 42 " + in4UDP + " sockets 2"},
+		{"GENEVE, options", 1, eth4 + in4("11", inUDP(6081, "0240 6558 00002a00 0000 0001 00000000"+inner)), "GENEVE vni 42 " + in4UDP + " sockets 2"},
+		{"GENEVE, IP inside", 1, eth4 + in4("11", inUDP(6081, "0000 0800 00002a00"+in4("11", udp4))), "GENEVE vni 42 " + in4UDP + " sockets 2"},
+		{"GTP-U", 1, eth4 + in4("11", inUDP(2152, "30ff 0020 0000002a"+in4("11", udp4))), "GTP-U vni 42 " + in4UDP + " sockets 2"},
+		{"GTP-U, extension", 1, eth4 + in4("11", inUDP(2152, "34ff 0028 0000002a 0000 00 85 01 0001 00"+in4("11", udp4))), "GTP-U vni 42 " + in4UDP + " sockets 2"},
+		{"GTP-U, echo", 1, eth4 + in4("11", inUDP(2152, "3201 0004 00000000 0001 0000")), plain(12, "2152 payload 320100040000000000010000/12")},
+		{"VXLAN in GRE in IPIP", 1, eth4 + in4("04", in4("2f", "0000 0800"+in4("11", inUDP(4789, vxlan+inner)))), "IPIP GRE VXLAN vni 42 " + in4UDP + " sockets 2"},
+		{"AH", 1, eth4 + in4("33", "11 04 0000 00000001 00000001 000000000000000000000000"+udp4), "10.0.0.1→10.0.0.2 proto 17 len 56 5000→53 payload 01020304/4"},
 	}
 }
 
 func hexOf(text string) string { return fmt.Sprintf("%x", unhex(text)) }
 
-// TestTransport covers IP and what lies above.
-func TestTransport(t *testing.T) {
+// transportTests cover IP and what lies above.
+func transportTests() []frameTest {
 	a := "10.0.0.1→10.0.0.2 "
 	v6 := "2001:db8::1→2001:db8::2 "
-	tests := []struct{ name, hex, want string }{
-		{"TCP with payload", eth4 + in4("06", tcpTS+"aabb"), a + "proto 6 len 54 4000→443 payload aabb/2"},
-		{"IP options", eth4 + "4600 0024 1234 4000 40 11 0000 0a000001 0a000002 01010101" + udp4, a + "proto 17 len 36 5000→53 payload 01020304/4"},
-		{"length 0 of segmentation offload", eth4 + "4500 0000 1234 4000 40 06 0000 0a000001 0a000002" + tcpPlain + "aabb", a + "proto 6 len 42 4000→443 payload aabb/2"},
-		{"length beyond the frame", eth4 + "4500 0100 1234 4000 40 11 0000 0a000001 0a000002" + udp4, a + "proto 17 len 32 5000→53 payload 01020304/4"},
-		{"length below the header's", eth4 + "4500 0010 1234 4000 40 11 0000 0a000001 0a000002" + udp4, a + "proto 17 len 16 payload /0"},
-		{"first fragment", eth4 + sized(func(p string, n int) string { return ip4frag(p, n, "2000") }, "11", "1388 0035 0100 0000 01020304"), a + "proto 17 len 32 fragment 0+12 5000→53 payload 01020304/4"},
-		{"later fragment", eth4 + sized(func(p string, n int) string { return ip4frag(p, n, "2002") }, "11", udp4), a + "proto 17 len 32 fragment 16+12 payload 138800" + "35000c000001020304/12"},
-		{"UDP length shorter than IP's", eth4 + in4("11", "1388 0035 000a 0000 01020304"), a + "proto 17 len 32 5000→53 payload 0102/2"},
-		{"UDP length longer", eth4 + in4("11", "1388 0035 00ff 0000 01020304"), a + "proto 17 len 32 5000→53 payload 01020304/4"},
-		{"UDP-Lite", eth4 + in4("88", "1388 0035 0008 0000 01020304"), a + "proto 136 len 32 5000→53 payload 01020304/4"},
-		{"SCTP", eth4 + in4("84", "1388 0035 0000002a 00000000 00 03 0011 00000007 0000 0000 00000000 41 000000"), a + "proto 132 len 52 5000→53 payload 00030011000000070000000000000000" + "41000000/20"},
-		{"ESP", eth4 + in4("32", "0000002a 00000007 aabbccdd"), a + "proto 50 len 32 0→0 payload aabbccdd/4"},
-		{"IGMP", eth4 + in4("02", "1600 0000 e0000001"), "IGMP " + a + "proto 2 len 28 payload 16000000e0000001/8"},
-		{"ICMP echo", eth4 + in4("01", "0800 0000 002a 0007 aabb"), a + "proto 1 len 30 42→42 payload aabb/2"},
-		{"ICMPv6 echo", ethIPv6 + in6("3a", "8000 0000 002a 0007 aabb"), v6 + "proto 58 len 50 42→42 payload aabb/2"},
-		{"neighbour solicitation", ethIPv6 + in6("3a", "8700 0000 00000000"), "ND " + v6 + "proto 58 len 48 0→0 payload /0"},
-		{"MLD behind hop-by-hop", ethIPv6 + in6("00", "3a00 0502 0000 0100 8f00 0000 0000 0001"), "ND " + v6 + "proto 58 len 56 0→0 payload /0"},
-		{"all extension headers", ethIPv6 + in6("00", "3c00 0104 00000000 2b00 0104 00000000 3300 0000 00000000 2c04 0000 00000001 00000001 000000000000000000000000 1100 0000 0000002a"+udp4), v6 + "proto 17 len 108 5000→53 payload 01020304/4"},
-		{"IPv6 first fragment", ethIPv6 + in6("2c", "1100 0001 0000002a"+udp4), v6 + "proto 17 len 60 fragment 0+12 5000→53 payload 01020304/4"},
-		{"IPv6 later fragment", ethIPv6 + in6("2c", "1100 0010 0000002a"+udp4), v6 + "proto 17 len 60 fragment 16+12 payload 13880035000c000001020304/12"},
-		{"IPv6 no next header", ethIPv6 + in6("3b", "aabb"), v6 + "proto 59 len 42 payload aabb/2"},
-		{"IPv6 length 0 of segmentation offload", ethIPv6 + ip6("11", 0) + udp4, v6 + "proto 17 len 52 5000→53 payload 01020304/4"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) { expect(t, capture.LinkEthernet, test.hex, 0, test.want) })
+	return []frameTest{
+		{"TCP with payload", 1, eth4 + in4("06", tcpTS+"aabb"), a + "proto 6 len 54 4000→443 payload aabb/2"},
+		{"IP options", 1, eth4 + "4600 0024 1234 4000 40 11 0000 0a000001 0a000002 01010101" + udp4, a + "proto 17 len 36 5000→53 payload 01020304/4"},
+		{"length 0 of segmentation offload", 1, eth4 + "4500 0000 1234 4000 40 06 0000 0a000001 0a000002" + tcpPlain + "aabb", a + "proto 6 len 42 4000→443 payload aabb/2"},
+		{"length beyond the frame", 1, eth4 + "4500 0100 1234 4000 40 11 0000 0a000001 0a000002" + udp4, a + "proto 17 len 32 5000→53 payload 01020304/4"},
+		{"length below the header's", 1, eth4 + "4500 0010 1234 4000 40 11 0000 0a000001 0a000002" + udp4, a + "proto 17 len 16 payload /0"},
+		{"first fragment", 1, eth4 + sized(func(p string, n int) string { return ip4frag(p, n, "2000") }, "11", "1388 0035 0100 0000 01020304"), a + "proto 17 len 32 fragment 0+12 5000→53 payload 01020304/4"},
+		{"later fragment", 1, eth4 + sized(func(p string, n int) string { return ip4frag(p, n, "2002") }, "11", udp4), a + "proto 17 len 32 fragment 16+12 payload 138800" + "35000c000001020304/12"},
+		{"UDP length shorter than IP's", 1, eth4 + in4("11", "1388 0035 000a 0000 01020304"), a + "proto 17 len 32 5000→53 payload 0102/2"},
+		{"UDP length longer", 1, eth4 + in4("11", "1388 0035 00ff 0000 01020304"), a + "proto 17 len 32 5000→53 payload 01020304/4"},
+		{"UDP-Lite", 1, eth4 + in4("88", "1388 0035 0008 0000 01020304"), a + "proto 136 len 32 5000→53 payload 01020304/4"},
+		{"SCTP", 1, eth4 + in4("84", "1388 0035 0000002a 00000000 00 03 0011 00000007 0000 0000 00000000 41 000000"), a + "proto 132 len 52 5000→53 payload 00030011000000070000000000000000" + "41000000/20"},
+		{"ESP", 1, eth4 + in4("32", "0000002a 00000007 aabbccdd"), a + "proto 50 len 32 0→0 payload aabbccdd/4"},
+		{"IGMP", 1, eth4 + in4("02", "1600 0000 e0000001"), "IGMP " + a + "proto 2 len 28 payload 16000000e0000001/8"},
+		{"ICMP echo", 1, eth4 + in4("01", "0800 0000 002a 0007 aabb"), a + "proto 1 len 30 42→42 payload aabb/2"},
+		{"ICMPv6 echo", 1, ethIPv6 + in6("3a", "8000 0000 002a 0007 aabb"), v6 + "proto 58 len 50 42→42 payload aabb/2"},
+		{"neighbour solicitation", 1, ethIPv6 + in6("3a", "8700 0000 00000000"), "ND " + v6 + "proto 58 len 48 0→0 payload /0"},
+		{"MLD behind hop-by-hop", 1, ethIPv6 + in6("00", "3a00 0502 0000 0100 8f00 0000 0000 0001"), "ND " + v6 + "proto 58 len 56 0→0 payload /0"},
+		{"all extension headers", 1, ethIPv6 + in6("00", "3c00 0104 00000000 2b00 0104 00000000 3300 0000 00000000 2c04 0000 00000001 00000001 000000000000000000000000 1100 0000 0000002a"+udp4), v6 + "proto 17 len 108 5000→53 payload 01020304/4"},
+		{"IPv6 first fragment", 1, ethIPv6 + in6("2c", "1100 0001 0000002a"+udp4), v6 + "proto 17 len 60 fragment 0+12 5000→53 payload 01020304/4"},
+		{"IPv6 later fragment", 1, ethIPv6 + in6("2c", "1100 0010 0000002a"+udp4), v6 + "proto 17 len 60 fragment 16+12 payload 13880035000c000001020304/12"},
+		{"IPv6 no next header", 1, ethIPv6 + in6("3b", "aabb"), v6 + "proto 59 len 42 payload aabb/2"},
+		{"IPv6 length 0 of segmentation offload", 1, ethIPv6 + ip6("11", 0) + udp4, v6 + "proto 17 len 52 5000→53 payload 01020304/4"},
 	}
 }
 

@@ -10,7 +10,6 @@ const (
 	etherRARP    = 0x8035
 	etherVLAN    = 0x8100 // IEEE 802.1Q
 	etherIPv6    = 0x86dd
-	etherSlow    = 0x8809
 	etherPPP     = 0x880b
 	etherWCCP    = 0x883e
 	etherMPLS    = 0x8847
@@ -147,14 +146,13 @@ const (
 	sapSNAP = 0xaa
 	sapIP   = 0x06
 
-	ouiEthernet  = 0x000000
-	ouiCisco90   = 0x0000f8 // old bridges put ethertypes under it
-	ouiCisco     = 0x00000c
-	pidCDP       = 0x2000
-	llcLen       = 3
-	snapLen      = 5
-	llcUnnumbed  = 0x03 // unnumbered information
-	novellRaw802 = 0xffff
+	ouiEthernet = 0x000000
+	ouiCisco90  = 0x0000f8 // old bridges put ethertypes under it
+	ouiCisco    = 0x00000c
+	pidCDP      = 0x2000
+	llcLen      = 3
+	snapLen     = 5
+	llcUnnumbed = 0x03 // unnumbered information
 )
 
 // llc reads an IEEE 802.2 header, with SNAP where there is one.
@@ -212,7 +210,6 @@ func (s *state) sll2() {
 // Values of the kernel's ARPHRD_ and ETH_P_ that change what the protocol field means.
 const (
 	arphrdNetlink = 824
-	ethP802_3     = 0x0001 // Novell IPX without LLC
 	ethP802_2     = 0x0004
 )
 
