@@ -11,7 +11,7 @@
 // It never verifies checksums (offload leaves them wrong), never reassembles, never keeps state between frames, and
 // never takes a tunnel's port number for proof: VXLAN, GENEVE and GTP-U must look like what they are inside too.
 //
-// The code is own rather than gopacket's layers because these, measured, take 53 ns a TCP packet where this takes
-// about half, drop a TCP header whose options the snaplen cut, read later fragments as TCP, and have neither PPPoE
-// sessions in MPLS nor SLL2.
+// The code is own rather than gopacket's layers because these drop a TCP header whose options the snaplen cut, read later
+// fragments as TCP, have neither SLL2 nor pseudowires, and don't say what Wireshark would number (Socket). Reading a TCP
+// segment with timestamps into a whole Packet takes 55 to 63 ns on 2.4 GHz cores, a quarter of it to zero the Packet.
 package decode
