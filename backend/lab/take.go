@@ -96,13 +96,13 @@ func (p *Pair) promote(side int, alone frames) {
 	matched := frames{}
 	for _, l := range [][]Link{p.Matches, p.Seg} {
 		for _, x := range l {
-			matched[x[1-side]] = true
+			matched[x[0]], matched[x[1]] = true, true
 		}
 	}
 	best := map[*Frame]*Frame{}
 	for _, x := range p.Dups {
 		f, y := x[1-side], x[side]
-		if alone[f] && !matched[f] && !p.isCopy(1-side, f) && (best[f] == nil || y.True < best[f].True) {
+		if alone[f] && !matched[f] && !matched[y] && !p.isCopy(1-side, f) && (best[f] == nil || y.True < best[f].True) {
 			best[f] = y
 		}
 	}

@@ -37,6 +37,12 @@ func Transforms() []Transform {
 // Apply applies transformations in order: "snaplen=96@b,clock=3600s@b,vlan@b". The same specs and seed on the same case
 // do the same.
 func (c *Case) Apply(specs string, seed int64) error {
+	err := c.apply(specs, seed)
+	c.relax()
+	return err
+}
+
+func (c *Case) apply(specs string, seed int64) error {
 	all := map[string]Transform{}
 	for _, t := range Transforms() {
 		all[t.Name] = t
