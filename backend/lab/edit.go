@@ -3,11 +3,17 @@ package lab
 import "net/netip"
 
 // set overwrites bytes in place and carries the change into every checksum that covers them (RFC 1624), so that what
-// was right stays right and what was wrong (offload) stays wrong. A checksum of 0 is left alone: there is none.
+// was right stays right and what was wrong (offload) stays wrong. A checksum of 0 that isn't the right one is left alone: there is none.
 func (h *header) set(off int, b []byte) {
 	type change struct {
 		off      int
 		old, new byte
+	}
+	var none uint64 // bits of the checksums that are not there
+	for i, s := range h.sums {
+		if h.has(s.at, 2) && be.Uint16(h.data[s.at:]) == 0 && !h.zeroIsRight(s) {
+			none |= 1 << i
+		}
 	}
 	var changes []change
 	write := func(at int, v byte) {
@@ -21,7 +27,7 @@ func (h *header) set(off int, b []byte) {
 	}
 	for i := len(h.sums) - 1; i >= 0; i-- { // the innermost first: it lies in the range of those around it
 		s := h.sums[i]
-		if !h.has(s.at, 2) || be.Uint16(h.data[s.at:]) == 0 {
+		if !h.has(s.at, 2) || none&(1<<i) != 0 {
 			continue
 		}
 		acc, hit := uint32(^be.Uint16(h.data[s.at:])), false
@@ -41,12 +47,31 @@ func (h *header) set(off int, b []byte) {
 			continue
 		}
 		v := ^fold(acc)
-		if v == 0 {
+		if v == 0 && s.udp() {
 			v = 0xffff // RFC 768: 0 would mean no checksum
 		}
 		write(s.at, byte(v>>8))
 		write(s.at+1, byte(v))
 	}
+}
+
+func (s sumOver) udp() bool { return s.at-s.from == 6 }
+
+// zeroIsRight reports whether a checksum field of 0 is the packet's checksum.
+func (h *header) zeroIsRight(s sumOver) bool {
+	if s.udp() || s.to > len(h.data) || s.to < s.from {
+		return false
+	}
+	var pseudo []byte
+	if s.addrs[0] != s.addrs[1] {
+		proto := byte(protoTCP)
+		if s.at-s.from == 2 {
+			proto = protoICMPv6
+		}
+		pseudo = append(pseudo, h.data[s.addrs[0]:s.addrs[1]]...)
+		pseudo = append(be.AppendUint32(pseudo, uint32(s.to-s.from)), 0, 0, 0, proto)
+	}
+	return checksum(pseudo, h.data[s.from:s.to]) == 0
 }
 
 func fold(acc uint32) uint16 {
@@ -109,7 +134,7 @@ func (h *header) resum() {
 		pseudo = append(pseudo, 0, 0, 0, h.proto)
 	}
 	v := checksum(pseudo, seg)
-	if v == 0 && h.proto != protoICMP {
+	if v == 0 && h.proto == protoUDP {
 		v = 0xffff
 	}
 	be.PutUint16(h.data[h.l4+at:], v)

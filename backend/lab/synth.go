@@ -8,7 +8,7 @@ import (
 // Options narrow what Random draws. The zero value leaves all to the seed.
 type Options struct {
 	Points int    // 2 to 16
-	Flows  int    // conversations
+	Flows  int    // conversations; a million take some GB of memory
 	Box    string // synproxy, transparent, proxy, nat64, none
 	Twins  bool   // conversations that look alike: the same server, the same sizes, mostly the same bytes
 	Plain  bool   // no transformations on top: captures in ns, clocks right, nothing missed
@@ -42,7 +42,8 @@ func Random(seed int64, o Options) *Case {
 
 // conversation plays the i-th one.
 func (w *world) conversation(i int, twins bool) {
-	port := uint16(20_000 + i*7)
+	port := uint16(20_000 + i*7%45_000) // each once, then on further clients
+	more := i / 45_000 * 3
 	if kind := w.rng.IntN(10); kind >= 6 && w.box != "proxy" {
 		switch {
 		case kind == 6 && w.box != "nat64":
@@ -56,11 +57,12 @@ func (w *world) conversation(i int, twins bool) {
 		}
 		return
 	}
-	client := w.peer(w.client(w.rng.IntN(3)), port)
+	client := w.peer(w.client(more+w.rng.IntN(3)), port)
 	server := w.peer(w.server(w.rng.IntN(2)), []uint16{80, 443, 5061}[w.rng.IntN(3)])
 	if twins {
-		client.addr, server.addr, server.port = w.client(0), w.server(0), 443
+		client.addr, server.addr, server.port = w.client(more), w.server(0), 443
 	}
+	w.again(client, server)
 	switch w.box {
 	case "proxy", "transparent":
 		w.proxied(client, server, twins)
@@ -69,6 +71,16 @@ func (w *world) conversation(i int, twins bool) {
 	default:
 		w.tcp(client, server, twins)
 	}
+}
+
+// again lets a client use its last port once more, for the same server, when all of the last conversation is over.
+func (w *world) again(client, server *peer) {
+	if w.last[0] != nil && w.rng.IntN(15) == 0 {
+		client.addr, client.port = w.last[0].addr, w.last[0].port
+		server.addr, server.port = w.last[1].addr, w.last[1].port
+		w.when = max(w.when, w.end+1_000_000_000)
+	}
+	w.last = [2]*peer{client, server}
 }
 
 // through is the way of packets that nothing ends on.

@@ -25,7 +25,7 @@ func (w *world) nat64() leg {
 func translated(a netip.Addr) netip.Addr {
 	b := a.As16()
 	if b[5] == 61 {
-		return netip.AddrFrom4([4]byte{192, 0, 2, b[15]})
+		return netip.AddrFrom4([4]byte{192, 0, 2 + b[14], b[15]})
 	}
-	return netip.AddrFrom4([4]byte{10, b[5], 1, b[15]})
+	return netip.AddrFrom4([4]byte{10, b[5], 1 + b[14], b[15]})
 }

@@ -13,7 +13,7 @@ func (w *world) proxied(client, server *peer, twin bool) {
 	vip, own := w.peer(server.addr, server.port), w.peer(client.addr, client.port)
 	if w.box == "proxy" {
 		vip.addr = w.host(10, 63, 0)
-		own.addr, own.port = w.host(10, 64, 0), uint16(10_000+len(w.c.Flows))
+		own.addr, own.port = w.host(10, 64, len(w.c.Flows)/50_000), uint16(10_000+len(w.c.Flows)%50_000)
 	}
 	a, b := w.conn(front, f, client, vip), w.conn(back, f, own, server)
 	vip.ttl, own.ttl = 255, 255

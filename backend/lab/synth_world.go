@@ -20,10 +20,12 @@ type world struct {
 	delay   []int64 // ns
 	routers []int
 
-	box  string // what ends or rewrites connections on its own: "", synproxy, transparent, proxy, nat64
-	at   int    // its stretch
-	when int64  // true time at which the next conversation begins
-	sent uint32 // packets so far
+	box  string   // what ends or rewrites connections on its own: "", synproxy, transparent, proxy, nat64
+	at   int      // its stretch
+	when int64    // true time at which the next conversation begins
+	end  int64    // true time of the last packet so far
+	last [2]*peer // of the last TCP conversation: its ports may be used again
+	sent uint32   // packets so far
 }
 
 // leg is a part of the path that a packet travels from end to end.
@@ -115,6 +117,7 @@ func (w *world) emit(g leg, l *lane, f *Flow, dir byte, t int64, ttl byte, ip []
 		before = point
 	}
 	out.arrives = l.after(-1-g.lo, dir, t)
+	w.end = max(w.end, out.arrives)
 	return out
 }
 
@@ -246,7 +249,7 @@ func (w *world) server(i int) netip.Addr { return w.host(10, 62, i) }
 
 func (w *world) host(a, b byte, i int) netip.Addr {
 	if w.six {
-		return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, a, b, 15: byte(i + 10)})
+		return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, a, b, 14: byte((i + 10) >> 8), 15: byte(i + 10)})
 	}
-	return netip.AddrFrom4([4]byte{a, b, 1, byte(i + 10)})
+	return netip.AddrFrom4([4]byte{a, b, 1 + byte((i+10)>>8), byte(i + 10)})
 }
