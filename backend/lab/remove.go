@@ -37,8 +37,7 @@ func (c *Case) join(p *Capture, all frames) {
 	r.Around = ""
 	c.bridge(p, all)
 	for _, l := range []struct{ from, before, behind *[]Link }{
-		{&r.Dups, &x.Dups, &y.Matches}, {&r.Dups, &x.Matches, &y.Dups}, {&r.Stream, &x.Stream, &y.Matches}, {&r.Stream, &x.Matches, &y.Stream},
-		{&r.Logical, &x.Logical, &y.Matches}, {&r.Logical, &x.Matches, &y.Logical},
+		{&r.Dups, &x.Dups, &y.Matches}, {&r.Dups, &x.Matches, &y.Dups},
 	} {
 		*l.from = append(*l.from, compose(*l.before, *l.behind)...)
 	}

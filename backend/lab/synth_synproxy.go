@@ -18,6 +18,7 @@ func (w *world) synProxied(client, server *peer, twin bool) {
 	a.ts, b.ts = false, false
 	_, t := a.open(w.when)
 	ready, _ := b.open(t + a.think())
+	device.window = server.window
 	a.plain('r', ready, flagACK) // opens the window
 	w.handshakes(a, b)
 
@@ -72,10 +73,25 @@ func (w *world) handshakes(a, b *conn) {
 			}
 		}
 	}
+	// The ACK that the device makes says what the client's own said.
+	if x, y := lastWith(a, 'f', w.at-1), lastWith(b, 'f', w.at); x != nil && y != nil {
+		q.Logical = append(q.Logical, Link{x, y})
+	}
 	for _, dir := range []byte{'f', 'r'} {
 		x, y := firstWith(a, dir, flagSYN, w.at-1), firstWith(b, dir, flagSYN, w.at)
 		if x != nil && y != nil {
 			q.Logical = append(q.Logical, Link{x, y})
 		}
 	}
+}
+
+// lastWith gives the last frame of a direction at a point.
+func lastWith(c *conn, dir byte, point int) *Frame {
+	var f *Frame
+	for _, p := range c.parts {
+		if p.dir == dir && p.frames[point] != nil {
+			f = p.frames[point]
+		}
+	}
+	return f
 }

@@ -72,7 +72,11 @@ func (c *conn) options(p *peer, flags byte, t int64, sacked [2]uint32) []byte {
 	if c.ts {
 		b = append(b, 1, 1, optTimestamp, 10)
 		b = be.AppendUint32(b, p.clock+uint32(t/1_000_000))
-		b = be.AppendUint32(b, c.other(p).clock+uint32(t/1_000_000)-1)
+		echo := c.other(p).clock + uint32(t/1_000_000) - 1
+		if flags&flagACK == 0 {
+			echo = 0
+		}
+		b = be.AppendUint32(b, echo)
 	}
 	if sacked[0] != sacked[1] {
 		b = append(b, 1, 1, optSACK, 10)

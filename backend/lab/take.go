@@ -21,22 +21,22 @@ func (c *Case) take(p *Capture, gone frames, reason string) {
 	}
 }
 
-// bridge ties the frames before and behind those that go.
+// bridge ties the frames before and behind those that go. A way is as strong as its weakest step.
 func (c *Case) bridge(p *Capture, gone frames) {
 	type end struct {
-		at  *Capture
-		f   *Frame
-		seg bool
+		at   *Capture
+		f    *Frame
+		kind int
 	}
 	before := map[*Frame][]end{}
 	for _, q := range c.Pairs {
 		if q.B != p {
 			continue
 		}
-		for i, l := range [][]Link{q.Matches, q.Seg} {
-			for _, x := range l {
+		for kind, l := range q.ways() {
+			for _, x := range *l {
 				if gone[x[1]] {
-					before[x[1]] = append(before[x[1]], end{q.A, x[0], i == 1})
+					before[x[1]] = append(before[x[1]], end{q.A, x[0], kind})
 				}
 			}
 		}
@@ -45,23 +45,25 @@ func (c *Case) bridge(p *Capture, gone frames) {
 		if q.A != p {
 			continue
 		}
-		for i, l := range [][]Link{q.Matches, q.Seg} {
-			for _, x := range l {
+		for kind, l := range q.ways() {
+			for _, x := range *l {
 				if !gone[x[0]] {
 					continue
 				}
 				for _, e := range before[x[0]] {
-					r := c.around(e.at, p, q.B)
-					if e.seg || i == 1 {
-						r.Seg = append(r.Seg, Link{e.f, x[1]})
-					} else {
-						r.Matches = append(r.Matches, Link{e.f, x[1]})
+					if kind > 1 && e.kind > 1 && kind != e.kind {
+						continue // the handshake on one side, bytes on the other: nothing in common
 					}
+					to := c.around(e.at, p, q.B).ways()[max(kind, e.kind)]
+					*to = append(*to, Link{e.f, x[1]})
 				}
 			}
 		}
 	}
 }
+
+// ways lists the links that lead on from point to point, the strongest kind first.
+func (p *Pair) ways() [4]*[]Link { return [4]*[]Link{&p.Matches, &p.Seg, &p.Stream, &p.Logical} }
 
 // take removes one side's frames from the pair.
 func (p *Pair) take(side int, gone frames, reason string) {
