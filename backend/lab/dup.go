@@ -33,17 +33,19 @@ func duplicate(c *Case, a args) error {
 	return nil
 }
 
-// carry ties the copies to each other along the rest of the path. Which copy is which nothing tells but the order.
+// carry ties the copies to each other along the rest of the path: allowed only, for the earliest of several copies is
+// the match, and which copy is which nothing tells but the order.
 func (c *Case) carry(t travel, copies []*Frame) {
 	for i := 1; i < len(copies); i++ {
 		x, y := t.behind[i-1], t.behind[i]
-		l, first, second := Link{copies[i-1], copies[i]}, Link{copies[i-1], y.f}, Link{x.f, copies[i]}
+		links := []Link{{copies[i-1], copies[i]}, {copies[i-1], y.f}, {x.f, copies[i]}}
 		p := c.pair(x.at, y.at)
 		if p == nil {
 			p = c.pair(y.at, x.at)
-			l, first, second = Link{l[1], l[0]}, Link{first[1], first[0]}, Link{second[1], second[0]}
+			for k, l := range links {
+				links[k] = Link{l[1], l[0]}
+			}
 		}
-		p.Matches = append(p.Matches, l)
-		p.Dups = append(p.Dups, first, second)
+		p.Dups = append(p.Dups, links...)
 	}
 }

@@ -90,6 +90,10 @@ func follows(x, y *header) bool {
 	if y.seq() != x.seq()+uint32(x.payloadLen()) || x.ack() != y.ack() || x.window() != y.window() || x.payload-x.l4 != y.payload-y.l4 {
 		return false
 	}
+	a, _ := x.ipID()
+	if b, ok := y.ipID(); ok && b != a+1 && b != a { // Linux, inet_gro_receive: IDs count, or stay the same
+		return false
+	}
 	return string(x.data[x.l4+20:x.payload]) == string(y.data[y.l4+20:y.payload]) // options, timestamps too
 }
 

@@ -16,7 +16,7 @@ func (w *world) nat64() leg {
 		h := read(capture.LinkRaw, &Frame{Data: ip, OrigLen: uint32(len(ip))})
 		src, dst := translated(h.tuple.src), translated(h.tuple.dst)
 		l4 := append([]byte(nil), ip[h.l4:]...)
-		return ipPacket(h.proto, src, dst, uint16(id)|1, true, l4)
+		return ipPacket(h.proto, src, dst, uint16(2*id)|1, true, l4)
 	}
 	return g
 }

@@ -19,6 +19,26 @@ func (c *Case) take(p *Capture, gone frames, reason string) {
 			q.take(s, gone, reason)
 		}
 	}
+	c.stillThere(p)
+}
+
+// stillThere drops what bridge tied where a copy at p goes on to tie it.
+func (c *Case) stillThere(p *Capture) {
+	for _, r := range c.Pairs {
+		if r.Around != p.File {
+			continue
+		}
+		x, y := c.pair(r.A, p), c.pair(p, r.B)
+		if x == nil || y == nil {
+			continue
+		}
+		over := map[Link]bool{}
+		for _, l := range compose(slices.Concat(x.Matches, x.Seg), slices.Concat(y.Matches, y.Seg)) {
+			over[l] = true
+		}
+		r.Matches = slices.DeleteFunc(r.Matches, func(l Link) bool { return over[l] })
+		r.Seg = slices.DeleteFunc(r.Seg, func(l Link) bool { return over[l] })
+	}
 }
 
 // bridge ties the frames before and behind those that go. A way is as strong as its weakest step.
