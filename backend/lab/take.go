@@ -87,8 +87,15 @@ func (p *Pair) ways() [4]*[]Link { return [4]*[]Link{&p.Matches, &p.Seg, &p.Stre
 
 // take removes one side's frames from the pair.
 func (p *Pair) take(side int, gone frames, reason string) {
-	alone := frames{}
+	alone, unmatched := frames{}, frames{}
 	var order []*Frame
+	for _, l := range [][]Link{p.Matches, p.Seg} {
+		for _, x := range l {
+			if gone[x[side]] {
+				unmatched[x[1-side]] = true
+			}
+		}
+	}
 	for _, l := range p.lists() {
 		*l = slices.DeleteFunc(*l, func(x Link) bool {
 			if gone[x[side]] && !alone[x[1-side]] {
@@ -101,7 +108,7 @@ func (p *Pair) take(side int, gone frames, reason string) {
 	for r := range p.Only[side] {
 		p.Only[side][r] = slices.DeleteFunc(p.Only[side][r], func(f *Frame) bool { return gone[f] })
 	}
-	p.promote(side, alone)
+	p.promote(side, unmatched)
 	linked := p.linked(1 - side)
 	if p.Around != "" {
 		return // frames alone are told of by the pairs of neighbours
@@ -114,7 +121,7 @@ func (p *Pair) take(side int, gone frames, reason string) {
 }
 
 // promote makes the earliest copy the match of a frame whose match is gone.
-func (p *Pair) promote(side int, alone frames) {
+func (p *Pair) promote(side int, unmatched frames) {
 	matched := frames{}
 	for _, l := range [][]Link{p.Matches, p.Seg} {
 		for _, x := range l {
@@ -124,14 +131,15 @@ func (p *Pair) promote(side int, alone frames) {
 	best := map[*Frame]*Frame{}
 	for _, x := range p.Dups {
 		f, y := x[1-side], x[side]
-		if alone[f] && !matched[f] && !matched[y] && !p.isCopy(1-side, f) && (best[f] == nil || y.True < best[f].True) {
+		if unmatched[f] && !matched[f] && !matched[y] && !p.isCopy(1-side, f) && (best[f] == nil || y.True < best[f].True) {
 			best[f] = y
 		}
 	}
 	p.Dups = slices.DeleteFunc(p.Dups, func(x Link) bool {
-		if best[x[1-side]] != x[side] || best[x[1-side]] == nil {
+		if best[x[1-side]] != x[side] || best[x[1-side]] == nil || matched[x[side]] {
 			return false
 		}
+		matched[x[side]] = true
 		p.Matches = append(p.Matches, x)
 		p.Only[side]["span_copy"] = slices.DeleteFunc(p.Only[side]["span_copy"], func(f *Frame) bool { return f == x[side] })
 		return true
