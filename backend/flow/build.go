@@ -48,6 +48,10 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 			}
 			break
 		}
+		// Wireshark numbers some blocks that hold no packet; they keep their place.
+		for c.n+1 < int(p.Number) {
+			b.next()
+		}
 		b.add(&p)
 	}
 	info := r.Info()
@@ -74,16 +78,13 @@ type builder struct {
 func (b *builder) add(p *capture.Packet) {
 	c, d := b.c, &b.pkt
 	decode.Decode(p.Link, p.Data, p.OrigLen, d)
-	i := uint32(c.n)
-	if c.n&(factChunk-1) == 0 {
-		c.chunks = append(c.chunks, make([]Fact, factChunk))
-	}
-	c.n++
+	i := b.next()
 	f := c.At(i)
 	f.Time, f.FrameLen = p.Time, p.OrigLen
-	if !p.HasTime {
-		f.Mark |= MarkNoTime
-	} else if c.First == 0 || p.Time < c.First {
+	if p.HasTime {
+		f.Mark = 0
+	}
+	if p.HasTime && (c.First == 0 || p.Time < c.First) {
 		c.First = p.Time
 	}
 	if p.HasTime && p.Time > c.Last {
@@ -102,6 +103,18 @@ func (b *builder) add(p *capture.Packet) {
 	if id != NoConv {
 		b.conversation(i, f, id, d)
 	}
+}
+
+// next appends an empty fact.
+func (b *builder) next() uint32 {
+	c := b.c
+	if c.n&(factChunk-1) == 0 {
+		c.chunks = append(c.chunks, make([]Fact, factChunk))
+	}
+	c.n++
+	f := c.At(uint32(c.n - 1))
+	f.Conv, f.Mark = uint32(NoConv)<<1, MarkNoTime
+	return uint32(c.n - 1)
 }
 
 // network fills what lies below and in the transport header.

@@ -85,6 +85,7 @@ func New(r *match.Result, m *clock.Model, order []int) *Verdict {
 	v.segments()
 	v.fates()
 	v.outcomes()
+	v.boxes()
 	return v
 }
 

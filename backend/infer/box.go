@@ -1,0 +1,213 @@
+package infer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// Kinds of middleboxes, corr.middlebox.kind.
+const (
+	SourceNAT        = "source-nat"
+	DestinationNAT   = "destination-nat"
+	DoubleNAT        = "double-nat"
+	PrefixNAT        = "prefix-translation"
+	NAT64            = "nat64"
+	SIIT             = "siit"
+	Softwire         = "softwire"
+	Gateway          = "application-gateway"
+	SYNProxy         = "syn-proxy"
+	Proxy            = "terminating-proxy"
+	TransparentProxy = "terminating-transparent-proxy"
+	Forwarder        = "message-forwarder"
+	PacketFilter     = "packet-filter"
+	MSSClamp         = "mss-clamp"
+	ResetInjector    = "reset-injector"
+	TunnelEndpoint   = "tunnel-endpoint"
+)
+
+// kindWords are the kinds in an analyst's words; kindOrder is the order in which a stretch's boxes are named.
+var kindWords = map[string]string{
+	SourceNAT: "source NAT", DestinationNAT: "destination NAT", DoubleNAT: "double NAT", PrefixNAT: "prefix translation (NPTv6)",
+	NAT64: "NAT64", SIIT: "IP/ICMP translator (SIIT)", Softwire: "softwire", Gateway: "application gateway", SYNProxy: "SYN proxy",
+	Proxy: "TCP-terminating proxy", TransparentProxy: "TCP-terminating firewall", Forwarder: "message forwarder",
+	PacketFilter: "packet filter", MSSClamp: "MSS clamp", ResetInjector: "reset injector", TunnelEndpoint: "tunnel endpoint",
+}
+
+var kindOrder = []string{TransparentProxy, Proxy, SYNProxy, SourceNAT, DestinationNAT, DoubleNAT, PrefixNAT, NAT64, SIIT, Softwire, Gateway, MSSClamp, PacketFilter, ResetInjector, TunnelEndpoint, Forwarder}
+
+// Box is a device on a stretch that does more than forward.
+type Box struct {
+	Kind       string
+	Name       string // in words, with the maker where it shows: "TCP-terminating firewall (Check Point)"
+	Vendor     string
+	Confidence int
+	Changes    map[string]string // header field → "1460 → 1300"
+	Evidence   []Evidence
+	Flows      map[*match.Flow]bool
+	FromA      int // routers between the stretch's ends and the device; Unknown
+	FromB      int
+}
+
+// Evidence is one observation that can be looked up.
+type Evidence struct {
+	Capture int
+	Frame   int64 // index; -1: about no single frame
+	Field   string
+	Value   string
+}
+
+// evidenceMost bounds the frames that one statement names: enough to check, few enough to read.
+const evidenceMost = 8
+
+func (b *Box) prove(e ...Evidence) {
+	for _, x := range e {
+		if len(b.Evidence) < evidenceMost {
+			b.Evidence = append(b.Evidence, x)
+		}
+	}
+}
+
+func (b *Box) change(field, text string) {
+	if _, known := b.Changes[field]; !known {
+		b.Changes[field] = text
+	}
+}
+
+// box is the stretch's box of a kind, made on first use.
+func (s *Segment) box(kind string) *Box {
+	for _, b := range s.Boxes {
+		if b.Kind == kind {
+			return b
+		}
+	}
+	b := &Box{Kind: kind, Name: kindWords[kind], Changes: map[string]string{}, Flows: map[*match.Flow]bool{}, FromA: Unknown, FromB: Unknown}
+	s.Boxes = append(s.Boxes, b)
+	return b
+}
+
+// boxes finds what stands on each stretch.
+func (v *Verdict) boxes() {
+	for _, s := range v.Segments {
+		for n, f := range v.Flows {
+			j := f.Joint(s.A, s.B)
+			if j == nil || !neighbours(f, s) {
+				continue
+			}
+			v.translation(s, f, j)
+			v.termination(s, f, j)
+			v.handshakeChanges(s, f, j)
+			v.resets(s, f, v.State[n])
+		}
+		v.filters(s)
+		v.tunnels(s)
+		v.gateways(s)
+		v.name(s)
+		v.conditions(s)
+	}
+}
+
+// neighbours reports whether a segment's ends follow each other on a flow's path.
+func neighbours(f *match.Flow, s *Segment) bool {
+	for _, p := range f.Path {
+		for i := 0; i+1 < len(p); i++ {
+			if p[i] == s.A && p[i+1] == s.B || p[i] == s.B && p[i+1] == s.A {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// first is a flow's first frame at a capture, of direction d if any, as evidence.
+func (v *Verdict) first(f *match.Flow, c, d int) int64 {
+	s := f.Sides[c]
+	for _, id := range s.Convs {
+		for _, i := range s.Cap.Packets(id) {
+			if x := s.Cap.At(i); s.Dir(x) == d && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
+				return int64(i)
+			}
+		}
+	}
+	return -1
+}
+
+// translation names address translations. Seen from the client end: the initiator's own address is its source.
+func (v *Verdict) translation(s *Segment, f *match.Flow, j *match.Joint) {
+	if j.Terminated {
+		return
+	}
+	a, b := f.Tuple(s.A), f.Tuple(s.B)
+	if b == a {
+		return
+	}
+	src := a.Src != b.Src || a.Sport != b.Sport
+	dst := a.Dst != b.Dst || a.Dport != b.Dport
+	if f.Proto == flow.ProtoICMP || f.Proto == flow.ProtoICMPv6 {
+		// The identifier stands in both ports.
+		src, dst = a.Src != b.Src || a.Dst == b.Dst, a.Dst != b.Dst
+	}
+	kind := SourceNAT
+	switch {
+	case a.Version != b.Version:
+		kind = v.familyKind(f, s)
+	case src && dst:
+		kind = DoubleNAT
+	case src && a.Version == 6 && a.Sport == b.Sport && sameSuffix(a.Src, b.Src):
+		kind = PrefixNAT
+	case dst:
+		kind = DestinationNAT
+	}
+	x := s.box(kind)
+	x.Confidence = 99
+	x.Flows[f] = true
+	at, bt := v.first(f, s.A, 0), v.first(f, s.B, 0)
+	for _, c := range []struct {
+		field string
+		a, b  string
+	}{{"ip.src", addr(a.Version, a.Src), addr(b.Version, b.Src)}, {"ip.dst", addr(a.Version, a.Dst), addr(b.Version, b.Dst)},
+		{port(f.Proto, "src"), fmt.Sprint(a.Sport), fmt.Sprint(b.Sport)}, {port(f.Proto, "dst"), fmt.Sprint(a.Dport), fmt.Sprint(b.Dport)}} {
+		if c.a == c.b || c.field == "" {
+			continue
+		}
+		x.change(ipField(c.field, a.Version), c.a+" → "+c.b)
+		x.prove(Evidence{s.A, at, ipField(c.field, a.Version), c.a}, Evidence{s.B, bt, ipField(c.field, b.Version), c.b})
+	}
+}
+
+func ipField(f string, version uint8) string {
+	if version == 6 && (f == "ip.src" || f == "ip.dst") {
+		return "ipv6" + f[2:]
+	}
+	return f
+}
+
+func port(proto uint8, end string) string {
+	switch proto {
+	case flow.ProtoTCP:
+		return "tcp." + end + "port"
+	case flow.ProtoUDP:
+		return "udp." + end + "port"
+	case flow.ProtoSCTP:
+		return "sctp." + end + "port"
+	case flow.ProtoICMP, flow.ProtoICMPv6:
+		if end == "src" {
+			return "icmp.ident"
+		}
+	}
+	return ""
+}
+
+func sameSuffix(a, b [16]byte) bool { return slices.Equal(a[8:], b[8:]) }
+
+// familyKind tells translations between IP versions apart: with a port that changes, or many inner hosts behind one
+// outer address, it keeps state (NAT64, RFC 6146); else it is stateless (SIIT, RFC 7915).
+func (v *Verdict) familyKind(f *match.Flow, s *Segment) string {
+	a, b := f.Tuple(s.A), f.Tuple(s.B)
+	if a.Sport != b.Sport {
+		return NAT64
+	}
+	return SIIT
+}

@@ -1,0 +1,350 @@
+package infer
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// termination names devices that end TCP, and SYN proxies.
+func (v *Verdict) termination(s *Segment, f *match.Flow, j *match.Joint) {
+	var x *Box
+	switch {
+	case j.Terminated && sameTuple(f.Tuple(s.A), f.Tuple(s.B)):
+		x = s.box(TransparentProxy)
+	case j.Terminated:
+		x = s.box(Proxy)
+	case j.SynProxied:
+		x = s.box(SYNProxy)
+	default:
+		return
+	}
+	x.Flows[f] = true
+	x.Confidence = max(x.Confidence, v.terminationConfidence(f, j))
+	for d, name := range []string{"SYN", "SYN/ACK"} {
+		a, b := v.handshakeFrame(f, s.A, d), v.handshakeFrame(f, s.B, d)
+		if a < 0 || b < 0 {
+			continue
+		}
+		p, q := v.At(s.A, uint32(a)), v.At(s.B, uint32(b))
+		if p.Seq != q.Seq {
+			x.change("tcp.seq_raw", fmt.Sprintf("%s %d → %d", name, p.Seq, q.Seq))
+			x.prove(Evidence{s.A, a, "tcp.seq_raw", fmt.Sprint(p.Seq)}, Evidence{s.B, b, "tcp.seq_raw", fmt.Sprint(q.Seq)})
+		}
+		if p.IPID != q.IPID {
+			x.change("ip.id", fmt.Sprintf("%d → %d", p.IPID, q.IPID))
+		}
+	}
+}
+
+func sameTuple(a, b flow.Tuple) bool { return a == b }
+
+// terminationConfidence rests on independent signs: sequence numbers of both sides, identifications, timestamps.
+func (v *Verdict) terminationConfidence(f *match.Flow, j *match.Joint) int {
+	if j.SynProxied {
+		return 95
+	}
+	c := 80
+	if j.Traits.IDPairs > 2 && !j.Traits.KeepsID {
+		c += 10
+	}
+	if j.Traits.Pairs > 2 && !j.Traits.KeepsWin {
+		c += 5
+	}
+	if j.Score >= 60 {
+		c += 3
+	}
+	return min(c, 99)
+}
+
+// handshakeFrame is the frame of a flow's SYN (d 0) or SYN/ACK (d 1) at a capture; -1 unseen.
+func (v *Verdict) handshakeFrame(f *match.Flow, c, d int) int64 {
+	if h := v.Handshake(f, c, d); h != nil {
+		return int64(h.Fact)
+	}
+	return -1
+}
+
+// Handshake is what a flow's SYN (d 0) or SYN/ACK (d 1) said at a capture; nil unseen.
+func (v *Verdict) Handshake(f *match.Flow, c, d int) *flow.Handshake {
+	s := f.Sides[c]
+	if s == nil || f.Proto != flow.ProtoTCP {
+		return nil
+	}
+	in := &s.Cap.Convs[s.Convs[0]]
+	at := in.SYN
+	if d == 1 {
+		at = in.SYNACK
+	}
+	if at < 0 {
+		return nil
+	}
+	return &s.Cap.Handshakes[at]
+}
+
+// handshakeChanges names devices that lower the MSS of connections they do not end (RFC 4459 §3.2).
+func (v *Verdict) handshakeChanges(s *Segment, f *match.Flow, j *match.Joint) {
+	if j.Terminated || j.SynProxied {
+		return
+	}
+	for d := 0; d < 2; d++ {
+		a, b := v.Handshake(f, s.A, d), v.Handshake(f, s.B, d)
+		if a == nil || b == nil || a.MSS == b.MSS || a.MSS < 0 || b.MSS < 0 {
+			continue
+		}
+		x := s.box(MSSClamp)
+		x.Confidence = 98
+		x.Flows[f] = true
+		from, to := a, b
+		ca, cb := s.A, s.B
+		if arriving(f, s.A, s.B) == d {
+			from, to, ca, cb = b, a, s.B, s.A
+		}
+		x.change("tcp.options.mss_val", fmt.Sprintf("%d → %d", from.MSS, to.MSS))
+		x.prove(Evidence{ca, int64(from.Fact), "tcp.options.mss_val", fmt.Sprint(from.MSS)}, Evidence{cb, int64(to.Fact), "tcp.options.mss_val", fmt.Sprint(to.MSS)})
+	}
+}
+
+// resets names devices that forge resets into connections they do not end.
+func (v *Verdict) resets(s *Segment, f *match.Flow, st *State) {
+	if st.Outcome != "reset-by-middlebox" || v.terminatedAt(f, s.A) != nil {
+		return
+	}
+	for _, c := range []int{s.A, s.B} {
+		for d := 0; d < 2; d++ {
+			i := st.Ends[c].RST[d]
+			if i < 0 || v.Marks[c][i].Fate != FateInjected || int(v.Marks[c][i].Where) != s.Index+1 {
+				continue
+			}
+			x := s.box(ResetInjector)
+			x.Flows[f] = true
+			x.Confidence = 95
+			x.prove(Evidence{c, i, "tcp.flags.reset", "1"})
+			v.place(s, x, c, uint32(i))
+		}
+	}
+}
+
+// place notes how many routers lie between a point and the device that made one of its frames.
+func (v *Verdict) place(s *Segment, x *Box, c int, i uint32) {
+	f := v.At(c, i)
+	n := int(initialOf(f.TTL)) - int(f.TTL)
+	if s.Routers != Unknown && n > s.Routers {
+		return
+	}
+	if c == s.A {
+		x.FromA = n
+	} else {
+		x.FromB = n
+	}
+}
+
+// filters names a packet filter where conversations, or whole kinds of packets of them, vanish and no ICMP error, no
+// tunnel's MTU and no mere loss explains it.
+func (v *Verdict) filters(s *Segment) {
+	sent, lost := v.lossOutside(s)
+	rate := (float64(lost) + 1) / (float64(sent) + 2)
+	type class struct {
+		proto uint8
+		port  uint16
+	}
+	single := map[class][]Evidence{}
+	flows := map[class][]*match.Flow{}
+	for n, f := range v.Flows {
+		st := v.State[n]
+		switch st.Outcome {
+		case "blackholed", "blackholed-reply", "blackholed-large":
+		default:
+			continue
+		}
+		ev, count := v.vanished(s, f)
+		if len(ev) == 0 {
+			continue
+		}
+		at := s.A
+		if f.Sides[at] == nil {
+			at = s.B
+		}
+		k := class{f.Proto, f.Tuple(at).Dport}
+		for i := 0; i < count; i++ {
+			single[k] = append(single[k], ev[min(i, len(ev)-1)])
+		}
+		flows[k] = append(flows[k], f)
+	}
+	for _, k := range sortedKeys(single, func(a, b class) bool {
+		return a.proto < b.proto || a.proto == b.proto && a.port < b.port
+	}) {
+		if math.Pow(rate, float64(len(single[k]))) > 1e-3 {
+			continue
+		}
+		x := s.box(PacketFilter)
+		x.Confidence = 90
+		for _, f := range flows[k] {
+			x.Flows[f] = true
+		}
+		x.change(fmt.Sprintf("%s/%d", protoName(k.proto), k.port), "dropped")
+		x.prove(single[k][:min(3, len(single[k]))]...)
+	}
+}
+
+// vanished lists frames of a flow that were lost on a stretch without an ICMP error about them.
+func (v *Verdict) vanished(s *Segment, f *match.Flow) (ev []Evidence, n int) {
+	for _, c := range []int{s.A, s.B} {
+		side := f.Sides[c]
+		if side == nil {
+			continue
+		}
+		for _, id := range side.Convs {
+			for _, i := range side.Cap.Packets(id) {
+				x := side.Cap.At(i)
+				if x.Is(flow.MarkError) && tellsWhy(x) {
+					return nil, 0
+				}
+				if m := v.Marks[c][i]; m.Fate == FateLost && int(m.Where) == s.Index+1 {
+					n++
+					if len(ev) < 4 {
+						ev = append(ev, Evidence{c, int64(i), "corr.fate", "lost"})
+					}
+				}
+			}
+		}
+	}
+	return ev, n
+}
+
+// tellsWhy reports whether an ICMP error explains a loss: time exceeded, too big, unreachable.
+func tellsWhy(x *flow.Fact) bool { return true }
+
+// lossOutside counts the packets of conversations that work, sent over a stretch and lost on it.
+func (v *Verdict) lossOutside(s *Segment) (sent, lost int) {
+	for n, f := range v.Flows {
+		if o := v.State[n].Outcome; o != "ok" && o != "open" && o != "reset" || f.Joint(s.A, s.B) == nil {
+			continue
+		}
+		for _, c := range []int{s.A, s.B} {
+			side := f.Sides[c]
+			for _, id := range side.Convs {
+				for _, i := range side.Cap.Packets(id) {
+					switch m := v.Marks[c][i]; {
+					case m.Fate == FateDelivered:
+						sent++
+					case m.Fate == FateLost && int(m.Where) == s.Index+1:
+						sent++
+						lost++
+					}
+				}
+			}
+		}
+	}
+	return sent, lost
+}
+
+// tunnels names tunnel ends: one point sees conversations inside of an encapsulation, the other bare or in another one.
+func (v *Verdict) tunnels(s *Segment) {
+	for _, f := range v.Flows {
+		if f.Joint(s.A, s.B) == nil {
+			continue
+		}
+		a, b := v.wrap(f, s.A), v.wrap(f, s.B)
+		if a == b || a == "" && b == "" {
+			continue
+		}
+		x := s.box(TunnelEndpoint)
+		x.Flows[f] = true
+		x.Confidence = 97
+		x.change("encapsulation", orNone(a)+" → "+orNone(b))
+		if len(x.Evidence) < 2 {
+			x.prove(Evidence{s.A, v.first(f, s.A, 0), "frame.protocols", orNone(a)}, Evidence{s.B, v.first(f, s.B, 0), "frame.protocols", orNone(b)})
+		}
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// wrap describes what a flow's packets are inside of at a capture; "" for nothing.
+func (v *Verdict) wrap(f *match.Flow, c int) string {
+	s := f.Sides[c]
+	pk := s.Cap.Packets(s.Convs[0])
+	if len(pk) == 0 {
+		return ""
+	}
+	l := s.Cap.Link(s.Cap.At(pk[0]))
+	return wrapWords(l)
+}
+
+func wrapWords(l *flow.Link) string {
+	out := ""
+	add := func(w string) {
+		if out != "" {
+			out += " in "
+		}
+		out += w
+	}
+	for k := int(l.NTunnel) - 1; k >= 0; k-- {
+		w := tunnelWords[l.Tunnel[min(k, len(l.Tunnel)-1)]]
+		if l.VNI != 0 && (l.Tunnel[k] == decode.TunnelVXLAN || l.Tunnel[k] == decode.TunnelGENEVE) {
+			w += fmt.Sprintf(" (VNI %d)", l.VNI)
+		}
+		if w != "" {
+			add(w)
+		}
+	}
+	switch {
+	case l.VLANs == 1:
+		add("802.1Q tag")
+	case l.VLANs > 1:
+		add("802.1Q tags (QinQ)")
+	}
+	return out
+}
+
+var tunnelWords = map[decode.Tunnel]string{
+	decode.TunnelMPLS: "MPLS", decode.TunnelPPPoE: "PPPoE", decode.TunnelGRE: "GRE", decode.TunnelIPIP: "IP in IP", decode.TunnelIP6: "IP in IPv6",
+	decode.TunnelVXLAN: "VXLAN", decode.TunnelGENEVE: "GENEVE", decode.TunnelERSPAN: "ERSPAN", decode.TunnelGTPU: "GTP-U",
+}
+
+// gateways names application gateways: they rewrite addresses inside of payloads (SIP, FTP).
+func (v *Verdict) gateways(s *Segment) {
+	a, b := v.Caps[s.A], v.Caps[s.B]
+	l := s.Link
+	if l.A != s.A {
+		a, b = b, a
+	}
+	l.Each(func(p match.Pair) {
+		f, h := a.At(p.A), b.At(p.B)
+		if p.How == match.HowRelayed || p.How == match.HowLogical || p.How == match.HowResegment || f.Is(flow.MarkError) {
+			return
+		}
+		same, known := flow.SamePayload(f, h)
+		if same || !known || f.Mark&(flow.MarkFragment|flow.MarkLater) != 0 {
+			return
+		}
+		x := s.box(Gateway)
+		x.Confidence = 95
+		if fl := v.Flow(l.A, f); fl != nil {
+			x.Flows[fl] = true
+		}
+		x.change("data", "addresses in the payload rewritten")
+		x.prove(Evidence{l.A, int64(p.A), "frame.len", fmt.Sprint(f.FrameLen)}, Evidence{l.B, int64(p.B), "frame.len", fmt.Sprint(h.FrameLen)})
+	})
+}
+
+// conditions lists what a stretch does to packets without any device meaning to.
+func (v *Verdict) conditions(s *Segment) {
+	reseg := false
+	s.Link.Each(func(p match.Pair) { reseg = reseg || p.How == match.HowResegment })
+	if reseg {
+		s.Conditions = append(s.Conditions, "segmentation-offload")
+	}
+	if _, lost := v.lossOutside(s); lost > 0 {
+		s.Conditions = append(s.Conditions, "loss")
+	}
+}

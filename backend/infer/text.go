@@ -1,0 +1,78 @@
+package infer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// addr prints an address.
+func addr(version uint8, a decode.Addr) string { return a.Netip(version).String() }
+
+// protoName is Wireshark's short name of an IP protocol.
+func protoName(p uint8) string {
+	switch p {
+	case flow.ProtoTCP:
+		return "tcp"
+	case flow.ProtoUDP:
+		return "udp"
+	case flow.ProtoICMP:
+		return "icmp"
+	case flow.ProtoICMPv6:
+		return "icmpv6"
+	case flow.ProtoSCTP:
+		return "sctp"
+	case flow.ProtoESP:
+		return "esp"
+	case 47:
+		return "gre"
+	case 2:
+		return "igmp"
+	case 89:
+		return "ospf"
+	case 136:
+		return "udplite"
+	}
+	return fmt.Sprintf("ip-%d", p)
+}
+
+// ProtoName is Wireshark's short name of an IP protocol.
+func ProtoName(p uint8) string { return protoName(p) }
+
+// Addr prints an address.
+func Addr(version uint8, a decode.Addr) string { return addr(version, a) }
+
+// sortedKeys lists a map's keys in order: no output may depend on the order of a map.
+func sortedKeys[K comparable, V any](m map[K]V, less func(a, b K) bool) []K {
+	out := make([]K, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(a, b K) int {
+		switch {
+		case less(a, b):
+			return -1
+		case less(b, a):
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// name words the boxes of a stretch, with the maker of the network card that speaks for them.
+func (v *Verdict) name(s *Segment) {
+	slices.SortStableFunc(s.Boxes, func(x, y *Box) int { return slices.Index(kindOrder, x.Kind) - slices.Index(kindOrder, y.Kind) })
+	for _, x := range s.Boxes {
+		x.Name = kindWords[x.Kind]
+		if x.Vendor = v.vendor(s, x); x.Vendor != "" {
+			x.Name += " (" + x.Vendor + ")"
+		}
+	}
+}
+
+// vendor is the maker of the network card that hands over the frames which the box itself sent, where it is the next
+// neighbour of a point: no router lies between. "" where that can't be known.
+func (v *Verdict) vendor(s *Segment, x *Box) string { return "" }
