@@ -7,8 +7,8 @@ import (
 
 // chunk is the number of facts allocated at once, so that a growing capture is never copied.
 const (
-	factBits = 14
-	factChunk  = 1 << factBits
+	factBits  = 14
+	factChunk = 1 << factBits
 )
 
 // Capture is one capture's facts. Frames are indexed from 0 here: frame number minus 1.

@@ -517,7 +517,7 @@ func (v *Verdict) afterEnd(m Mark, c int, i uint32) bool {
 
 // origin is the end that a direction's packets come from.
 func (v *Verdict) origin(f *match.Flow, d int) Origin {
-	if (v.initiator(f) == "client") == (d == 0) {
+	if (v.Initiator(f) == "client") == (d == 0) {
 		return OriginClient
 	}
 	return OriginServer

@@ -11,6 +11,7 @@ type State struct {
 	Outcome  string // ok, open, reset, refused, no-answer, blackholed, …: see contract of correlation.json
 	ClosedBy string // client, server, middlebox, unknown: ends of the path
 	Detail   string
+	App      string // what the conversation carries, raw text
 	// Ends holds, for each capture, the first FIN and RST of each direction.
 	Ends []Ends
 }
@@ -68,8 +69,8 @@ func (v *Verdict) ends(f *match.Flow, c int) Ends {
 	return e
 }
 
-// initiator is the end of the path that a flow's initiator is on: client or server.
-func (v *Verdict) initiator(f *match.Flow) string {
+// Initiator is the end of the path that a flow's initiator is on: client or server.
+func (v *Verdict) Initiator(f *match.Flow) string {
 	for d, p := range f.Path {
 		if len(p) < 2 {
 			continue
@@ -102,7 +103,7 @@ func (v *Verdict) initiator(f *match.Flow) string {
 
 // end is the end of the path that flow direction d comes from.
 func (v *Verdict) end(f *match.Flow, d int) string {
-	in := v.initiator(f)
+	in := v.Initiator(f)
 	if d == 0 {
 		return in
 	}

@@ -76,3 +76,37 @@ func (v *Verdict) name(s *Segment) {
 // vendor is the maker of the network card that hands over the frames which the box itself sent, where it is the next
 // neighbour of a point: no router lies between. "" where that can't be known.
 func (v *Verdict) vendor(s *Segment, x *Box) string { return "" }
+
+// MAC prints a hardware address.
+func MAC(m [6]byte) string {
+	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
+}
+
+// optionNames are TCP option kinds (IANA, TCP Option Kind Numbers).
+var optionNames = map[uint8]string{0: "EOL", 1: "NOP", 2: "MSS", 3: "WScale", 4: "SACK-permitted", 5: "SACK", 8: "Timestamps", 19: "MD5", 28: "UTO",
+	29: "TCP-AO", 30: "MPTCP", 34: "TFO", 69: "ENO", 253: "experiment-253", 254: "experiment-254"}
+
+// OptionName names a TCP option kind.
+func OptionName(k uint8) string {
+	if n, ok := optionNames[k]; ok {
+		return n
+	}
+	return fmt.Sprintf("kind-%d", k)
+}
+
+// FlagNames lists TCP flags as analysts write them: "SYN/ACK".
+func FlagNames(flags uint16) string {
+	out := ""
+	for _, x := range []struct {
+		bit  uint16
+		name string
+	}{{decode.SYN, "SYN"}, {decode.FIN, "FIN"}, {decode.RST, "RST"}, {decode.PSH, "PSH"}, {decode.ACK, "ACK"}, {decode.URG, "URG"}, {decode.ECE, "ECE"}, {decode.CWR, "CWR"}} {
+		if flags&x.bit != 0 && (x.bit != decode.PSH || out == "") {
+			if out != "" {
+				out += "/"
+			}
+			out += x.name
+		}
+	}
+	return out
+}

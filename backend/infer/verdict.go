@@ -54,7 +54,9 @@ type Verdict struct {
 	Segments []*Segment
 	Marks    [][]Mark // by capture and frame index
 	Hops     *Hops
-	State    []*State // by flow, in Result.Flows' order
+	State    []*State            // by flow, in Result.Flows' order
+	Messages []map[uint32]string // by capture and frame index: the application message that ends in a frame, raw text
+	Findings []*Finding
 }
 
 // Segment is the stretch between two neighbouring points.
@@ -67,6 +69,8 @@ type Segment struct {
 	Flows, Terminated int
 	Boxes             []*Box
 	Conditions        []string
+	// Sent and Lost count packets of conversations that pass: toward B, toward A.
+	Sent, Lost [2]int64
 
 	travel [2]int // directions of flows that pass both ends: toward B, toward A
 }
@@ -85,7 +89,10 @@ func New(r *match.Result, m *clock.Model, order []int) *Verdict {
 	v.segments()
 	v.fates()
 	v.outcomes()
+	v.messages()
+	v.losses()
 	v.boxes()
+	v.findings()
 	return v
 }
 

@@ -2,7 +2,15 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 
+	"github.com/corr-dev/corr/backend/clock"
+	"github.com/corr-dev/corr/backend/compose"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/infer"
+	"github.com/corr-dev/corr/backend/match"
 	"github.com/corr-dev/corr/backend/model"
 )
 
@@ -38,7 +46,83 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Msg }
 
-// Correlate runs the whole job and writes the result directory, whole or not at all.
+func failed(code int, format string, args ...any) error {
+	return &Error{Code: code, Msg: fmt.Sprintf(format, args...)}
+}
+
+type silent struct{}
+
+func (silent) Phase(string, int64) {}
+func (silent) Advance(int64)       {}
+
+// Correlate runs the whole job and writes the result directory, whole or not at all. An error is an *Error, or
+// context.Canceled and the like.
 func Correlate(ctx context.Context, o Options) (*model.Document, error) {
-	return nil, &Error{Code: 1, Msg: "not built yet"}
+	if o.Progress == nil {
+		o.Progress = silent{}
+	}
+	points, err := resolve(o.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	out, err := prepare(o.Out, o.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	caps, err := read(ctx, points, o)
+	if err != nil {
+		return nil, err
+	}
+	v, err := correlate(ctx, caps, o.Progress)
+	if err != nil {
+		return nil, err
+	}
+	in := &compose.Input{Verdict: v, Generator: "corr " + o.Version}
+	for _, p := range points {
+		in.Points = append(in.Points, compose.Point{Name: p.name, File: p.path, Cell: p.cell})
+	}
+	doc := in.Document()
+	o.Progress.Phase("writing", 0)
+	if err := write(ctx, out, in, doc); err != nil {
+		return nil, explainWrite(out.path, err)
+	}
+	return doc, nil
+}
+
+// correlate runs what lies between facts and conclusions.
+func correlate(ctx context.Context, caps []*flow.Capture, p Progress) (*infer.Verdict, error) {
+	p.Phase("matching", 0)
+	r, err := match.Run(ctx, caps)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.Relations) == 0 {
+		return nil, failed(3, "the captures share no traffic: %s; were they taken on the same path, at the same time?", compared(caps))
+	}
+	if err := match.Packets(ctx, r); err != nil {
+		return nil, err
+	}
+	order := r.Order()
+	p.Phase("clocks", 0)
+	m := clock.New(r, order)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	p.Phase("conclusions", 0)
+	v := infer.New(r, m, order)
+	return v, ctx.Err()
+}
+
+// compared says what was looked for in vain.
+func compared(caps []*flow.Capture) string {
+	var parts []string
+	for _, c := range caps {
+		parts = append(parts, fmt.Sprintf("%d conversations of %s", len(c.Convs), c.Name))
+	}
+	return strings.Join(parts, ", ") + " compared by addresses, sequence numbers, identifications and payload, none agree"
+}
+
+// cancelled reports whether an error is the user's own wish.
+func cancelled(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -1,0 +1,259 @@
+package compose
+
+import (
+	"fmt"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/infer"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// changes is a set of header fields that differ between a frame and its counterpart.
+type changes uint32
+
+const (
+	chSrc changes = 1 << iota
+	chDst
+	chSrcV6
+	chDstV6
+	chSport
+	chDport
+	chUSport
+	chUDport
+	chIdent
+	chIPID
+	chDF
+	chDSCP
+	chECN
+	chECE
+	chCWR
+	chSeq
+	chAck
+	chWindow
+	chMSS
+	chWScale
+	chSACK
+	chTS
+	chTSval
+	chData
+	chVersion
+	chTrafficDSCP
+	chTrafficECN
+)
+
+// changeNames are Wireshark's names, in the order of the bits.
+var changeNames = [...]string{"ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport", "icmp.ident", "ip.id", "ip.flags.df",
+	"ip.dsfield.dscp", "ip.dsfield.ecn", "tcp.flags.ece", "tcp.flags.cwr", "tcp.seq_raw", "tcp.ack_raw", "tcp.window_size_value", "tcp.options.mss_val",
+	"tcp.options.wscale.shift", "tcp.options.sack_perm", "tcp.options.timestamp", "tcp.options.timestamp.tsval", "data", "ip.version", "ipv6.tclass.dscp", "ipv6.tclass.ecn"}
+
+func (c changes) names() []string {
+	var out []string
+	for k, n := range changeNames {
+		if c>>k&1 != 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// compareEnds compares addresses and ports, as two captures have them.
+func compareEnds(in *Input, c int, f *flow.Fact, pc int, g *flow.Fact, fl *match.Flow) changes {
+	a, b := in.tuple(c, f), in.tuple(pc, g)
+	if a == b {
+		return 0
+	}
+	var ch changes
+	if a.Version != b.Version {
+		return chVersion | chSrc | chDst
+	}
+	src, dst := chSrc, chDst
+	if a.Version == 6 {
+		src, dst = chSrcV6, chDstV6
+	}
+	if a.Src != b.Src {
+		ch |= src
+	}
+	if a.Dst != b.Dst {
+		ch |= dst
+	}
+	switch fl.Proto {
+	case flow.ProtoTCP:
+		src, dst = chSport, chDport
+	case flow.ProtoUDP:
+		src, dst = chUSport, chUDport
+	case flow.ProtoICMP, flow.ProtoICMPv6:
+		src, dst = chIdent, chIdent
+	default:
+		return ch
+	}
+	if a.Sport != b.Sport {
+		ch |= src
+	}
+	if a.Dport != b.Dport {
+		ch |= dst
+	}
+	return ch
+}
+
+func (in *Input) tuple(c int, f *flow.Fact) flow.Tuple { return in.Caps[c].Tuple(f.ID(), f.Dir()) }
+
+// compare finds what differs between a frame and its counterpart, and words it in the direction of travel.
+func (p *pen) compare(i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, d int) changes {
+	in := p.in
+	if f.ID() == flow.NoConv || g.ID() == flow.NoConv {
+		return 0
+	}
+	ch := compareEnds(in, p.c, f, o.capture, g, fl)
+	if f.Mark&(flow.MarkError|flow.MarkLater) == 0 {
+		ch |= compareFacts(f, g, o.how, fl.Proto)
+		if f.Flags&decode.SYN != 0 && g.Flags&decode.SYN != 0 && fl.Proto == flow.ProtoTCP {
+			ch |= compareOptions(in.HandshakeAt(p.c, i), in.HandshakeAt(o.capture, o.frame))
+		}
+	}
+	if ch != 0 {
+		p.word(ch, i, f, o, g)
+	}
+	return ch
+}
+
+// compareFacts compares what every packet says.
+func compareFacts(f, g *flow.Fact, how match.How, proto uint8) changes {
+	var ch changes
+	if f.Mark&g.Mark&flow.MarkHasID != 0 {
+		if f.IPID != g.IPID {
+			ch |= chIPID
+		}
+		if (f.Mark^g.Mark)&flow.MarkDF != 0 {
+			ch |= chDF
+		}
+	}
+	if (f.TOS^g.TOS)>>2 != 0 {
+		ch |= chDSCP
+	}
+	if (f.TOS^g.TOS)&3 != 0 {
+		ch |= chECN
+	}
+	if (f.Mark|g.Mark)&flow.MarkHasID == 0 { // IPv6
+		if ch&chDSCP != 0 {
+			ch ^= chDSCP | chTrafficDSCP
+		}
+		if ch&chECN != 0 {
+			ch ^= chECN | chTrafficECN
+		}
+	}
+	if proto == flow.ProtoTCP {
+		if f.Seq != g.Seq {
+			ch |= chSeq
+		}
+		if f.Ack != g.Ack && f.Flags&g.Flags&decode.ACK != 0 {
+			ch |= chAck
+		}
+		if f.Window != g.Window {
+			ch |= chWindow
+		}
+		if (f.Flags^g.Flags)&decode.ECE != 0 {
+			ch |= chECE
+		}
+		if (f.Flags^g.Flags)&decode.CWR != 0 {
+			ch |= chCWR
+		}
+		switch {
+		case (f.Mark^g.Mark)&flow.MarkTS != 0:
+			ch |= chTS
+		case f.Mark&flow.MarkTS != 0 && f.TSval != g.TSval:
+			ch |= chTSval
+		}
+	}
+	if how != match.HowRelayed && how != match.HowLogical && f.Mark&flow.MarkFragment == 0 {
+		if same, known := flow.SamePayload(f, g); known && !same || f.Len != g.Len {
+			ch |= chData
+		}
+	}
+	return ch
+}
+
+// compareOptions compares the options of SYN segments; either may be unknown.
+func compareOptions(a, b *flow.Handshake) changes {
+	if a == nil || b == nil {
+		return 0
+	}
+	var ch changes
+	if a.MSS != b.MSS {
+		ch |= chMSS
+	}
+	if a.WScale != b.WScale {
+		ch |= chWScale
+	}
+	if a.SACKPerm != b.SACKPerm {
+		ch |= chSACK
+	}
+	return ch
+}
+
+// word appends the texts of changes: "tcp.options.wscale.shift: 8 → 3", before and after as the packet travels.
+func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact) {
+	in := p.in
+	ca, cb, x, y := p.c, o.capture, f, g
+	ha, hb := in.HandshakeAt(p.c, i), in.HandshakeAt(o.capture, o.frame)
+	if !o.down {
+		ca, cb, x, y, ha, hb = cb, ca, y, x, hb, ha
+	}
+	a, b := in.tuple(ca, x), in.tuple(cb, y)
+	say := func(bit changes, u, v string) {
+		if ch&bit != 0 {
+			p.extra.ChangedText = append(p.extra.ChangedText, bit.names()[0]+": "+u+" → "+v)
+		}
+	}
+	num := func(bit changes, u, v uint64) {
+		if ch&bit != 0 {
+			say(bit, fmt.Sprint(u), fmt.Sprint(v))
+		}
+	}
+	if ch&(chSrc|chSrcV6) != 0 {
+		say(ch&(chSrc|chSrcV6), infer.Addr(a.Version, a.Src), infer.Addr(b.Version, b.Src))
+	}
+	if ch&(chDst|chDstV6) != 0 {
+		say(ch&(chDst|chDstV6), infer.Addr(a.Version, a.Dst), infer.Addr(b.Version, b.Dst))
+	}
+	num(chSport|chUSport, uint64(a.Sport), uint64(b.Sport))
+	num(chDport|chUDport, uint64(a.Dport), uint64(b.Dport))
+	num(chIdent, uint64(a.Sport), uint64(b.Sport))
+	if ch&chIPID != 0 {
+		say(chIPID, fmt.Sprintf("0x%04x", x.IPID), fmt.Sprintf("0x%04x", y.IPID))
+	}
+	bit := func(c changes, u, v bool) { say(c, yesNo[u], yesNo[v]) }
+	bit(chDF, x.Is(flow.MarkDF), y.Is(flow.MarkDF))
+	num(chDSCP, uint64(x.TOS>>2), uint64(y.TOS>>2))
+	num(chTrafficDSCP, uint64(x.TOS>>2), uint64(y.TOS>>2))
+	num(chECN, uint64(x.TOS&3), uint64(y.TOS&3))
+	num(chTrafficECN, uint64(x.TOS&3), uint64(y.TOS&3))
+	bit(chECE, x.Flags&decode.ECE != 0, y.Flags&decode.ECE != 0)
+	bit(chCWR, x.Flags&decode.CWR != 0, y.Flags&decode.CWR != 0)
+	num(chSeq, uint64(x.Seq), uint64(y.Seq))
+	num(chAck, uint64(x.Ack), uint64(y.Ack))
+	num(chWindow, uint64(x.Window), uint64(y.Window))
+	if ha != nil && hb != nil {
+		say(chMSS, option(ha.MSS), option(hb.MSS))
+		say(chWScale, option(int32(ha.WScale)), option(int32(hb.WScale)))
+		bit(chSACK, ha.SACKPerm, hb.SACKPerm)
+	}
+	say(chTS, presence[x.Is(flow.MarkTS)], presence[y.Is(flow.MarkTS)])
+	num(chTSval, uint64(x.TSval), uint64(y.TSval))
+	if ch&chData != 0 {
+		say(chData, fmt.Sprintf("%d bytes", x.Len), fmt.Sprintf("%d other bytes", y.Len))
+	}
+	num(chVersion, uint64(a.Version), uint64(b.Version))
+}
+
+var (
+	yesNo    = map[bool]string{false: "0", true: "1"}
+	presence = map[bool]string{false: "absent", true: "present"}
+)
+
+func option(v int32) string {
+	if v < 0 {
+		return "absent"
+	}
+	return fmt.Sprint(v)
+}

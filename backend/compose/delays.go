@@ -1,0 +1,114 @@
+package compose
+
+import (
+	"math"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/infer"
+	"github.com/corr-dev/corr/backend/match"
+	"github.com/corr-dev/corr/backend/model"
+)
+
+// samplesMost bounds the delays kept for a stretch and direction: a systematic sample of more gives the same quantiles
+// to a part in some thousand.
+const samplesMost = 1 << 16
+
+// binsMost is the number of points of a plot over time.
+const binsMost = 60
+
+type sample struct{ at, delay int64 }
+
+// delays fills a stretch's one-way delays and losses.
+func (in *Input) delays(s *infer.Segment, m *model.Segment) {
+	var all [2][]sample // toward B, toward A
+	step := int(s.Link.N/samplesMost) + 1
+	k := 0
+	if in.Clocks.Of[s.A].Known && in.Clocks.Of[s.B].Known {
+		s.Link.Each(func(p match.Pair) {
+			if k++; k%step != 0 || p.How == match.HowRelayed || p.How == match.HowLogical {
+				return
+			}
+			a, b := p.A, p.B
+			if s.Link.A != s.A {
+				a, b = b, a
+			}
+			ta, _ := in.Time(s.A, a)
+			tb, _ := in.Time(s.B, b)
+			x := in.At(s.A, a)
+			f := in.Flow(s.A, x)
+			if f == nil || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
+				return
+			}
+			if toB, ok := in.Toward(f, f.Sides[s.A].Dir(x), s.A, s.B); ok && toB {
+				all[0] = append(all[0], sample{int64(ta), int64(tb - ta)})
+			} else if ok {
+				all[1] = append(all[1], sample{int64(tb), int64(ta - tb)})
+			}
+		})
+	}
+	e := in.PairError(s.A, s.B)
+	m.Delay.Forward, m.Delay.Reverse = distribution(all[0], e), distribution(all[1], e)
+	m.Lost.Forward = model.Loss{Sent: s.Sent[0], Lost: s.Lost[0]}
+	m.Lost.Reverse = model.Loss{Sent: s.Sent[1], Lost: s.Lost[1]}
+}
+
+// distribution sums up delays; nil for none.
+func distribution(l []sample, e int64) *model.Delay {
+	if len(l) == 0 || e < 0 {
+		return nil
+	}
+	d := make([]int64, len(l))
+	for i, x := range l {
+		d[i] = x.delay
+	}
+	slices.Sort(d)
+	q := func(p float64) float64 { return float64(d[int(math.Ceil(p*float64(len(d))))-1]) / 1e9 }
+	out := &model.Delay{MinS: float64(d[0]) / 1e9, MedianS: q(0.5), P99S: q(0.99), MaxS: float64(d[len(d)-1]) / 1e9, ErrorS: float64(e) / 1e9, Packets: int64(len(l))}
+	slices.SortStableFunc(l, func(x, y sample) int {
+		switch {
+		case x.at < y.at:
+			return -1
+		case x.at > y.at:
+			return 1
+		}
+		return 0
+	})
+	lo, hi := l[0].at, l[len(l)-1].at
+	width := max((hi-lo)/binsMost, 1)
+	for i := 0; i < len(l); {
+		bin := (l[i].at - lo) / width
+		var in []int64
+		k := i
+		for ; k < len(l) && (l[k].at-lo)/width == bin; k++ {
+			in = append(in, l[k].delay)
+		}
+		slices.Sort(in)
+		out.Series = append(out.Series, model.DelayPoint{TimeNS: lo + bin*width, MinS: float64(in[0]) / 1e9, MedianS: float64(in[len(in)/2]) / 1e9,
+			MaxS: float64(in[len(in)-1]) / 1e9, Packets: int64(len(in))})
+		i = k
+	}
+	return out
+}
+
+// throughput counts a capture's traffic over time.
+func (in *Input) throughput(c int) []model.RatePoint {
+	src := in.Caps[c]
+	if !in.Clocks.Of[c].Known || src.Last <= src.First {
+		return nil
+	}
+	width := max(int64(src.Last-src.First)/binsMost, 1e6)
+	bins := make([]model.RatePoint, int64(src.Last-src.First)/width+1)
+	for i := uint32(0); i < uint32(src.Len()); i++ {
+		f := src.At(i)
+		if k := int64(f.Time-src.First) / width; !f.Is(flow.MarkNoTime) && k >= 0 && k < int64(len(bins)) {
+			bins[k].Frames++
+			bins[k].Bytes += int64(f.FrameLen)
+		}
+	}
+	first := in.when(c, 0) - int64(src.At(0).Time-src.First)
+	for k := range bins {
+		bins[k].TimeNS, bins[k].Seconds = first+int64(k)*width, float64(width)/1e9
+	}
+	return bins
+}

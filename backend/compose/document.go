@@ -1,0 +1,199 @@
+package compose
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/infer"
+	"github.com/corr-dev/corr/backend/model"
+)
+
+// Point is a capture point as the user knows it.
+type Point struct {
+	Name string // label
+	File string // as given on the command line
+	Cell string // what TSV outputs print in the capture column
+}
+
+// Input is what the outputs are made from.
+type Input struct {
+	*infer.Verdict
+	Points    []Point // by capture
+	Generator string  // program and version
+}
+
+// flowsMost bounds the conversations that the document lists.
+const flowsMost = 5000
+
+// Document makes the document.
+func (in *Input) Document() *model.Document {
+	d := &model.Document{Version: model.Version, Captures: []model.Capture{}, Segments: []model.Segment{}, Flows: []model.Flow{},
+		Relations: []model.Relation{}, Findings: []model.Finding{}, Logs: []model.Log{}}
+	for c := range in.Caps {
+		d.Captures = append(d.Captures, in.capture(c))
+	}
+	for _, s := range in.Segments {
+		d.Segments = append(d.Segments, in.segment(s))
+	}
+	in.findings(d)
+	in.flows(d)
+	in.summary(d)
+	return d
+}
+
+// stranger reports whether a capture shares no traffic with any other.
+func (in *Input) stranger(c int) bool {
+	for k := range in.Relations {
+		if k[0] == c || k[1] == c {
+			return false
+		}
+	}
+	return true
+}
+
+func (in *Input) capture(c int) model.Capture {
+	src := in.Caps[c]
+	m := model.Capture{Name: in.Points[c].Name, File: in.Points[c].File, Cell: in.Points[c].Cell, Frames: int64(src.Len()), Order: in.Rank[c],
+		Format: src.Format, Link: src.LinkTy.String(), Stranger: in.stranger(c), Truncated: src.Truncated, Fates: map[string]int64{}}
+	first, last := int64(src.First), int64(src.Last)
+	m.FirstNS, m.LastNS = &first, &last
+	var n [16]int64
+	for _, k := range in.Marks[c] {
+		n[k.Fate]++
+	}
+	for k, x := range n {
+		if x > 0 {
+			m.Fates[infer.Fate(k).String()] = x
+		}
+	}
+	m.Clock = in.clock(c)
+	m.Throughput = in.throughput(c)
+	return m
+}
+
+func (in *Input) clock(c int) model.Clock {
+	k := &in.Clocks.Of[c]
+	if !k.Known {
+		return model.Clock{}
+	}
+	m := model.Clock{OffsetS: seconds(k.Offset), OffsetErrorS: seconds(k.Error)}
+	at := int64(k.At)
+	m.AtNS = &at
+	if k.HasDrift || c == in.Clocks.Ref {
+		d, e := k.DriftPPM, k.DriftError
+		m.DriftPPM, m.DriftErrorPPM = &d, &e
+	}
+	by := int64(0)
+	for _, s := range k.Steps {
+		m.Steps = append(m.Steps, model.ClockStep{AtNS: int64(s.At), StepS: *seconds(s.By - by)})
+		by = s.By
+	}
+	return m
+}
+
+func seconds(ns int64) *float64 {
+	s := float64(ns) / 1e9
+	return &s
+}
+
+func (in *Input) segment(s *infer.Segment) model.Segment {
+	m := model.Segment{A: in.Points[s.A].Name, B: in.Points[s.B].Name, Middleboxes: []model.Middlebox{}, Conditions: []string{}, Matched: s.Link.N}
+	m.Conditions = append(m.Conditions, s.Conditions...)
+	m.Routers = known(s.Routers)
+	for _, b := range s.Boxes {
+		m.Middleboxes = append(m.Middleboxes, model.Middlebox{Kind: b.Kind, Name: b.Name, Vendor: b.Vendor, Confidence: b.Confidence,
+			Changes: b.Changes, Evidence: in.evidence(b.Evidence), Flows: len(b.Flows), RoutersFromA: known(b.FromA), RoutersFromB: known(b.FromB)})
+	}
+	in.delays(s, &m)
+	return m
+}
+
+func known(n int) *int {
+	if n == infer.Unknown {
+		return nil
+	}
+	return &n
+}
+
+func (in *Input) evidence(l []infer.Evidence) []model.Evidence {
+	out := []model.Evidence{}
+	for _, e := range l {
+		out = append(out, model.Evidence{Capture: in.Points[e.Capture].Name, Frame: uint32(e.Frame + 1), Field: e.Field, Value: e.Value})
+	}
+	return out
+}
+
+// findings puts the findings into the document, in the order of weight that package infer gave them.
+func (in *Input) findings(d *model.Document) {
+	for _, x := range in.Findings {
+		m := model.Finding{ID: x.ID, Severity: x.Severity, Confidence: x.Confidence, Title: x.Title, Detail: x.Detail, Inferred: x.Inferred, Next: x.Next,
+			Flows: []uint32{}, Evidence: in.evidence(x.Evidence), Explains: []string{}}
+		for _, f := range x.Flows {
+			m.Flows = append(m.Flows, f.ID)
+		}
+		m.Explains = append(m.Explains, x.Explains...)
+		if x.Segment != nil {
+			m.Segment = &[2]string{in.Points[x.Segment.A].Name, in.Points[x.Segment.B].Name}
+		}
+		d.Findings = append(d.Findings, m)
+	}
+}
+
+func (in *Input) summary(d *model.Document) {
+	s := &d.Summary
+	s.Generator = in.Generator
+	s.Flows = int64(len(in.Flows))
+	s.FlowsCut = len(d.Flows) < len(in.Flows)
+	s.Outcomes = map[string]int64{}
+	for _, st := range in.State {
+		s.Outcomes[st.Outcome]++
+	}
+	for c, src := range in.Caps {
+		s.Frames += int64(src.Len())
+		for i := range in.Marks[c] {
+			if in.Marks[c][i].Fate == infer.FateDelivered {
+				s.Matched++
+			}
+		}
+		for name, n := range src.Oddities {
+			if s.Oddities == nil {
+				s.Oddities = map[string]int64{}
+			}
+			s.Oddities[fmt.Sprintf("%s: %s", in.Points[c].Name, name)] = n
+		}
+	}
+}
+
+// names are the points' names of a path.
+func (in *Input) names(path []int) []string {
+	out := make([]string, 0, len(path))
+	for _, c := range path {
+		out = append(out, in.Points[c].Name)
+	}
+	return out
+}
+
+// order lists the conversations that the document shows: those that failed first where there are too many.
+func (in *Input) order() []int {
+	ix := make([]int, len(in.Flows))
+	for i := range ix {
+		ix[i] = i
+	}
+	if len(ix) <= flowsMost {
+		return ix
+	}
+	slices.SortStableFunc(ix, func(a, b int) int { return weight(in.State[b]) - weight(in.State[a]) })
+	ix = ix[:flowsMost]
+	slices.Sort(ix)
+	return ix
+}
+
+func weight(s *infer.State) int {
+	switch s.Outcome {
+	case "ok", "open":
+		return 0
+	case "reset", "no-answer":
+		return 1
+	}
+	return 2
+}

@@ -1,0 +1,138 @@
+package compose
+
+import (
+	"strings"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/infer"
+	"github.com/corr-dev/corr/backend/match"
+	"github.com/corr-dev/corr/backend/model"
+)
+
+func (in *Input) flows(d *model.Document) {
+	about := map[uint32][]string{}
+	for _, x := range d.Findings {
+		for _, id := range x.Flows {
+			about[id] = append(about[id], x.ID)
+		}
+	}
+	for _, n := range in.order() {
+		m := in.flow(in.Flows[n], in.State[n])
+		m.Findings = about[m.ID]
+		d.Flows = append(d.Flows, m)
+	}
+	in.ladders(d)
+}
+
+func (in *Input) flow(f *match.Flow, st *infer.State) model.Flow {
+	m := model.Flow{ID: f.ID, Proto: infer.ProtoName(f.Proto), Initiator: in.Initiator(f), At: map[string]*model.At{},
+		Path: in.names(f.Path[0]), PathReverse: in.names(f.Path[1]), Outcome: st.Outcome, ClosedBy: st.ClosedBy,
+		Confidence: in.FlowConfidence(f), Detail: st.Detail, App: st.App}
+	for _, j := range f.Joints {
+		for _, e := range j.Evidence() {
+			m.Evidence = append(m.Evidence, in.Points[j.A].Name+" and "+in.Points[j.B].Name+": "+e)
+		}
+	}
+	first := true
+	for c := range in.Caps {
+		if f.Sides[c] == nil {
+			m.At[in.Points[c].Name] = nil
+			continue
+		}
+		at, lo, hi := in.at(f, st, c)
+		m.At[in.Points[c].Name] = at
+		if first || lo < m.FirstNS {
+			m.FirstNS = lo
+		}
+		if first || hi > m.LastNS {
+			m.LastNS = hi
+		}
+		first = false
+	}
+	if r := in.RTT(f); r.Total >= 0 {
+		m.RTT = &model.RTT{TotalS: float64(r.Total) / 1e9, ClientS: duration(r.Client), ServerS: duration(r.Server)}
+	}
+	return m
+}
+
+// duration is a time in seconds, nil for an unknown one (below zero).
+func duration(ns int64) *float64 {
+	if ns < 0 {
+		return nil
+	}
+	return seconds(ns)
+}
+
+// at describes a conversation at one capture, with its first and last instant on the reference clock, or the capture's
+// own where that is not known.
+func (in *Input) at(f *match.Flow, st *infer.State, c int) (at *model.At, lo, hi int64) {
+	s := f.Sides[c]
+	t := f.Tuple(c)
+	at = &model.At{Tuple: [4]any{infer.Addr(t.Version, t.Src), t.Sport, infer.Addr(t.Version, t.Dst), t.Dport}}
+	if n := s.Cap.Conv(s.Convs[0]).Stream; n >= 0 {
+		x := int64(n)
+		at.Stream = &x
+	}
+	for k, id := range s.Convs {
+		pk := s.Cap.Packets(id)
+		at.Frames += int64(len(pk))
+		for _, i := range pk {
+			if n := i + 1; at.First == 0 || n < at.First {
+				at.First = n
+			}
+			at.Last = max(at.Last, i+1)
+		}
+		inf := &s.Cap.Convs[id]
+		fwd := s.Forward[k]
+		at.BytesF += int64(inf.Bytes[fwd])
+		at.BytesR += int64(inf.Bytes[1-fwd])
+	}
+	at.SYN, at.SYNACK = in.handshake(f, c, 0), in.handshake(f, c, 1)
+	r := in.RTTAt(f, c)
+	at.RTTServerS, at.RTTClientS = duration(r.Server), duration(r.Client)
+	return at, in.when(c, at.First-1), in.when(c, at.Last-1)
+}
+
+// when is a frame's time on the reference clock, or the capture's own where the clocks could not be related.
+func (in *Input) when(c int, i uint32) int64 {
+	if t, ok := in.Time(c, i); ok {
+		return int64(t)
+	}
+	return int64(in.At(c, i).Time)
+}
+
+func (in *Input) handshake(f *match.Flow, c, d int) *model.Handshake {
+	h := in.Handshake(f, c, d)
+	if h == nil {
+		return nil
+	}
+	x := in.At(c, h.Fact)
+	m := &model.Handshake{Frame: h.Fact + 1, ISN: x.Seq, SACKPerm: h.SACKPerm, Timestamps: h.HasTS, ECN: x.Flags&(decode.ECE|decode.CWR) != 0, TTL: int(x.TTL),
+		Window: int(x.Window), DF: x.Is(flow.MarkDF), DSCP: int(x.TOS >> 2), Options: optionNames(h)}
+	if h.MSS >= 0 {
+		v := int(h.MSS)
+		m.MSS = &v
+	}
+	if h.WScale >= 0 {
+		v := int(h.WScale)
+		m.WScale = &v
+	}
+	if x.Is(flow.MarkHasID) {
+		v := int(x.IPID)
+		m.IPID = &v
+	}
+	if l := in.Caps[c].Link(x); l.HasMAC {
+		m.MAC, m.Vendor = infer.MAC(l.Src), infer.Vendor(l.Src)
+	}
+	return m
+}
+
+// optionNames lists TCP option kinds as Wireshark names them (IANA, TCP Option Kind Numbers).
+func optionNames(h *flow.Handshake) string {
+	var out []string
+	for _, k := range h.Kinds[:min(int(h.NKinds), len(h.Kinds))] {
+		out = append(out, infer.OptionName(k))
+	}
+	return strings.Join(out, " ")
+}

@@ -1,0 +1,210 @@
+package compose
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/infer"
+	"github.com/corr-dev/corr/backend/match"
+	"github.com/corr-dev/corr/backend/model"
+)
+
+// Bounds of ladders in the document: conversations that have one, events of each. Long conversations keep their begin,
+// their end and whatever went wrong between.
+const (
+	laddersMost = 60
+	eventsMost  = 160
+	scanMost    = 20000 // frames of a conversation that are looked at
+)
+
+// ladders draws the conversations that somebody will ask about: those that failed or that findings name, then others.
+func (in *Input) ladders(d *model.Document) {
+	ix := make([]int, len(d.Flows))
+	for i := range ix {
+		ix[i] = i
+	}
+	score := func(f *model.Flow) int {
+		s := len(f.Findings)
+		if f.Outcome != "ok" && f.Outcome != "open" {
+			s += 100
+		}
+		return s
+	}
+	slices.SortStableFunc(ix, func(a, b int) int { return score(&d.Flows[b]) - score(&d.Flows[a]) })
+	byID := map[uint32]*match.Flow{}
+	for _, f := range in.Flows {
+		byID[f.ID] = f
+	}
+	about := in.findingsOf()
+	for _, i := range ix[:min(len(ix), laddersMost)] {
+		m := &d.Flows[i]
+		m.Ladder, m.LadderSkipped = in.ladder(byID[m.ID], about)
+	}
+}
+
+// frameAt names a frame.
+type frameAt struct {
+	c int
+	i uint32
+}
+
+// ladder lists a conversation's packets in the order of time.
+func (in *Input) ladder(f *match.Flow, about []map[uint32][]int) (out []model.Event, skipped int) {
+	done := map[frameAt]bool{}
+	type timed struct {
+		model.Event
+		at   int64
+		keep bool
+	}
+	var l []timed
+	for d := 0; d < 2; d++ {
+		first := map[[3]uint32]int{} // seq, len, flags → event, for retransmissions
+		for _, c := range in.pathOf(f, d) {
+			s := f.Sides[c]
+			for _, id := range s.Convs {
+				for n, i := range s.Cap.Packets(id) {
+					if n > scanMost {
+						break
+					}
+					x := s.Cap.At(i)
+					if s.Dir(x) != d || done[frameAt{c, i}] {
+						continue
+					}
+					e, at := in.event(f, c, i, d, done, about)
+					keep := e.Fate != "delivered" || len(e.Findings) > 0 || len(e.Changed) > 3
+					k := [3]uint32{x.Seq, x.Len, uint32(x.Flags)}
+					if o, again := first[k]; again && f.Proto == flow.ProtoTCP && (x.Len > 0 || x.Flags&(decode.SYN|decode.FIN) != 0) {
+						e.Retransmits = o
+					} else {
+						first[k] = len(l)
+					}
+					l = append(l, timed{e, at, keep})
+				}
+			}
+		}
+	}
+	ix := make([]int, len(l))
+	for i := range ix {
+		ix[i] = i
+	}
+	slices.SortStableFunc(ix, func(a, b int) int { return cmp.Compare(l[a].at, l[b].at) })
+	place := map[int]int{}
+	for n, i := range ix {
+		if len(ix) > eventsMost && n >= eventsMost/4 && n < len(ix)-eventsMost/4 && (!l[i].keep || len(out) >= eventsMost*3/4) {
+			skipped++
+			continue
+		}
+		place[i] = len(out)
+		e := l[i].Event
+		if e.Retransmits >= 0 {
+			if o, shown := place[e.Retransmits]; shown {
+				e.Retransmits = o
+			} else {
+				e.Retransmits = -1
+			}
+		}
+		out = append(out, e)
+	}
+	return out, skipped
+}
+
+// pathOf lists the captures that saw a direction: those on its path in order, then any others.
+func (in *Input) pathOf(f *match.Flow, d int) []int {
+	p := slices.Clone(f.Path[d])
+	for _, c := range in.Order {
+		if f.Sides[c] != nil && !slices.Contains(p, c) {
+			p = append(p, c)
+		}
+	}
+	return p
+}
+
+// event gathers a packet's frames at all points.
+func (in *Input) event(f *match.Flow, c int, i uint32, d int, done map[frameAt]bool, about []map[uint32][]int) (model.Event, int64) {
+	x := in.At(c, i)
+	m := in.Marks[c][i]
+	e := model.Event{Dir: "f", Len: int(x.Len), Label: in.label(f, c, i), Fate: m.Fate.String(), Origin: m.Origin.String(), Retransmits: -1}
+	if d == 1 {
+		e.Dir = "r"
+	}
+	if m.Where > 0 {
+		s := in.Segments[m.Where-1]
+		e.Where = in.Points[s.A].Name + " > " + in.Points[s.B].Name
+	}
+	p := &pen{in: in, c: c}
+	for _, l := range in.Links {
+		if l.A == c || l.B == c {
+			p.links = append(p.links, l)
+		}
+	}
+	p.collect(i, f, d)
+	frames := []frameAt{{c, i}}
+	for n := range p.peers {
+		o := &p.peers[n]
+		frames = append(frames, frameAt{o.capture, o.frame})
+		g := in.At(o.capture, o.frame)
+		ch := p.compare(i, x, o, g, f, d)
+		switch {
+		case o.how == match.HowResegment:
+			e.Match = matchWords[matchResegmented]
+		case o.how == match.HowRelayed || o.how == match.HowLogical:
+			e.Match = matchWords[matchRelayed]
+		case ch != 0:
+			e.Match = matchWords[matchRewritten]
+		case e.Match == "":
+			e.Match = matchWords[matchIdentical]
+		}
+		if e.Label == "" || e.Label == size(g) {
+			e.Label = in.label(f, o.capture, o.frame)
+		}
+		if k := in.Marks[o.capture][o.frame]; e.Fate == "delivered" && k.Fate != infer.FateDelivered {
+			e.Fate, e.Origin = k.Fate.String(), k.Origin.String()
+			if k.Where > 0 {
+				s := in.Segments[k.Where-1]
+				e.Where = in.Points[s.A].Name + " > " + in.Points[s.B].Name
+			}
+		}
+	}
+	e.Changed = append(e.Changed, p.extra.ChangedText...)
+	at := in.when(c, i)
+	found := map[string]bool{}
+	for _, y := range frames {
+		done[y] = true
+		bound := in.Clocks.Of[y.c].Error
+		e.Seen = append(e.Seen, model.Seen{Capture: in.Points[y.c].Name, Frame: y.i + 1, TimeNS: in.when(y.c, y.i), ErrorNS: bound})
+		at = min(at, in.when(y.c, y.i))
+		for _, n := range about[y.c][y.i] {
+			if id := in.Findings[n].ID; !found[id] {
+				found[id] = true
+				e.Findings = append(e.Findings, id)
+			}
+		}
+	}
+	rank := map[string]int{}
+	for k, c := range in.pathOf(f, d) {
+		rank[in.Points[c].Name] = k
+	}
+	slices.SortStableFunc(e.Seen, func(a, b model.Seen) int { return rank[a.Capture] - rank[b.Capture] })
+	return e, at
+}
+
+// label names a packet: its message, else its flags, else its size.
+func (in *Input) label(f *match.Flow, c int, i uint32) string {
+	x := in.At(c, i)
+	switch {
+	case in.Messages[c][i] != "":
+		return in.Messages[c][i]
+	case x.Is(flow.MarkError):
+		return "ICMP error"
+	case f.Proto == flow.ProtoTCP && x.Flags&(decode.SYN|decode.FIN|decode.RST) != 0:
+		return infer.FlagNames(x.Flags)
+	case x.Len == 0 && f.Proto == flow.ProtoTCP:
+		return "ACK"
+	}
+	return size(x)
+}
+
+func size(x *flow.Fact) string { return fmt.Sprintf("%d bytes", x.Len) }

@@ -1,0 +1,58 @@
+package compose
+
+import (
+	"strings"
+
+	"github.com/corr-dev/corr/backend/annotate"
+	"github.com/corr-dev/corr/backend/match"
+	"github.com/corr-dev/corr/backend/model"
+)
+
+// Tables makes what frames refer to.
+func (in *Input) Tables(d *model.Document) annotate.Tables {
+	var t annotate.Tables
+	for c := range in.Caps {
+		t.Points = append(t.Points, in.point(c))
+	}
+	paths := map[string]string{}
+	t.Flows = make([]annotate.Flow, 0, len(in.Flows))
+	for _, f := range in.Flows {
+		t.Flows = append(t.Flows, in.flowTable(f, paths))
+	}
+	for _, f := range d.Findings {
+		t.Findings = append(t.Findings, annotate.Finding{ID: f.ID, Severity: f.Severity, Title: f.Title})
+	}
+	return t
+}
+
+func (in *Input) point(c int) annotate.Point {
+	k := &in.Clocks.Of[c]
+	p := annotate.Point{Name: in.Points[c].Name, Cell: in.Points[c].Cell, File: in.Points[c].File, Frames: uint32(in.Caps[c].Len()),
+		ClockKnown: k.Known, At: k.At, Offset: k.Offset, DriftPPM: k.DriftPPM}
+	for _, s := range k.Steps {
+		p.Steps = append(p.Steps, annotate.ClockStep{At: s.At, Offset: k.Offset + s.By})
+	}
+	return p
+}
+
+func (in *Input) flowTable(f *match.Flow, paths map[string]string) annotate.Flow {
+	a := annotate.Flow{ID: f.ID, Path: in.pathText(f.Path[0], paths), PathReverse: in.pathText(f.Path[1], paths)}
+	for c, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		r := in.RTTAt(f, c)
+		a.At = append(a.At, annotate.FlowAt{Point: c, Stream: int64(s.Cap.Conv(s.Convs[0]).Stream), RTT: r.Total, RTTClient: r.Client, RTTServer: r.Server})
+	}
+	return a
+}
+
+// pathText joins a path's names; equal paths share one string.
+func (in *Input) pathText(path []int, known map[string]string) string {
+	s := strings.Join(in.names(path), " > ")
+	if k, ok := known[s]; ok {
+		return k
+	}
+	known[s] = s
+	return s
+}

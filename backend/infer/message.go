@@ -1,0 +1,194 @@
+package infer
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+	"github.com/corr-dev/corr/backend/message"
+)
+
+// messages names the application messages that frames begin, where the payload was kept, and what each conversation
+// carries.
+func (v *Verdict) messages() {
+	v.Messages = make([]map[uint32]string, len(v.Caps))
+	for c := range v.Caps {
+		v.Messages[c] = map[uint32]string{}
+	}
+	for n, f := range v.Flows {
+		for c, s := range f.Sides {
+			if s == nil {
+				continue
+			}
+			for d := 0; d < 2; d++ {
+				if f.Proto == flow.ProtoTCP {
+					v.streamMessages(f, c, d)
+				} else {
+					v.datagramMessages(f, c, d)
+				}
+			}
+		}
+		v.State[n].App = v.app(f)
+	}
+}
+
+// datagramMessages names what datagrams carry.
+func (v *Verdict) datagramMessages(f *match.Flow, c, d int) {
+	if f.Proto != flow.ProtoUDP && f.Proto != flow.ProtoSCTP {
+		return
+	}
+	s := f.Sides[c]
+	t := f.Tuple(c)
+	src, dst := t.Sport, t.Dport
+	if d == 1 {
+		src, dst = dst, src
+	}
+	for _, id := range s.Convs {
+		for _, i := range s.Cap.Packets(id) {
+			x := s.Cap.At(i)
+			if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+				continue
+			}
+			if b, ok := s.Cap.Payload(i); ok {
+				if info := message.Name(f.Proto, src, dst, b, int(x.Len)); info.Proto != message.ProtoNone {
+					v.Messages[c][i] = info.Text()
+				}
+			}
+		}
+	}
+}
+
+// segment is one TCP segment's place in its stream.
+type tcpSegment struct {
+	off   uint64
+	n     uint32
+	frame uint32
+}
+
+// streamMessages names the messages of one direction of a TCP conversation; a message's name stands at the frame that
+// its last byte came in, for a receiver can't act on it before.
+func (v *Verdict) streamMessages(f *match.Flow, c, d int) {
+	segs := v.segmentsOf(f, c, d)
+	if len(segs) == 0 {
+		return
+	}
+	s := f.Sides[c]
+	stream := message.NewStream(d == 0, f.Tuple(c).Dport)
+	kept := 0
+	at := 0
+	for _, g := range segs {
+		b, ok := s.Cap.Payload(g.frame)
+		if !ok {
+			continue
+		}
+		kept++
+		stream.Write(g.off, b)
+		at = v.note(c, segs, at, stream.Messages())
+	}
+	if kept == 0 {
+		return
+	}
+	stream.Close()
+	v.note(c, segs, at, stream.Messages())
+}
+
+// note notes messages at the frames that they end in, from the segment with index at on.
+func (v *Verdict) note(c int, segs []tcpSegment, at int, ms []message.StreamMessage) int {
+	for k := range ms {
+		m := &ms[k]
+		name := label(m)
+		if name == "" {
+			continue
+		}
+		last := m.End() - 1
+		if m.Len == 0 {
+			last = m.Off
+		}
+		for at > 0 && segs[at].off > last {
+			at--
+		}
+		for at+1 < len(segs) && segs[at].off+uint64(segs[at].n) <= last {
+			at++
+		}
+		i := segs[at].frame
+		if old := v.Messages[c][i]; old == "" {
+			v.Messages[c][i] = name
+		} else if len(old) < message.MaxLabel && !strings.HasSuffix(old, name) {
+			v.Messages[c][i] = old + ", " + name
+		}
+	}
+	return at
+}
+
+// label is a stream message's name with what identifies it.
+func label(m *message.StreamMessage) string {
+	n := m.Label
+	if n == "" {
+		n = m.Kind
+	}
+	if m.TLS != nil && m.TLS.SNI != "" {
+		n += " (" + m.TLS.SNI + ")"
+	}
+	return n
+}
+
+// segmentsOf lists a direction's data segments in stream order, repeated bytes left out.
+func (v *Verdict) segmentsOf(f *match.Flow, c, d int) []tcpSegment {
+	s := f.Sides[c]
+	var out []tcpSegment
+	var base uint32
+	have := false
+	for _, id := range s.Convs {
+		for _, i := range s.Cap.Packets(id) {
+			x := s.Cap.At(i)
+			if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
+				continue
+			}
+			if x.Flags&decode.SYN != 0 && !have {
+				base, have = x.Seq+1, true
+			}
+			if x.Len == 0 || x.Flags&decode.SYN != 0 {
+				continue
+			}
+			if !have {
+				base, have = x.Seq, true
+			}
+			if off := int64(int32(x.Seq - base)); off >= 0 {
+				out = append(out, tcpSegment{uint64(off), x.Len, i})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b tcpSegment) int { return cmp.Compare(a.off, b.off) })
+	end := uint64(0)
+	kept := out[:0]
+	for _, g := range out {
+		if g.off+uint64(g.n) > end {
+			kept = append(kept, g)
+			end = g.off + uint64(g.n)
+		}
+	}
+	return kept
+}
+
+// app names what a conversation carries, from its first messages.
+func (v *Verdict) app(f *match.Flow) string {
+	for d := 0; d < 2; d++ {
+		for _, c := range f.Path[d] {
+			s := f.Sides[c]
+			for _, id := range s.Convs {
+				for k, i := range s.Cap.Packets(id) {
+					if k > 64 {
+						break
+					}
+					if x := s.Cap.At(i); s.Dir(x) == d && v.Messages[c][i] != "" {
+						return v.Messages[c][i]
+					}
+				}
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,191 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/corr-dev/corr/backend/annotate"
+	"github.com/corr-dev/corr/backend/compose"
+	"github.com/corr-dev/corr/backend/model"
+	"github.com/corr-dev/corr/luagen"
+)
+
+// directory is where results go.
+type directory struct {
+	path     string
+	replaces bool // an earlier result of corr lies there
+}
+
+// made are the files that tell a directory which corr made from any other. An earlier result may lack later ones.
+var made = []string{"corr.ann", "corr.lua", "correlation.json"}
+
+// prepare checks, before any work, that the result can go where it is wanted.
+func prepare(path string, inputs []Input) (*directory, error) {
+	if path == "" {
+		path = "corr-out"
+	}
+	d := &directory{path: filepath.Clean(path)}
+	fi, err := os.Stat(d.path)
+	switch {
+	case os.IsNotExist(err):
+		if parent := filepath.Dir(d.path); parent != "." {
+			if fi, err := os.Stat(parent); err != nil || !fi.IsDir() {
+				return nil, failed(1, "%s: the folder %s does not exist; make it first (mkdir -p), or choose another with -o", d.path, parent)
+			}
+		}
+		return d, nil
+	case err != nil:
+		return nil, failed(1, "%s: %s", d.path, reason(err))
+	case !fi.IsDir():
+		return nil, failed(1, "%s: is a file, no folder of results; choose another with -o", d.path)
+	}
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return nil, failed(1, "%s: %s", d.path, reason(err))
+	}
+	for _, m := range made {
+		if _, err := os.Stat(filepath.Join(d.path, m)); err != nil && len(entries) > 0 {
+			return nil, failed(1, "%s: exists and was not made by corr (it has no %s); choose another folder with -o", d.path, m)
+		}
+	}
+	for _, in := range inputs {
+		if inside(in.Path, d.path) {
+			return nil, failed(1, "%s: lies in %s, which would be replaced; choose another folder with -o", in.Path, d.path)
+		}
+	}
+	d.replaces = true
+	return d, nil
+}
+
+// inside reports whether a file lies in a folder, through any links.
+func inside(file, folder string) bool {
+	if file == "-" {
+		return false
+	}
+	f, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return false
+	}
+	d, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return false
+	}
+	if f, err = filepath.Abs(f); err != nil {
+		return false
+	}
+	if d, err = filepath.Abs(d); err != nil {
+		return false
+	}
+	return strings.HasPrefix(f, d+string(filepath.Separator))
+}
+
+// write makes the result beside its place and moves it there in one step.
+func write(ctx context.Context, d *directory, in *compose.Input, doc *model.Document) (err error) {
+	tmp, err := os.MkdirTemp(filepath.Dir(d.path), "."+filepath.Base(d.path)+".new-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(tmp))
+		}
+	}()
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return err
+	}
+	if err := writeAll(ctx, tmp, in, doc); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return d.moveIn(tmp)
+}
+
+func writeAll(ctx context.Context, dir string, in *compose.Input, doc *model.Document) error {
+	w, err := annotate.Create(filepath.Join(dir, "corr.ann"), in.Tables(doc))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(in.Frames(ctx, doc, w), w.Close()); err != nil {
+		return err
+	}
+	if err := create(filepath.Join(dir, "correlation.json"), func(f *os.File) error {
+		e := json.NewEncoder(f)
+		e.SetIndent("", " ")
+		return e.Encode(doc)
+	}); err != nil {
+		return err
+	}
+	return create(filepath.Join(dir, "corr.lua"), func(f *os.File) error {
+		return luagen.Generate(f, luagen.Options{})
+	})
+}
+
+// create writes a file down to the disk.
+func create(path string, fill func(*os.File) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := fill(f); err != nil {
+		_ = f.Close() // the first error tells more
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		_ = f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// moveIn puts the finished folder in its place. An earlier result is exchanged in one step where the system can.
+func (d *directory) moveIn(tmp string) error {
+	if !d.replaces {
+		if err := os.Rename(tmp, d.path); err != nil {
+			return err
+		}
+		return syncDir(filepath.Dir(d.path))
+	}
+	if err := exchange(tmp, d.path); err == nil {
+		// tmp now holds what was there before.
+		return errors.Join(syncDir(filepath.Dir(d.path)), os.RemoveAll(tmp))
+	}
+	old := tmp + ".old"
+	if err := os.Rename(d.path, old); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, d.path); err != nil {
+		return errors.Join(err, os.Rename(old, d.path))
+	}
+	return errors.Join(syncDir(filepath.Dir(d.path)), os.RemoveAll(old))
+}
+
+// explainWrite words what keeps a result from being written.
+func explainWrite(path string, err error) error {
+	var e *Error
+	switch {
+	case cancelled(err) || errors.As(err, &e):
+		return err
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return failed(1, "%s: the disk is full; nothing was written, free some space or choose another folder with -o", path)
+	case os.IsPermission(err) || errors.Is(err, syscall.EROFS):
+		return failed(1, "%s: can't be written by this user; choose another folder with -o", path)
+	}
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return failed(1, "%s: %s; nothing was written", path, pe.Err)
+	}
+	return failed(1, "%s: %s; nothing was written", path, firstLine(err))
+}
+
+func firstLine(err error) string {
+	s, _, _ := strings.Cut(fmt.Sprint(err), "\n")
+	return s
+}
