@@ -20,19 +20,20 @@ const (
 	evPayload                  // a datagram's bytes
 	evIPID                     // a datagram's bytes with its IP identification
 	evQUIC                     // connection ID
+	evError                    // the packet that an ICMP error quotes
 	evTuple                    // both addresses and ports
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "addresses and ports"}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "packets that ICMP errors quote", "addresses and ports"}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 12, 12, 14, 30, 8}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 12, 12, 14, 30, 14, 8}
 
 // most is what one kind may add up to: keys of one kind are not independent.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 12, 60, 60, 60, 8}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 12, 60, 60, 60, 28, 8}
 
 // entry is one key of one conversation.
 type entry struct {
@@ -126,10 +127,16 @@ func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l 
 	pk := c.Packets(id)
 	for n, i := range pk {
 		f := c.At(i)
-		if f.Mark&(flow.MarkDuplicate|flow.MarkError) != 0 {
+		if f.Is(flow.MarkDuplicate) {
 			continue
 		}
 		d := f.Dir()
+		if f.Is(flow.MarkError) {
+			if seen[d] < sampleHead && f.Full != 0 {
+				emit(evError, d, uint64(f.Flags)<<16|uint64(f.Window), uint64(f.Full))
+			}
+			continue
+		}
 		early := seen[d] < sampleHead || n == len(pk)-1
 		seen[d]++
 		if cv.Proto == flow.ProtoTCP && f.Mark&flow.MarkLater == 0 {
@@ -154,7 +161,10 @@ func tcpEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, d int, e
 		if sampled(early, uint64(f.Seq)) {
 			emit(evSegment, d, uint64(f.Seq)<<32|uint64(f.Len), l.hash(f))
 		}
-	case f.Flags&decode.RST == 0:
+	case f.Flags&(decode.RST|decode.ACK) == decode.RST|decode.ACK && f.Seq == 0:
+		// A refusal names the SYN that it answers (RFC 9293 §3.5.2).
+		emit(evISN, 1-d, uint64(f.Ack-1), 0)
+	default:
 		if sampled(early && n <= 3, uint64(f.Seq)^uint64(f.Ack)<<7) {
 			emit(evAck, d, uint64(f.Seq)<<32|uint64(f.Ack), 0)
 		}

@@ -8,7 +8,7 @@ import (
 
 func workers() int { return max(1, runtime.GOMAXPROCS(0)) }
 
-// order finds each flow's path in each direction and numbers the flows.
+// order finds each flow's path in each direction.
 func (r *Result) order() {
 	for _, f := range r.Flows {
 		for d := 0; d < 2; d++ {

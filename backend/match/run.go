@@ -224,7 +224,13 @@ func (r *Result) flows(fo *forest) {
 		r.FlowOf[k] = make([]*Flow, len(c.Convs))
 	}
 	for _, ms := range fo.members() {
+		// A tunnel's outer header, or a conversation that only an ICMP error quotes, has no frame of its own.
+		ms = slices.DeleteFunc(ms, func(m member) bool { return r.Caps[m.Capture].Conv(m.ID).Packets == 0 })
+		if len(ms) == 0 {
+			continue
+		}
 		f := newFlow(r.Caps, ms)
+		f.ID = uint32(len(r.Flows) + 1)
 		r.Flows = append(r.Flows, f)
 		for _, m := range ms {
 			r.FlowOf[m.Capture][m.ID] = f
