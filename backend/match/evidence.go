@@ -20,20 +20,21 @@ const (
 	evPayload                  // a datagram's bytes
 	evIPID                     // a datagram's bytes with its IP identification
 	evQUIC                     // connection ID
+	evIPIDOnly                 // a datagram's IP identification alone
 	evError                    // the packet that an ICMP error quotes
 	evTuple                    // both addresses and ports
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "packets that ICMP errors quote", "addresses and ports"}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "packets that ICMP errors quote", "addresses and ports"}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 12, 12, 14, 30, 14, 8}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 12, 12, 14, 30, 7, 14, 8}
 
 // most is what one kind may add up to: keys of one kind are not independent.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 12, 60, 60, 60, 28, 8}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 12, 60, 60, 60, 35, 28, 8}
 
 // entry is one key of one conversation.
 type entry struct {
@@ -86,24 +87,33 @@ func (l level) hash(f *flow.Fact) uint64 {
 	return 0
 }
 
-// Evidence of a long conversation is sampled: its first packets, the last one, and every packet whose key says so, the
+// Evidence of a long conversation is sampled: its first packets, the last ones, and every packet whose key says so, the
 // same on both sides. A conversation that two captures share only in part still shares a part of the sample.
 const (
 	sampleHead = 6
+	sampleTail = 3
 	sampleMask = 1<<5 - 1
 )
 
-// entries lists the keys of all conversations of a capture.
-func entries(caps []*flow.Capture, k int, l level) []entry {
+// sampler chooses the packets of a conversation that make keys.
+type sampler struct {
+	mask  uint64 // of the hash of later packets' keys; 0: all
+	early bool   // this packet lies at an end of the conversation
+}
+
+// entries lists the keys of those conversations of a capture that want says; nil wants all.
+func entries(caps []*flow.Capture, k int, l level, mask uint64, want func(id flow.ConvID) bool) []entry {
 	c := caps[k]
 	var out []entry
 	for id := range c.Convs {
-		out = conversationEntries(out, c, k, flow.ConvID(id), l)
+		if want == nil || want(flow.ConvID(id)) {
+			out = conversationEntries(out, c, k, flow.ConvID(id), l, mask)
+		}
 	}
 	return out
 }
 
-func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l level) []entry {
+func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l level, mask uint64) []entry {
 	in, cv := &c.Convs[id], c.Conv(id)
 	emit := func(kind evidence, dir int, a, b uint64) {
 		out = append(out, entry{flow.Mix(flow.Mix(a, b), uint64(kind)<<8|uint64(cv.Proto)), newRef(k, id, dir), kind})
@@ -137,44 +147,44 @@ func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l 
 			}
 			continue
 		}
-		early := seen[d] < sampleHead || n == len(pk)-1
+		sm := sampler{mask, seen[d] < sampleHead || n >= len(pk)-sampleTail}
 		seen[d]++
 		if cv.Proto == flow.ProtoTCP && f.Mark&flow.MarkLater == 0 {
-			tcpEntries(emit, f, d, early, seen[d], l)
+			tcpEntries(emit, f, d, sm, seen[d], n >= len(pk)-sampleTail, l)
 		} else {
-			datagramEntries(emit, f, cv.Proto, d, early, l)
+			datagramEntries(emit, f, cv.Proto, d, sm, l)
 		}
 	}
 	return out
 }
 
-// sampled lets through early packets, and later ones where their own content says so.
-func sampled(early bool, key uint64) bool {
-	return early || (key*0x9E3779B97F4A7C15)>>32&sampleMask == 0
+// takes lets through packets at the ends, and others where their own content says so.
+func (s sampler) takes(key uint64) bool {
+	return s.early || (key*0x9E3779B97F4A7C15)>>32&s.mask == 0
 }
 
-func tcpEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, d int, early bool, n int, l level) {
+func tcpEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, d int, sm sampler, n int, last bool, l level) {
 	switch {
 	case f.Flags&decode.SYN != 0:
 		emit(evISN, d, uint64(f.Seq), uint64(f.Flags&decode.ACK))
 	case f.Len > 0:
-		if sampled(early, uint64(f.Seq)) {
+		if sm.takes(uint64(f.Seq)) {
 			emit(evSegment, d, uint64(f.Seq)<<32|uint64(f.Len), l.hash(f))
 		}
 	case f.Flags&(decode.RST|decode.ACK) == decode.RST|decode.ACK && f.Seq == 0:
 		// A refusal names the SYN that it answers (RFC 9293 §3.5.2).
 		emit(evISN, 1-d, uint64(f.Ack-1), 0)
 	default:
-		if sampled(early && n <= 3, uint64(f.Seq)^uint64(f.Ack)<<7) {
+		if (sampler{sm.mask, n <= 3 || last}).takes(uint64(f.Seq) ^ uint64(f.Ack)<<7) {
 			emit(evAck, d, uint64(f.Seq)<<32|uint64(f.Ack), 0)
 		}
 	}
-	if f.Is(flow.MarkTS) && early && n <= 4 {
+	if f.Is(flow.MarkTS) && n <= 4 {
 		emit(evTS, d, uint64(f.TSval)<<32|uint64(f.Opt), uint64(f.Len))
 	}
 }
 
-func datagramEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, proto uint8, d int, early bool, l level) {
+func datagramEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, proto uint8, d int, sm sampler, l level) {
 	h := l.hash(f)
 	id := uint64(f.Flags)<<48 | uint64(f.Window)<<32
 	switch proto {
@@ -186,18 +196,20 @@ func datagramEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, pro
 	if f.Is(flow.MarkLater) {
 		id = uint64(f.Ack)<<32 | 1
 	}
-	if !sampled(early, id^h) {
-		return
-	}
 	if proto == flow.ProtoESP {
-		emit(evSegment, d, id, 0)
+		if sm.takes(id) {
+			emit(evSegment, d, id, 0)
+		}
 		return
 	}
-	if h != 0 || id != 0 {
+	if (h != 0 || id != 0) && sm.takes(id^h) {
 		emit(evPayload, d, id, h<<32|uint64(f.Len))
 	}
-	if f.IPID != 0 {
+	if f.IPID != 0 && sm.takes(id^h^uint64(f.IPID)<<24) {
 		emit(evIPID, d, id, h<<32|uint64(f.IPID)<<16^uint64(f.Len))
+		if proto == flow.ProtoUDP {
+			emit(evIPIDOnly, d, uint64(f.IPID), 1) // a gateway may have rewritten the payload
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package match
 import (
 	"cmp"
 	"context"
+	bits64 "math/bits"
 	"slices"
 	"sync"
 
@@ -35,17 +36,17 @@ func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
 	parallel(len(caps), func(k int) { MarkDuplicates(caps[k]) })
 	r := &Result{Caps: caps, Relations: map[[2]int]*Relation{}}
 	lvl := commonLevel(caps)
-	lists := make([][]entry, len(caps))
-	parallel(len(caps), func(k int) { lists[k] = entries(caps, k, lvl) })
-	ks := candidates(votes(slices.Concat(lists...)))
-	lists = nil
-	rank(ks)
+	ks := gather(caps, lvl, sampleMask, nil)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	fo := newForest(caps)
 	taken := &taken{by: map[takenKey]Conv{}}
 	anchors := r.anchor(fo, taken, ks)
+	if more := r.closer(fo, lvl, ks); len(more) > 0 {
+		ks = more
+		anchors = append(anchors, r.anchor(fo, taken, ks)...)
+	}
 	r.relate(caps, lvl, anchors)
 	r.agreeing(fo, taken, lvl, ks)
 	r.lookalikes(fo, taken, lvl, ks)
@@ -53,6 +54,76 @@ func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
 	r.joints(lvl, ks)
 	r.order()
 	return r, ctx.Err()
+}
+
+// gather makes the candidates of all conversations that want says; nil wants all.
+func gather(caps []*flow.Capture, lvl level, mask uint64, want func(c Conv) bool) []Candidate {
+	lists := make([][]entry, len(caps))
+	parallel(len(caps), func(k int) {
+		var w func(id flow.ConvID) bool
+		if want != nil {
+			w = func(id flow.ConvID) bool { return want(Conv{k, id}) }
+		}
+		lists[k] = entries(caps, k, lvl, mask, w)
+	})
+	ks := candidates(votes(slices.Concat(lists...)))
+	rank(ks)
+	return ks
+}
+
+// closerMost bounds the packets that make keys when conversations without counterpart are looked at again.
+const closerMost = 1 << 22
+
+// closer looks again at the conversations that have no counterpart in some other capture, with keys of all their
+// packets: of two captures that overlap little, the sampled keys may have missed what both hold. It gives the
+// candidates of both rounds.
+func (r *Result) closer(fo *forest, lvl level, ks []Candidate) []Candidate {
+	partners := map[int32]uint64{} // by flow root: captures it is in
+	for k, c := range r.Caps {
+		for id := range c.Convs {
+			root, _ := fo.find(fo.node(Conv{k, flow.ConvID(id)}))
+			partners[root] |= 1 << (k & 63)
+		}
+	}
+	all := uint64(1)<<(len(r.Caps)&63) - 1
+	alone := func(c Conv) bool {
+		root, _ := fo.find(fo.node(c))
+		return partners[root] != all
+	}
+	packets := 0
+	for k, c := range r.Caps {
+		for id := range c.Convs {
+			if alone(Conv{k, flow.ConvID(id)}) {
+				packets += len(c.Packets(flow.ConvID(id)))
+			}
+		}
+	}
+	if packets == 0 {
+		return nil
+	}
+	mask := uint64(0)
+	for packets>>bits64.Len64(mask) > closerMost && mask < sampleMask {
+		mask = mask<<1 | 1
+	}
+	if mask >= sampleMask {
+		return nil
+	}
+	more := gather(r.Caps, lvl, mask, alone)
+	type pair struct{ a, b Conv }
+	have := make(map[pair]bool, len(more))
+	for _, k := range more {
+		have[pair{k.A, k.B}] = true
+	}
+	for _, k := range ks {
+		if !have[pair{k.A, k.B}] {
+			more = append(more, k)
+		}
+	}
+	slices.SortFunc(more, func(x, y Candidate) int {
+		return cmp.Or(cmp.Compare(x.A.Capture, y.A.Capture), cmp.Compare(x.A.ID, y.A.ID), cmp.Compare(x.B.Capture, y.B.Capture), cmp.Compare(x.B.ID, y.B.ID))
+	})
+	rank(more)
+	return more
 }
 
 // parallel runs f(0) … f(n-1) at once.
