@@ -137,9 +137,35 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 		t.KeepsTS = ts > 0 && sameTS*10 >= ts*9
 		t.KeepsWin = all > 0 && sameWin*10 >= all*9
 		if all >= 4 || whole {
+			if all == 0 {
+				t.KeepsID = m.sharedIDs(n)
+			}
 			return
 		}
 	}
+}
+
+// sharedIDs reports whether two lists of which no packet has the same bytes share most identifications nevertheless: a
+// gateway rewrites the payloads. By chance n packets share n²/65536 of them.
+func (m *matcher) sharedIDs(n int) bool {
+	shared, least := 0, 0
+	for d := 0; d < 2; d++ {
+		x, y := m.la[d][:min(n, len(m.la[d]))], m.lb[d][:min(n, len(m.lb[d]))]
+		ids := map[uint16]bool{}
+		for _, i := range x {
+			if f := m.a.At(i); f.IPID != 0 && f.Mark&(flow.MarkError|flow.MarkLater) == 0 {
+				ids[f.IPID] = true
+			}
+		}
+		least += min(len(ids), len(y))
+		for _, i := range y {
+			if f := m.b.At(i); ids[f.IPID] && f.Mark&(flow.MarkError|flow.MarkLater) == 0 {
+				shared++
+				delete(ids, f.IPID)
+			}
+		}
+	}
+	return shared >= 1 && shared*2 >= least
 }
 
 // grouped is a packet of either side in a group of equal keys.

@@ -99,10 +99,30 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 		if a.n == b.n && a.off == b.off && f.Full != h.Full && m.lvl == levelFull {
 			continue // other bytes in the same place
 		}
+		if m.differs(a, b) {
+			continue
+		}
 		m.pair(a.i, b.i, HowResegment)
 		used[uint64(a.i)] = true
 		used[uint64(b.i)|1<<32] = true
 	}
+}
+
+// differs reports whether the bytes that two segments share by their place in the stream are known to differ: then an
+// application gateway shifted the stream, and the place says nothing.
+func (m *matcher) differs(a, b *segment) bool {
+	x, ok := m.a.Payload(a.i)
+	y, ok2 := m.b.Payload(b.i)
+	if !ok || !ok2 {
+		return false
+	}
+	lo := max(a.off, b.off)
+	if lo-a.off >= int64(len(x)) || lo-b.off >= int64(len(y)) {
+		return false
+	}
+	x, y = x[lo-a.off:], y[lo-b.off:]
+	n := min(len(x), len(y), int(min(a.off+a.n, b.off+b.n)-lo))
+	return common(x[:n], y[:n]) < n
 }
 
 // fitsID reports whether two segments that lie k bytes apart (b after a) can be parts of one original by their
@@ -179,6 +199,17 @@ func (m *matcher) fragmentsOf(wc, pc *flow.Capture, wholes, parts []uint32, foun
 	}
 }
 
+// manyIDs lists the identifications that several packets of a list carry.
+func manyIDs(c *flow.Capture, l []uint32) map[uint16]bool {
+	many := map[uint16]bool{}
+	for _, i := range l {
+		id := c.At(i).IPID
+		_, again := many[id]
+		many[id] = again
+	}
+	return many
+}
+
 // rewritten pairs what is left by identification: a gateway changed payload and length of these.
 func (m *matcher) rewritten(t *Traits, d int, w Window) {
 	if !t.KeepsID || len(m.restA) == 0 || len(m.restB) == 0 {
@@ -213,8 +244,17 @@ func (m *matcher) rewritten(t *Traits, d int, w Window) {
 		}
 		return int(p.side) - int(q.side)
 	})
-	for _, p := range m.unique() {
+	pairs := m.unique()
+	if len(pairs) == 0 {
+		return
+	}
+	// Some senders count each connection's identifications from 1 again and again: such name nothing.
+	many, seen := manyIDs(m.a, m.la[d]), manyIDs(m.b, m.lb[d])
+	for _, p := range pairs {
 		f, h := m.a.At(p.A), m.b.At(p.B)
+		if many[f.IPID] || seen[h.IPID] {
+			continue
+		}
 		if f.Is(flow.MarkTS) != h.Is(flow.MarkTS) || t.KeepsTS && f.Is(flow.MarkTS) && f.TSval != h.TSval {
 			continue
 		}

@@ -86,9 +86,18 @@ func (r *Result) closer(fo *forest, lvl level, ks []Candidate) []Candidate {
 		}
 	}
 	all := uint64(1)<<(len(r.Caps)&63) - 1
-	alone := func(c Conv) bool {
+	lonely := func(c Conv) bool {
 		root, _ := fo.find(fo.node(c))
 		return partners[root] != all
+	}
+	sideways := false // a connectionless conversation that is alone may belong to one that is not
+	for k, c := range r.Caps {
+		for id := range c.Convs {
+			sideways = sideways || !exclusive(c.Conv(flow.ConvID(id)).Proto) && lonely(Conv{k, flow.ConvID(id)})
+		}
+	}
+	alone := func(c Conv) bool {
+		return lonely(c) || sideways && !exclusive(r.Caps[c.Capture].Conv(c.ID).Proto)
 	}
 	packets := 0
 	for k, c := range r.Caps {
