@@ -13,6 +13,7 @@ type Candidate struct {
 	Score  float64 // bits of evidence
 	Kinds  uint16  // set of evidence kinds
 	Margin float64 // bits more than the runner-up of either side
+	Wide   float64 // bits more than the runner-up of the side where it is further behind
 	Rival  Conv    // the runner-up on B's side, Capture -1 for none
 }
 
@@ -119,13 +120,17 @@ func rank(ks []Candidate) {
 	}
 	for i := range ks {
 		k := &ks[i]
-		k.Margin = k.Score
+		k.Margin, k.Wide = k.Score, 0
 		for _, e := range []end{{k.A, k.B.Capture}, {k.B, k.A.Capture}} {
 			b := tops[e]
 			rival, s := b.at, b.first
 			if b.at == i {
 				rival, s = b.next, b.second
 			}
+			if rival < 0 {
+				s = 0
+			}
+			k.Wide = max(k.Wide, k.Score-s)
 			if rival >= 0 && k.Score-s < k.Margin {
 				k.Margin = k.Score - s
 				if ks[rival].A == k.A {

@@ -3,6 +3,7 @@ package match
 import (
 	"cmp"
 	"context"
+	"math"
 	bits64 "math/bits"
 	"slices"
 	"sync"
@@ -27,8 +28,10 @@ const (
 	certain = 44
 	// clear is how many bits the best candidate must be ahead of the next.
 	clear = 8
-	// likely is the evidence from which two conversations are one if the clocks agree to it.
-	likely = 19
+	// likely is the evidence from which two conversations are one if the clocks agree to it; what their agreement tells
+	// counts up to timeMost bits.
+	likely   = 19
+	timeMost = 10
 )
 
 // Run joins conversations and orders points. Packets of the flows are paired by Packets, once the clocks are known.
@@ -240,7 +243,7 @@ func (r *Result) agreeing(fo *forest, tk *taken, lvl level, ks []Candidate) {
 	m := &matcher{lvl: lvl}
 	for _, k := range byScore(ks) {
 		rel := r.Relations[[2]int{k.A.Capture, k.B.Capture}]
-		if k.Score < likely || rel == nil || k.Score >= certain && k.Margin >= clear {
+		if k.Score+timeMost < likely || rel == nil || k.Score >= certain && k.Margin >= clear {
 			continue
 		}
 		proto := r.Caps[k.A.Capture].Conv(k.A.ID).Proto
@@ -253,7 +256,10 @@ func (r *Result) agreeing(fo *forest, tk *taken, lvl level, ks []Candidate) {
 		if !ok || !rel.agrees(m, pairs) || exclusive(proto) && k.Margin < clear && !j.identity(pairs) {
 			continue
 		}
-		if !exclusive(proto) && k.Margin < 0 {
+		if !exclusive(proto) && k.Wide < 0 {
+			continue // each of the two goes better with another; one that only goes on under a new mapping does not
+		}
+		if k.Score+rel.timeBits(m, pairs) < likely {
 			continue
 		}
 		r.accept(fo, tk, k)
@@ -291,6 +297,16 @@ func (r *Relation) agrees(m *matcher, pairs []Pair) bool {
 		}
 	}
 	return all == 0 || in*10 >= all*9
+}
+
+// timeBits is what agreement in time tells: how much of the captures' common span the window leaves.
+func (r *Relation) timeBits(m *matcher, pairs []Pair) float64 {
+	span := float64(min(m.a.Last-m.a.First, m.b.Last-m.b.First))
+	lo, hi, ok := r.Time.window(m.a.At(pairs[0].A).Time, 0)
+	if !ok || hi <= lo || span <= 0 {
+		return 0
+	}
+	return max(0, min(timeMost, math.Log2(span/float64(hi-lo))))
 }
 
 // lookalikes joins conversations that are alike in all they carry, by the order of time.
