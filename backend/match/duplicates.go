@@ -29,11 +29,15 @@ func MarkDuplicates(c *flow.Capture) {
 				if dt := abs(int64(f.Time - g.Time)); dt > copyWithin {
 					continue
 				}
+				later := i
+				if f.Time < g.Time { // records may stand out of the order of time
+					later = pk[k]
+				}
 				if f.IPID != 0 {
-					exact = append(exact, i)
-					f.Mark |= flow.MarkDuplicate
+					exact = append(exact, later)
+					c.At(later).Mark |= flow.MarkDuplicate
 				} else {
-					unsure = append(unsure, i)
+					unsure = append(unsure, later)
 				}
 				break
 			}

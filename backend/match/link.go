@@ -18,6 +18,8 @@ type Link struct {
 	More []Pair   // pairs that ToB has no room for, sorted
 	N    int64    // pairs
 
+	shared bool // some frame of B has several counterparts
+
 	once sync.Once
 	byB  []Pair
 }
@@ -49,7 +51,7 @@ func (l *Link) Peers(c int, i uint32, buf []Pair) []Pair {
 		return buf
 	}
 	if a := l.ToA[i]; a != 0 {
-		if len(l.More) == 0 {
+		if len(l.More) == 0 && !l.shared {
 			return append(buf, Pair{a - 1, i, l.How[a-1]})
 		}
 		// The pairs of one B frame lie near each other among A's frames, but not in one place.
@@ -122,6 +124,7 @@ func (k *linker) add(a, b int, ps []Pair) {
 	}
 	l := k.get(a, b)
 	var more []Pair
+	shared := false
 	for _, p := range ps {
 		if a > b {
 			p.A, p.B = p.B, p.A
@@ -133,9 +136,12 @@ func (k *linker) add(a, b int, ps []Pair) {
 		}
 		if l.ToA[p.B] == 0 {
 			l.ToA[p.B] = p.A + 1
+		} else {
+			shared = true
 		}
 	}
 	k.mu.Lock()
+	l.shared = l.shared || shared
 	l.N += int64(len(ps))
 	l.More = append(l.More, more...)
 	k.mu.Unlock()

@@ -1,6 +1,9 @@
 package match
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/corr-dev/corr/backend/flow"
 )
 
@@ -195,6 +198,8 @@ func (m *matcher) inWindow(a, b uint32, d int, w Window) bool {
 // paired that only one of them has.
 func (m *matcher) byTime(x, y []grouped, d int, w Window, take func(a, b uint32, how How)) {
 	const tooMany = 1 << 22 // cells; beyond it only equal counts in order are paired
+	inTime(m.a, x) // records of a file may stand out of the order of time
+	inTime(m.b, y)
 	if len(x) == len(y) && m.allInWindow(x, y, d, w) {
 		for i := range x {
 			take(x[i].i, y[i].i, HowOrder)
@@ -206,6 +211,10 @@ func (m *matcher) byTime(x, y []grouped, d int, w Window, take func(a, b uint32,
 		return
 	}
 	m.align(x, y, d, w, take)
+}
+
+func inTime(c *flow.Capture, l []grouped) {
+	slices.SortStableFunc(l, func(x, y grouped) int { return cmp.Compare(c.At(x.i).Time, c.At(y.i).Time) })
 }
 
 func (m *matcher) allInWindow(x, y []grouped, d int, w Window) bool {

@@ -234,10 +234,12 @@ func opening(a, b *Side) []Pair {
 }
 
 func firstWith(s *Side, d int, flag uint16) (uint32, bool) {
+	at, found := uint32(0), false
 	for _, i := range s.packets(d, nil) {
-		if f := s.Cap.At(i); f.Flags&flag != 0 && f.Mark&(flow.MarkError|flow.MarkLater) == 0 {
-			return i, true
+		f := s.Cap.At(i)
+		if f.Flags&flag != 0 && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && (!found || f.Time < s.Cap.At(at).Time) {
+			at, found = i, true
 		}
 	}
-	return 0, false
+	return at, found
 }
