@@ -208,7 +208,7 @@ func (r *Relation) guessWay(f *Flow) int8 {
 	a, b := f.Tuple(r.A), f.Tuple(r.B)
 	v := 0
 	for _, t := range []flow.Tuple{a, b} {
-		v += sign(r.addr[addrOf{t.Version, t.Src}]) - sign(r.addr[addrOf{t.Version, t.Dst}])
+		v += r.side(t.Version, t.Src) - r.side(t.Version, t.Dst)
 	}
 	return int8(sign(v))
 }

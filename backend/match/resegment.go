@@ -40,13 +40,24 @@ func (m *matcher) resegmented(t *Traits, d int, w Window) {
 		longest = max(longest, s.n)
 	}
 	used := map[uint64]bool{}
-	from := 0
-	for j := range sb {
-		b := &sb[j]
-		for from < len(sa) && sa[from].off+longest <= b.off {
-			from++
+	for _, exact := range []bool{true, false} {
+		from := 0
+		for j := range sb {
+			b := &sb[j]
+			for from < len(sa) && sa[from].off+longest <= b.off {
+				from++
+			}
+			m.overlapping(sa[from:], b, t, d, w, used, exact)
 		}
-		m.overlapping(sa[from:], b, t, d, w, used)
+		if !t.KeepsID || w == nil {
+			break
+		}
+		for k := range sa {
+			sa[k].used = used[uint64(sa[k].i)]
+		}
+		for k := range sb {
+			sb[k].used = used[uint64(sb[k].i)|1<<32]
+		}
 	}
 	m.restA, m.restB = drop(m.restA, used, 0), drop(m.restB, used, 1<<32)
 }
@@ -77,8 +88,10 @@ func segments(c *flow.Capture, l []uint32, shift uint32, like []segment) []segme
 	return out
 }
 
-// overlapping pairs b with the segments of A that it shares bytes with.
-func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Window, used map[uint64]bool) {
+// overlapping pairs b with the segments of A that it shares bytes with. Exact: identifications count up by one each
+// segment of equal size. Otherwise what is still alone may belong to a large segment that was joined from pieces of
+// unequal size, if it is in time.
+func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Window, used map[uint64]bool, exact bool) {
 	h := m.b.At(b.i)
 	for k := range sa {
 		a := &sa[k]
@@ -90,10 +103,13 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 		}
 		f := m.a.At(a.i)
 		if t.KeepsID && f.IPID != 0 && h.IPID != 0 {
-			if !fitsID(f.IPID, h.IPID, b.off-a.off, a.n, b.n) {
+			if exact && !fitsID(f.IPID, h.IPID, b.off-a.off, a.n, b.n) {
 				continue
 			}
-		} else if w == nil || !m.inWindow(a.i, b.i, d, w) {
+			if !exact && (a.used && b.used || !followsID(f.IPID, h.IPID, b.off-a.off) || !m.inWindow(a.i, b.i, d, w)) {
+				continue
+			}
+		} else if !exact || w == nil || !m.inWindow(a.i, b.i, d, w) {
 			continue
 		}
 		if a.n == b.n && a.off == b.off && f.Full != h.Full && m.lvl == levelFull {
@@ -136,6 +152,15 @@ func fitsID(a, b uint16, k, an, bn int64) bool {
 		return k < an
 	}
 	return k > 0 && k%steps == 0 && k/steps <= an && steps <= 64
+}
+
+// followsID reports whether the identification of the segment that begins later is a few steps further.
+func followsID(a, b uint16, k int64) bool {
+	if k < 0 {
+		a, b, k = b, a, -k
+	}
+	steps := int64(b - a)
+	return steps > 0 && steps <= 64 && k >= steps
 }
 
 // fragments pairs datagrams that are whole on one side with their fragments on the other (RFC 791 §3.2, RFC 8200
