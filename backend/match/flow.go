@@ -50,6 +50,7 @@ type forest struct {
 	parent []int32
 	flip   []bool // against the parent
 	caps   []*flow.Capture
+	held   [][]uint64 // by root, once joined: the captures that its conversations are of
 }
 
 func newForest(caps []*flow.Capture) *forest {
@@ -59,7 +60,7 @@ func newForest(caps []*flow.Capture) *forest {
 		f.base = append(f.base, n)
 		n += len(c.Convs)
 	}
-	f.parent, f.flip = make([]int32, n), make([]bool, n)
+	f.parent, f.flip, f.held = make([]int32, n), make([]bool, n), make([][]uint64, n)
 	for i := range f.parent {
 		f.parent[i] = int32(i)
 	}
@@ -87,6 +88,31 @@ func (f *forest) find(n int32) (root int32, flip bool) {
 	return n, flip
 }
 
+// captures is the set of captures that a root's conversations are of; c is one of them.
+func (f *forest) captures(root int32, c Conv) []uint64 {
+	if f.held[root] == nil {
+		f.held[root] = make([]uint64, len(f.caps)/64+1)
+		f.held[root][c.Capture/64] |= 1 << (c.Capture % 64)
+	}
+	return f.held[root]
+}
+
+// overlap reports whether joining a and b would put two conversations of one capture into one flow.
+func (f *forest) overlap(a, b Conv) bool {
+	ra, _ := f.find(f.node(a))
+	rb, _ := f.find(f.node(b))
+	if ra == rb {
+		return false
+	}
+	x, y := f.captures(ra, a), f.captures(rb, b)
+	for i := range x {
+		if x[i]&y[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // join makes a and b parts of one flow; flip says that they run opposite ways.
 func (f *forest) join(a, b Conv, flip bool) {
 	ra, fa := f.find(f.node(a))
@@ -94,9 +120,14 @@ func (f *forest) join(a, b Conv, flip bool) {
 	if ra == rb {
 		return
 	}
+	x, y := f.captures(ra, a), f.captures(rb, b)
 	if rb < ra {
-		ra, rb = rb, ra
+		ra, rb, x, y = rb, ra, y, x
 	}
+	for i := range x {
+		x[i] |= y[i]
+	}
+	f.held[rb] = nil
 	f.parent[rb], f.flip[rb] = ra, fa != fb != flip
 }
 

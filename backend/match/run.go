@@ -196,7 +196,7 @@ func (r *Result) sideways(k Candidate) bool {
 
 func (r *Result) accept(fo *forest, tk *taken, k Candidate) bool {
 	if exclusive(r.Caps[k.A.Capture].Conv(k.A.ID).Proto) {
-		if !tk.free(k.A, k.B) {
+		if !tk.free(k.A, k.B) || fo.overlap(k.A, k.B) {
 			return false
 		}
 		tk.take(k.A, k.B)

@@ -1,0 +1,59 @@
+package match
+
+import (
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// Streams that a proxy carries on keep neither numbers nor portions nor, where it inserts something, places. What they
+// keep are runs of bytes. A run is looked at where its own content says so, so that both sides look at the same ones
+// wherever they lie (content-defined sampling: Manber 1994; Broder 1997).
+const (
+	runLength = 32
+	runMask   = 1<<6 - 1 // one place in 64 on average
+	runsMost  = 48       // per conversation and direction
+)
+
+// runPrime is the multiplier of the rolling hash; runOut is its runLength-th power, to take a byte out again.
+const runPrime = 0x100000001b3
+
+var runOut = func() uint64 {
+	p := uint64(1)
+	for i := 0; i < runLength; i++ {
+		p *= runPrime
+	}
+	return p
+}()
+
+// runEntries makes keys of the kept payload bytes of one conversation.
+func runEntries(emit func(evidence, int, uint64, uint64), c *flow.Capture, id flow.ConvID) {
+	var n [2]int
+	for _, i := range c.Packets(id) {
+		f := c.At(i)
+		d := f.Dir()
+		if f.Len < runLength || f.Mark&(flow.MarkDuplicate|flow.MarkError|flow.MarkLater) != 0 || n[d] >= runsMost {
+			continue
+		}
+		b, ok := c.Payload(i)
+		if !ok || len(b) < runLength {
+			continue
+		}
+		h, last := uint64(0), uint64(0)
+		for k, x := range b {
+			h = h*runPrime + uint64(x) + 1
+			if k < runLength-1 {
+				continue
+			}
+			if k >= runLength {
+				h -= runOut * (uint64(b[k-runLength]) + 1)
+			}
+			// The high bits are the well-mixed ones; a repeated byte makes the same run again and again.
+			if g := h * 0x9E3779B97F4A7C15; g>>32&runMask == 0 && h != last {
+				emit(evRun, d, h, 0)
+				last = h
+				if n[d]++; n[d] >= runsMost {
+					break
+				}
+			}
+		}
+	}
+}
