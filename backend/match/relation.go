@@ -49,9 +49,29 @@ func (m *matcher) probe(a, b *Side, proto uint8, j *Joint) (pairs []Pair, ok boo
 			m.dropHandshake()
 		}
 		pairs = m.pairPackets(proto, t, nil)
+		if len(pairs) == 0 && proto == flow.ProtoTCP && t.Pairs == 0 && a.kept() && b.kept() {
+			// Without any handshake the numbers say nothing; the bytes may.
+			if pairs = firstTransmissions(relayedData(a, b)); len(pairs) > 0 {
+				j.Terminated = true
+			}
+		}
 	}
 	m.direct(j, pairs)
 	return pairs, len(pairs) > 0
+}
+
+// kept reports whether any payload bytes of a side are at hand.
+func (s *Side) kept() bool {
+	for _, id := range s.Convs {
+		for d := range s.Cap.Convs[id].Data {
+			if h := &s.Cap.Convs[id].Data[d]; h.Seen {
+				if _, ok := s.Cap.Payload(h.Fact); ok {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // ends keeps the first and the last packets of a list.

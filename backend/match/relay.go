@@ -149,6 +149,11 @@ func nextAnchor(x, y []byte, i, j int, index map[string][]int32) (ni, nj int, ok
 
 // relayed pairs frames of two connections of which one carries on the other.
 func relayed(a, b *Side) []Pair {
+	return append(relayedData(a, b), logical(a, b)...)
+}
+
+// relayedData pairs the frames that carry the same bytes of a stream.
+func relayedData(a, b *Side) []Pair {
 	var out []Pair
 	for d := 0; d < 2; d++ {
 		sa, sb := stream(a, d), stream(b, d)
@@ -156,7 +161,7 @@ func relayed(a, b *Side) []Pair {
 			out = relayedStream(out, a.Cap, b.Cap, sa, sb)
 		}
 	}
-	return append(out, logical(a, b)...)
+	return out
 }
 
 func end(s []streamSegment) int64 {
