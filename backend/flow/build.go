@@ -60,6 +60,9 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 		if i.Filter != "" {
 			c.Filter = i.Filter
 		}
+		if i.HasDropped {
+			c.Dropped += i.Dropped
+		}
 	}
 	c.cluster()
 	return c, nil

@@ -21,6 +21,8 @@ type Capture struct {
 	Truncated string
 	// Filter is the capture filter that the file names, "" if none.
 	Filter string
+	// Dropped is the number of packets that the recorder says it missed.
+	Dropped uint64
 	// Oddities counts what could not be decoded fully, by a stable name.
 	Oddities map[string]int64
 	Secrets  [][]byte // key log text that the file carries (pcapng decryption secrets)

@@ -1,4 +1,11 @@
 package infer
 
-// rules are all kinds of findings; each lies in a file named like its id.
-var rules = []rule{}
+// rules are all kinds of findings; docs, corr explain and the reference pages list them from here.
+var rules = []rule{
+	closedByMiddlebox, rstInjected, synNotDelivered, synackNotDelivered, largePacketsLost, messageNotDelivered,
+	tcpTerminated, closeContradiction, answerTooFast, synProxied, directionAsymmetry,
+	isnRewritten, ttlRestarted, ecnStripped, mssChanged, sackChanged, wscaleChanged, timestampsChanged, optionRemoved, ipidRewritten,
+	natFound, payloadRewritten, asymmetricPath,
+	lossFound, reorderingFound, duplicatesFound, offloadArtefact,
+	clockStep, captureTruncated, captureDrops,
+}
