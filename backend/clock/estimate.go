@@ -82,9 +82,12 @@ func (e *Estimate) collect(r *match.Result, l *match.Link) {
 		if jt == nil || jt.Way == 0 {
 			return
 		}
-		way := int(jt.Way)
-		if fl.Sides[l.A].Dir(f) == 1 {
+		way, d := int(jt.Way), fl.Sides[l.A].Dir(f)
+		if d == 1 {
 			way = -way
+		}
+		if !match.Causal(p, f, d) {
+			return
 		}
 		if first {
 			first = false
@@ -97,15 +100,15 @@ func (e *Estimate) collect(r *match.Result, l *match.Link) {
 		k := &e.bins[len(e.bins)-1]
 		k.lastA, k.lastB = f.Time, h.Time
 		t := int64(f.Time - e.t0)
-		if d := int64(h.Time - f.Time); way > 0 {
+		if dt := int64(h.Time - f.Time); way > 0 {
 			e.Forward++
-			if !k.hasF || d < k.f.d {
-				k.f, k.hasF = point{t, d}, true
+			if !k.hasF || dt < k.f.d {
+				k.f, k.hasF = point{t, dt}, true
 			}
 		} else {
 			e.Reverse++
-			if !k.hasR || -d < k.r.d {
-				k.r, k.hasR = point{t, -d}, true
+			if !k.hasR || -dt < k.r.d {
+				k.r, k.hasR = point{t, -dt}, true
 			}
 		}
 	})

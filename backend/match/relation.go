@@ -130,7 +130,7 @@ func (m *matcher) direct(j *Joint, pairs []Pair) {
 		if !known {
 			continue // outside of the probed ends
 		}
-		if !f.Is(flow.MarkNoTime) && !h.Is(flow.MarkNoTime) {
+		if !f.Is(flow.MarkNoTime) && !h.Is(flow.MarkNoTime) && Causal(p, f, d) {
 			dt[d] = append(dt[d], int64(h.Time-f.Time))
 		}
 		if !j.Terminated {
@@ -162,6 +162,13 @@ func (m *matcher) direct(j *Joint, pairs []Pair) {
 	case vote < 0:
 		j.Way = -1
 	}
+}
+
+// Causal reports whether a pair's later frame exists because of the earlier one. A device that ends TCP may answer a SYN
+// before it asks the server, and may close both sides at once. d is the flow's direction that p travels in, f its frame
+// at either point.
+func Causal(p Pair, f *flow.Fact, d int) bool {
+	return p.How != HowLogical || d == 0 && f.Flags&(decode.SYN|decode.ACK) == decode.SYN
 }
 
 func mode(m map[int]int) int {
@@ -205,7 +212,9 @@ func (r *Relation) note(m *matcher, f *Flow, j *Joint, pairs []Pair) {
 		if d == 1 {
 			way = -way
 		}
-		r.Time.add(sample{x.Time, y.Time - x.Time, way})
+		if Causal(p, x, d) {
+			r.Time.add(sample{x.Time, y.Time - x.Time, way})
+		}
 	}
 	if j.Way != 0 {
 		r.vote(f, int(j.Way))
