@@ -243,6 +243,7 @@ func (b *builder) conversation(i uint32, f *Fact, id ConvID, d *decode.Packet) {
 	in.Packets[dir]++
 	in.Last = i
 	if f.Is(MarkError) {
+		in.Errors[dir]++
 		return
 	}
 	in.Bytes[dir] += uint64(f.Len)

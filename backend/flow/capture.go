@@ -62,6 +62,7 @@ func (c *Capture) Link(f *Fact) *Link { return &c.Links[f.Link] }
 // Info is what a conversation's packets add up to, by direction (0: that of the first packet).
 type Info struct {
 	Packets     [2]uint32
+	Errors      [2]uint32 // those of Packets that are ICMP errors about the conversation
 	Bytes       [2]uint64 // payload on the wire, retransmissions included
 	First, Last uint32    // frame indexes
 	SYN, SYNACK int32     // indexes into Handshakes, -1 unseen

@@ -18,8 +18,9 @@ func (v *Verdict) fates() {
 			}
 		}
 	}
-	j := &judge{v: v, class: map[classKey]*classCount{}}
+	j := &judge{v: v, class: map[classKey]*classCount{}, cover: map[coverKey]*coverage{}}
 	j.classes()
+	j.owners()
 	for n, f := range v.Flows {
 		j.flow(n, f)
 	}
@@ -32,11 +33,13 @@ func (v *Verdict) fates() {
 type judge struct {
 	v     *Verdict
 	class map[classKey]*classCount
+	own   map[ownKey]bool
+	cover map[coverKey]*coverage // of the flow at hand
 	buf   []match.Pair
 }
 
-// classKey is a kind of traffic between two captures that a capture filter could hide: a protocol and the service port,
-// or (port -1) the protocol as a whole.
+// classKey is a kind of traffic between two captures that a capture filter could hide: a protocol and the service port as
+// capture a sees it, or (port -1, a < b) the protocol as a whole.
 type classKey struct {
 	a, b  int
 	proto uint8
@@ -64,12 +67,7 @@ func (j *judge) classes() {
 			if !x && !y {
 				continue
 			}
-			at := a
-			if !x {
-				at = b
-			}
-			for _, port := range []int32{-1, int32(f.Tuple(at).Dport)} {
-				n := j.classOf(a, b, f.Proto, port)
+			count := func(n *classCount, x, y bool) {
 				switch {
 				case x && y:
 					n.both++
@@ -79,12 +77,21 @@ func (j *judge) classes() {
 					n.onlyB++
 				}
 			}
+			count(j.classOf(a, b, f.Proto, -1), x, y)
+			// A translation may change the port: each capture counts under its own.
+			if x {
+				count(j.classOf(a, b, f.Proto, int32(f.Tuple(a).Dport)), x, y)
+			}
+			if y {
+				count(j.classOf(b, a, f.Proto, int32(f.Tuple(b).Dport)), y, x)
+			}
 		}
 	}
 }
 
 // flow judges the frames of one flow.
 func (j *judge) flow(n int, f *match.Flow) {
+	clear(j.cover)
 	for c, s := range f.Sides {
 		if s == nil {
 			continue
@@ -363,11 +370,13 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		m.Where = uint8(seg.Index + 1)
 	}
 	m.Origin = v.origin(f, d)
-	if v.outsideOf(s.to, c, i) {
+	jt := s.joint
+	made := jt != nil && s.known && (jt.Terminated || jt.SynProxied)
+	// A device's own handshake and acknowledgements have no counterpart, whenever the other recorder ran.
+	if !(made && v.At(c, i).Len == 0) && v.outsideOf(s.to, c, i) {
 		return Mark{Fate: FateOutside, Origin: m.Origin}, true
 	}
-	jt := s.joint
-	if jt != nil && jt.Terminated || jt != nil && jt.SynProxied && s.known {
+	if made {
 		if s.down {
 			m.Fate = FateConsumed
 		} else {
@@ -376,6 +385,13 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		return m, true
 	}
 	if f.Sides[s.to] == nil {
+		if o, mine := j.owned(f, c, s.to, d); mine {
+			m.Fate = o
+			if o == FateInjected {
+				m.Origin = OriginMiddlebox
+			}
+			return m, true
+		}
 		if j.hidden(f, c, s.to) {
 			return Mark{Fate: FateFiltered, Origin: m.Origin}, true
 		}
@@ -400,7 +416,7 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 // answered reports whether a flow works without passing the other point: both directions carry something.
 func (v *Verdict) answered(f *match.Flow, c int) bool {
 	s := f.Sides[c]
-	return s.Sees(0) && s.Sees(1)
+	return s.Carries(0) && s.Carries(1)
 }
 
 // onlyHere judges a frame that comes from another point's side, of a conversation that this other point never saw.
@@ -417,49 +433,17 @@ func (j *judge) hidden(f *match.Flow, c, other int) bool {
 		return false
 	}
 	whole := j.classOf(a, b, f.Proto, -1)
-	port := j.classOf(a, b, f.Proto, int32(f.Tuple(c).Dport))
+	port := j.classOf(c, other, f.Proto, int32(f.Tuple(c).Dport))
 	blind := func(n *classCount) bool {
+		if n == port {
+			return n.both == 0 && n.onlyB == 0 && n.onlyA > 0 // as c counts, who is first in this key
+		}
 		if other == b {
 			return n.both == 0 && n.onlyB == 0 && n.onlyA > 0
 		}
 		return n.both == 0 && n.onlyA == 0 && n.onlyB > 0
 	}
 	return blind(whole) || blind(port)
-}
-
-// dropped reports whether acknowledgements prove that a data segment without counterpart at s.to did pass there: the
-// receiver confirmed bytes that no frame of that capture carries. Its recorder dropped the frame.
-func (j *judge) dropped(f *match.Flow, c, d int, i uint32, s step) bool {
-	x := j.v.At(c, i)
-	if f.Proto != flow.ProtoTCP || x.Len == 0 || x.Flags&decode.ACK == 0 {
-		return false
-	}
-	shift := uint32(0)
-	if s.joint != nil {
-		shift = s.joint.Traits.Shift[d]
-		if c == s.joint.B {
-			shift = -shift
-		}
-	}
-	from, to := x.Seq+shift, x.Seq+shift+x.Len
-	o := f.Sides[s.to]
-	acked, covered := false, false
-	for _, id := range o.Convs {
-		for _, k := range o.Cap.Packets(id) {
-			y := o.Cap.At(k)
-			if y.Mark&(flow.MarkError|flow.MarkLater) != 0 {
-				continue
-			}
-			if o.Dir(y) == d {
-				if y.Len > 0 && int32(from-y.Seq) >= 0 && int32(y.Seq+y.Len-to) >= 0 {
-					covered = true
-				}
-			} else if y.Flags&decode.ACK != 0 && int32(y.Ack-to) >= 0 {
-				acked = true
-			}
-		}
-	}
-	return acked && !covered
 }
 
 // outsideOf reports whether the recorder of capture o was not running when frame i of c should have been seen there.

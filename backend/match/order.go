@@ -17,10 +17,22 @@ func (r *Result) order() {
 	}
 }
 
-// Sees reports whether any packet of direction d was captured on a side.
+// Sees reports whether any packet of direction d was captured on a side, ICMP errors about the conversation included.
 func (s *Side) Sees(d int) bool {
 	for k, id := range s.Convs {
 		if s.Cap.Convs[id].Packets[d^s.Forward[k]] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Carries reports whether any packet of the conversation itself, not only ICMP errors about it, was captured in
+// direction d.
+func (s *Side) Carries(d int) bool {
+	for k, id := range s.Convs {
+		in := &s.Cap.Convs[id]
+		if x := d ^ s.Forward[k]; in.Packets[x] > in.Errors[x] {
 			return true
 		}
 	}

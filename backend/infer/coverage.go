@@ -1,0 +1,131 @@
+package infer
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// coverage is what a capture holds of one direction of a TCP stream: the bytes that its frames carry, and how far the
+// receiver acknowledged. Offsets count from base.
+type coverage struct {
+	base  uint32
+	have  []extent // merged, ascending
+	acked int64
+	any   bool
+}
+
+// extent is a run of stream bytes, end excluded.
+type extent struct{ from, to int64 }
+
+type coverKey struct{ c, d int }
+
+// coverageOf gathers a direction's coverage at a capture, once per flow.
+func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
+	k := coverKey{c, d}
+	if x := j.cover[k]; x != nil {
+		return x
+	}
+	x := &coverage{acked: -1 << 62}
+	s := f.Sides[c]
+	var acks []uint32
+	for _, id := range s.Convs {
+		for _, i := range s.Cap.Packets(id) {
+			y := s.Cap.At(i)
+			if y.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+				continue
+			}
+			if s.Dir(y) != d {
+				if y.Flags&decode.ACK != 0 {
+					acks = append(acks, y.Ack)
+				}
+				continue
+			}
+			if !x.any {
+				x.base, x.any = y.Seq, true
+			}
+			if y.Len > 0 {
+				o := int64(int32(y.Seq - x.base))
+				x.have = append(x.have, extent{o, o + int64(y.Len)})
+			}
+		}
+	}
+	if !x.any && len(acks) > 0 {
+		x.base, x.any = acks[0], true
+	}
+	for _, a := range acks {
+		x.acked = max(x.acked, int64(int32(a-x.base)))
+	}
+	x.merge()
+	j.cover[k] = x
+	return x
+}
+
+func (x *coverage) merge() {
+	slices.SortFunc(x.have, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
+	n := 0
+	for _, e := range x.have {
+		if n > 0 && e.from <= x.have[n-1].to {
+			x.have[n-1].to = max(x.have[n-1].to, e.to)
+			continue
+		}
+		x.have[n] = e
+		n++
+	}
+	x.have = x.have[:n]
+}
+
+// holds reports whether every byte of a run is in the capture.
+func (x *coverage) holds(e extent) bool {
+	k, _ := slices.BinarySearchFunc(x.have, e.from, func(h extent, at int64) int { return cmp.Compare(h.to-1, at) })
+	return k < len(x.have) && x.have[k].from <= e.from && x.have[k].to >= e.to
+}
+
+// dropped reports whether acknowledgements prove that a data segment without counterpart at s.to did pass there: the
+// receiver confirmed bytes that no frame of that capture carries. Its recorder dropped the frame.
+func (j *judge) dropped(f *match.Flow, c, d int, i uint32, s step) bool {
+	x := j.v.At(c, i)
+	if f.Proto != flow.ProtoTCP || x.Len == 0 || x.Flags&decode.ACK == 0 || j.shifting(f, s) {
+		return false
+	}
+	shift := uint32(0)
+	if s.joint != nil {
+		shift = s.joint.Traits.Shift[d]
+		if c == s.joint.B {
+			shift = -shift
+		}
+	}
+	o := j.coverageOf(f, s.to, d)
+	if !o.any {
+		return false
+	}
+	from := int64(int32(x.Seq + shift - o.base))
+	e := extent{from, from + int64(x.Len)}
+	return o.acked >= e.to && !o.holds(e)
+}
+
+// shifting reports whether an application gateway on the stretch changes the stream's length, so that places in it do
+// not compare.
+func (j *judge) shifting(f *match.Flow, s step) bool {
+	if s.joint == nil {
+		return false
+	}
+	k := coverKey{-1 - s.to, 0}
+	if x := j.cover[k]; x != nil {
+		return x.any
+	}
+	x := &coverage{}
+	if l := j.v.link(s.joint.A, s.joint.B); l != nil {
+		side := f.Sides[s.joint.A]
+		for _, id := range side.Convs {
+			for _, i := range side.Cap.Packets(id) {
+				x.any = x.any || l.A == s.joint.A && l.ToB[i] != 0 && l.How[i] == match.HowRewritten
+			}
+		}
+	}
+	j.cover[k] = x
+	return x.any
+}
