@@ -67,6 +67,7 @@ func New(r *match.Result, order []int) *Model {
 	}
 	m.Ref = m.reference(r, order)
 	m.spread(r)
+	m.round(r)
 	return m
 }
 

@@ -19,6 +19,9 @@ type Estimate struct {
 	MinRTT int64
 	bins   []bin
 	t0     capture.LocalTime
+	// floor is the least time difference of each direction at AtA, infinite for none; it changes by rho and -rho per ns.
+	floor [2]float64
+	rho   float64
 }
 
 // bin holds the fastest packet of each direction among some consecutive frames.
@@ -42,20 +45,24 @@ const driftSpan = 10e9
 
 func estimate(r *match.Result, l *match.Link) *Estimate {
 	e := &Estimate{}
-	e.collect(r, l)
+	e.collect(r, l, false)
+	if e.Forward == 0 || e.Reverse == 0 {
+		e = &Estimate{}
+		e.collect(r, l, true)
+	}
 	if len(e.bins) == 0 {
 		return nil
 	}
-	if e.Forward == 0 || e.Reverse == 0 {
-		return e
+	if e.Forward > 0 && e.Reverse > 0 {
+		e.findSteps(r, l)
 	}
-	e.findSteps(r, l)
 	e.fit()
 	return e
 }
 
-// collect fills the bins from the link's pairs, in A's file order.
-func (e *Estimate) collect(r *match.Result, l *match.Link) {
+// collect fills the bins from the link's pairs, in A's file order. A large segment's time is that of its first or of its
+// last part, depending on who cut or joined it, so re-cut ones are taken only where there is nothing else.
+func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 	a, b := r.Caps[l.A], r.Caps[l.B]
 	per := l.N/maxBins + 1
 	n := int64(0)
@@ -65,7 +72,7 @@ func (e *Estimate) collect(r *match.Result, l *match.Link) {
 	var jt *match.Joint
 	l.Each(func(p match.Pair) {
 		f, h := a.At(p.A), b.At(p.B)
-		if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) || p.How == match.HowOrder {
+		if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) || p.How == match.HowOrder || p.How == match.HowResegment && !recut {
 			return
 		}
 		if p.How == match.HowRelayed || p.How == match.HowResegment || p.How == match.HowLogical {
@@ -131,7 +138,7 @@ func (e *Estimate) fit() {
 		}
 	}
 	rho := 0.
-	if span > driftSpan && len(fw) >= 8 && len(rv) >= 8 {
+	if span > driftSpan && len(fw)+len(rv) >= 16 && (len(fw) >= 8 || len(fw) == 0) && (len(rv) >= 8 || len(rv) == 0) {
 		rho = slope(fw, rv)
 		e.DriftPPM, e.HasDrift = rho*1e6, true
 		e.DriftError = driftError(fw, rv, rho, span)
@@ -140,6 +147,10 @@ func (e *Estimate) fit() {
 		}
 	}
 	minF, minR := floor(fw, rho), floor(rv, -rho)
+	e.floor, e.rho = [2]float64{minF, minR}, rho
+	if len(fw) == 0 || len(rv) == 0 {
+		return
+	}
 	e.MinRTT = max(0, int64(minF+minR))
 	e.Offset = int64(math.Round((minF - minR) / 2))
 	e.Error = int64(math.Ceil(max(0, (minF+minR)/2))) + resolution
@@ -197,7 +208,14 @@ func driftError(fw, rv []point, rho float64, span int64) float64 {
 		slices.Sort(h)
 		return h[len(h)/4]
 	}
-	return (math.Min(rough(fw, rho), rough(rv, -rho)) + resolution) / (float64(span) / 2) * 1e6
+	h := math.Inf(1)
+	if len(fw) > 0 {
+		h = rough(fw, rho)
+	}
+	if len(rv) > 0 {
+		h = math.Min(h, rough(rv, -rho))
+	}
+	return (h + resolution) / (float64(span) / 2) * 1e6
 }
 
 // inverse is A's clock against B's.

@@ -27,7 +27,7 @@ func (in *Input) flows(d *model.Document) {
 
 func (in *Input) flow(f *match.Flow, st *infer.State) model.Flow {
 	m := model.Flow{ID: f.ID, Proto: infer.ProtoName(f.Proto), Initiator: in.Initiator(f), At: map[string]*model.At{},
-		Path: in.names(f.Path[0]), PathReverse: in.names(f.Path[1]), Outcome: st.Outcome, ClosedBy: st.ClosedBy,
+		Path: in.names(in.carried(f, 0)), PathReverse: in.names(in.carried(f, 1)), Outcome: st.Outcome, ClosedBy: st.ClosedBy,
 		Confidence: in.FlowConfidence(f), Detail: st.Detail, App: st.App}
 	for _, j := range f.Joints {
 		for _, e := range j.Evidence() {
@@ -36,7 +36,7 @@ func (in *Input) flow(f *match.Flow, st *infer.State) model.Flow {
 	}
 	first := true
 	for c := range in.Caps {
-		if f.Sides[c] == nil {
+		if s := f.Sides[c]; s == nil || !s.Carries(0) && !s.Carries(1) && in.elsewhere(f, c) {
 			m.At[in.Points[c].Name] = nil
 			continue
 		}
@@ -54,6 +54,27 @@ func (in *Input) flow(f *match.Flow, st *infer.State) model.Flow {
 		m.RTT = &model.RTT{TotalS: float64(r.Total) / 1e9, ClientS: duration(r.Client), ServerS: duration(r.Server)}
 	}
 	return m
+}
+
+// carried is the path of a direction's own packets: a point that saw only ICMP errors about them is not on it.
+func (in *Input) carried(f *match.Flow, d int) []int {
+	var out []int
+	for _, c := range f.Path[d] {
+		if f.Sides[c].Carries(d) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// elsewhere reports whether the flow's own packets were seen at any other capture.
+func (in *Input) elsewhere(f *match.Flow, c int) bool {
+	for k, s := range f.Sides {
+		if k != c && s != nil && (s.Carries(0) || s.Carries(1)) {
+			return true
+		}
+	}
+	return false
 }
 
 // duration is a time in seconds, nil for an unknown one (below zero).

@@ -36,7 +36,7 @@ func (in *Input) point(c int) annotate.Point {
 }
 
 func (in *Input) flowTable(f *match.Flow, paths map[string]string) annotate.Flow {
-	a := annotate.Flow{ID: f.ID, Path: in.pathText(f.Path[0], paths), PathReverse: in.pathText(f.Path[1], paths)}
+	a := annotate.Flow{ID: f.ID, Path: in.pathText(in.carried(f, 0), paths), PathReverse: in.pathText(in.carried(f, 1), paths)}
 	for c, s := range f.Sides {
 		if s == nil {
 			continue

@@ -91,6 +91,7 @@ func (s *Segment) box(kind string) *Box {
 // boxes finds what stands on each stretch.
 func (v *Verdict) boxes() {
 	for _, s := range v.Segments {
+		v.mappings(s)
 		for n, f := range v.Flows {
 			j := f.Joint(s.A, s.B)
 			if j == nil || !neighbours(f, s) {
@@ -134,6 +135,21 @@ func (v *Verdict) first(f *match.Flow, c, d int) int64 {
 	return -1
 }
 
+// mappings collects the addresses that a source translation on a stretch shows to either side.
+func (v *Verdict) mappings(s *Segment) {
+	s.shown = map[ownKey]bool{}
+	v.each(s, func(f *match.Flow, j *match.Joint) {
+		if j.Terminated {
+			return
+		}
+		from, to, ok := v.travel(f, 0, s)
+		a, b := f.Tuple(from), f.Tuple(to)
+		if ok && a.Src != b.Src && a.Dst == b.Dst {
+			s.shown[ownKey{to, from, b.Version, b.Src}] = true
+		}
+	})
+}
+
 // translation names address translations. Seen from the client end: the initiator's own address is its source.
 func (v *Verdict) translation(s *Segment, f *match.Flow, j *match.Joint) {
 	if j.Terminated {
@@ -159,6 +175,11 @@ func (v *Verdict) translation(s *Segment, f *match.Flow, j *match.Joint) {
 		kind = PrefixNAT
 	case dst:
 		kind = DestinationNAT
+		// Opened from outside to an address that the inside is shown as: a source translation's own mapping, used the
+		// other way (an opening that a gateway made, or an old binding).
+		if from, to, ok := v.travel(f, 0, s); ok && s.shown[ownKey{from, to, f.Tuple(from).Version, f.Tuple(from).Dst}] {
+			kind = SourceNAT
+		}
 	}
 	x := s.box(kind)
 	x.Confidence = 99

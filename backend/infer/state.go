@@ -151,9 +151,43 @@ func (v *Verdict) datagramOutcome(f *match.Flow, st *State) {
 		st.Outcome = "ok"
 	case there[FateLost]+there[FateConsumed] > 0 && there[FateDelivered] == 0:
 		st.Outcome = "blackholed"
+	case oneWay(f):
+		st.Outcome = "open"
 	default:
 		st.Outcome = "no-answer"
 	}
+}
+
+// oneWayPorts are UDP services that send without ever being answered: NAT keep-alives of IPsec (RFC 3948 §4), syslog
+// (RFC 5426), SNMP traps (RFC 3413), NetFlow and IPFIX (RFC 7011), sFlow, statsd.
+var oneWayPorts = map[uint16]bool{514: true, 162: true, 2055: true, 4739: true, 9995: true, 6343: true, 8125: true}
+
+// oneWay reports whether a conversation is of a kind that nobody answers.
+func oneWay(f *match.Flow) bool {
+	if f.Proto != flow.ProtoUDP {
+		return false
+	}
+	for c, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		t := f.Tuple(c)
+		if oneWayPorts[t.Dport] {
+			return true
+		}
+		if t.Dport != 4500 && t.Sport != 4500 {
+			return false
+		}
+		for _, id := range s.Convs {
+			for _, i := range s.Cap.Packets(id) {
+				if x := s.Cap.At(i); x.Len != 1 && !x.Is(flow.MarkError) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // fateCount counts the frames of a direction by fate, over all captures.

@@ -72,6 +72,7 @@ type Segment struct {
 	// Sent and Lost count packets of conversations that pass: toward B, toward A.
 	Sent, Lost [2]int64
 
+	shown  map[ownKey]bool // addresses that a source translation shows
 	travel [2]int // directions of flows that pass both ends: toward B, toward A
 }
 
