@@ -398,14 +398,22 @@ func (v *Verdict) largeLost(f *match.Flow) bool {
 				continue
 			}
 			small, least, lost, passed := uint32(0), ^uint32(0), 0, 0
+			var acked, end uint32
+			haveAck, haveEnd := false, false
 			for _, id := range s.Convs {
 				for _, i := range s.Cap.Packets(id) {
 					x := s.Cap.At(i)
+					if s.Dir(x) != d && x.Flags&decode.ACK != 0 && x.Mark&(flow.MarkError|flow.MarkLater) == 0 && (!haveAck || int32(x.Ack-acked) > 0) {
+						acked, haveAck = x.Ack, true
+					}
 					if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 						continue
 					}
 					switch v.Marks[c][i].Fate {
 					case FateLost:
+						if e := x.Seq + x.Len; !haveEnd || int32(e-end) > 0 {
+							end, haveEnd = e, true
+						}
 						lost++
 						least = min(least, x.Len)
 					case FateDelivered:
@@ -413,6 +421,9 @@ func (v *Verdict) largeLost(f *match.Flow) bool {
 						small = max(small, x.Len)
 					}
 				}
+			}
+			if haveAck && int32(acked-end) >= 0 {
+				continue // it came through in the end, in smaller portions
 			}
 			if lost >= 3 && passed > 0 && least > small && least >= 500 {
 				return true
