@@ -73,10 +73,6 @@ func (v *Verdict) name(s *Segment) {
 	}
 }
 
-// vendor is the maker of the network card that hands over the frames which the box itself sent, where it is the next
-// neighbour of a point: no router lies between. "" where that can't be known.
-func (v *Verdict) vendor(s *Segment, x *Box) string { return "" }
-
 // MAC prints a hardware address.
 func MAC(m [6]byte) string {
 	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])

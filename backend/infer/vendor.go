@@ -1,4 +1,76 @@
 package infer
 
-// Vendor is the maker that a network card's address is registered for; "" for none.
-func Vendor(m [6]byte) string { return "" }
+import (
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+	"github.com/corr-dev/corr/backend/oui"
+)
+
+// Vendor is the maker that a network card's address is assigned to; "" for none.
+func Vendor(m [6]byte) string { return oui.Vendor(m) }
+
+// vendor is the maker of the network card that speaks for a box, where the box is the next neighbour of a point: frames
+// that it made itself and that passed no router, or, where nothing else can stand between, frames from its side. "" where
+// that can't be known. A card's maker is a hint, not proof.
+func (v *Verdict) vendor(s *Segment, x *Box) string {
+	votes := map[string]int{}
+	for _, c := range []int{s.A, s.B} {
+		for _, f := range v.sortedFlows(x.Flows)[:min(len(x.Flows), 64)] {
+			v.nextHop(s, x, f, c, votes)
+		}
+	}
+	best := ""
+	for name, n := range votes {
+		if n > votes[best] || n == votes[best] && name < best {
+			best = name
+		}
+	}
+	if n := len(votes); n > 1 && votes[best]*2 <= sum(votes) {
+		return "" // several cards, none of them in the majority
+	}
+	return best
+}
+
+func sum(m map[string]int) int {
+	n := 0
+	for _, x := range m {
+		n += x
+	}
+	return n
+}
+
+// nextHop counts the makers of the cards that hand frames of a flow from the stretch to point c.
+func (v *Verdict) nextHop(s *Segment, x *Box, f *match.Flow, c int, votes map[string]int) {
+	d := arriving(f, c, s.other(c))
+	if d < 0 {
+		return
+	}
+	own := x.Kind == Proxy || x.Kind == TransparentProxy || x.Kind == SYNProxy || x.Kind == ResetInjector
+	if !own && (s.Routers == Unknown || s.Routers > 1) {
+		return
+	}
+	side := f.Sides[c]
+	n := 0
+	for _, id := range side.Convs {
+		for _, i := range side.Cap.Packets(id) {
+			y := side.Cap.At(i)
+			if side.Dir(y) != d || y.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
+				continue
+			}
+			if own && initialOf(y.TTL) != y.TTL {
+				continue // routers in between: the card is the last one's
+			}
+			if x.Kind == ResetInjector && v.Marks[c][i].Fate != FateInjected || x.Kind == SYNProxy && y.Flags == 0 {
+				continue
+			}
+			if l := side.Cap.Link(y); l.HasMAC {
+				if name := Vendor(l.Src); name != "" {
+					votes[name]++
+				}
+			}
+			if n++; n >= 8 {
+				return
+			}
+		}
+	}
+}
