@@ -1,0 +1,22 @@
+# A convenience: the scripts do the work and need no just.
+
+demo:
+    ./scripts/demo
+
+test *flags:
+    ./scripts/test {{flags}}
+
+build:
+    go build -o corr ./backend/cmd/corr
+
+fmt:
+    ./scripts/fmt
+
+lint:
+    ./scripts/lint
+
+bench:
+    ./scripts/bench
+
+fields:
+    go run ./backend/cmd/corr fields
