@@ -13,6 +13,7 @@ import (
 	"github.com/corr-dev/corr/backend/annotate"
 	"github.com/corr-dev/corr/backend/compose"
 	"github.com/corr-dev/corr/backend/model"
+	"github.com/corr-dev/corr/backend/report"
 	"github.com/corr-dev/corr/luagen"
 )
 
@@ -121,6 +122,18 @@ func writeAll(ctx context.Context, dir string, in *compose.Input, doc *model.Doc
 		e.SetIndent("", " ")
 		return e.Encode(doc)
 	}); err != nil {
+		return err
+	}
+	if err := create(filepath.Join(dir, "report.html"), func(f *os.File) error {
+		return report.HTML(f, doc, report.HTMLOptions{})
+	}); err != nil {
+		return err
+	}
+	profile := filepath.Join(dir, "profile")
+	if err := os.Mkdir(profile, 0o755); err != nil {
+		return err
+	}
+	if err := luagen.WriteProfile(profile); err != nil {
 		return err
 	}
 	return create(filepath.Join(dir, "corr.lua"), func(f *os.File) error {

@@ -1,0 +1,261 @@
+package report
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/corr-dev/corr/backend/model"
+)
+
+//go:embed page/*
+var pageFiles embed.FS
+
+// HTMLOptions say whom the page is for.
+type HTMLOptions struct {
+	Audience string // "engineer" (or empty) or "everyone": which depth is shown first; the page holds both
+	Flow     uint32 // 0: all conversations; else the page opens on this one's ladder
+}
+
+// flowsInPage bounds the conversations that the page's table lists.
+const flowsInPage = 10000
+
+// HTML writes the report as one self-contained page: no file beside it, no network.
+func HTML(w io.Writer, d *model.Document, o HTMLOptions) error {
+	t, err := template.New("page.html").Funcs(template.FuncMap{"plain": Plainly}).ParseFS(pageFiles, "page/*.html")
+	if err != nil {
+		return err
+	}
+	p, err := newHTMLPage(d, o)
+	if err != nil {
+		return err
+	}
+	return t.Execute(w, p)
+}
+
+// htmlPage is what the template shows.
+type htmlPage struct {
+	Doc      *model.Document
+	Everyone bool
+	Open     uint32
+	Style    template.CSS
+	Script   template.JS
+	Data     template.JS // JSON, safe inside of a script block
+	Map      template.HTML
+	Story    []string
+	Findings []htmlFinding
+	Ladders  []htmlLadder
+	Plots    []template.HTML
+	Changes  []htmlChange
+	Total    string
+}
+
+type htmlFinding struct {
+	model.Finding
+	Under  []model.Finding // what it explains
+	Filter string          // Wireshark display filter
+	Shark  string          // tshark command line
+	Plain  string
+}
+
+type htmlLadder struct {
+	Flow    *model.Flow
+	SVG     template.HTML
+	Rows    template.HTML // the same packets side by side
+	Skipped int
+}
+
+// htmlChange is a header field of a handshake before and after a stretch.
+type htmlChange struct {
+	Flow   uint32
+	Packet string
+	Names  []string
+	Rows   []htmlChangeRow
+}
+
+type htmlChangeRow struct {
+	Field  string
+	Values []string
+	Differ bool
+}
+
+func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
+	css, err := pageFiles.ReadFile("page/style.css")
+	if err != nil {
+		return nil, err
+	}
+	js, err := pageFiles.ReadFile("page/script.js")
+	if err != nil {
+		return nil, err
+	}
+	data, err := pageData(d)
+	if err != nil {
+		return nil, err
+	}
+	p := &htmlPage{Doc: d, Everyone: o.Audience == "everyone", Open: o.Flow, Style: template.CSS(css), Script: template.JS(js), Data: data,
+		Map: template.HTML(pathMap(d)), Story: story(d), Changes: handshakes(d)}
+	p.Findings = foldFindings(d)
+	for i := range d.Flows {
+		if f := &d.Flows[i]; len(f.Ladder) > 0 {
+			p.Ladders = append(p.Ladders, htmlLadder{f, template.HTML(ladderSVG(d, f)), template.HTML(sideBySide(d, f)), f.LadderSkipped})
+		}
+	}
+	for _, s := range plots(d) {
+		p.Plots = append(p.Plots, template.HTML(s))
+	}
+	p.Total = count(d.Summary.Flows, "conversation")
+	return p, nil
+}
+
+// pageData is what the script shows: the conversations' table. JSON's own escapes of <, > and & keep it inside of its
+// script block.
+func pageData(d *model.Document) (template.JS, error) {
+	type row struct {
+		ID   uint32   `json:"i"`
+		Pr   string   `json:"p"`
+		Ends []string `json:"e"`
+		Out  string   `json:"o"`
+		By   string   `json:"b"`
+		App  string   `json:"a"`
+		N    int64    `json:"n"`
+		L    bool     `json:"l"`
+	}
+	rows := []row{}
+	for i := range d.Flows[:min(len(d.Flows), flowsInPage)] {
+		f := &d.Flows[i]
+		r := row{ID: f.ID, Pr: f.Proto, Out: f.Outcome, By: f.ClosedBy, App: f.App, L: len(f.Ladder) > 0}
+		for _, c := range byOrder(d) {
+			if a := f.At[c.Name]; a != nil {
+				r.N += a.Frames
+				if t := addressLine(a); len(r.Ends) == 0 || r.Ends[len(r.Ends)-1] != t {
+					r.Ends = append(r.Ends, t)
+				}
+			}
+		}
+		rows = append(rows, r)
+	}
+	b, err := json.Marshal(rows)
+	return template.JS(b), err
+}
+
+func addressLine(a *model.At) string {
+	return fmt.Sprintf("%v:%v → %v:%v", a.Tuple[0], a.Tuple[1], a.Tuple[2], a.Tuple[3])
+}
+
+// foldFindings puts what a cause explains under it.
+func foldFindings(d *model.Document) []htmlFinding {
+	under := map[int]bool{}
+	var out []htmlFinding
+	for i := range d.Findings {
+		if under[i] {
+			continue
+		}
+		f := htmlFinding{Finding: d.Findings[i], Plain: Plainly(&d.Findings[i])}
+		for _, id := range f.Explains {
+			for k := range d.Findings {
+				if k > i && !under[k] && d.Findings[k].ID == id {
+					under[k] = true
+					f.Under = append(f.Under, d.Findings[k])
+				}
+			}
+		}
+		f.Filter = fmt.Sprintf("corr.finding.id == %q", f.ID)
+		f.Shark = sharkCommand(d, &f.Finding)
+		out = append(out, f)
+	}
+	return out
+}
+
+// sharkCommand shows a finding's first frame and its neighbours in tshark.
+func sharkCommand(d *model.Document, f *model.Finding) string {
+	if len(f.Evidence) == 0 {
+		return ""
+	}
+	file := ""
+	for i := range d.Captures {
+		if d.Captures[i].Name == f.Evidence[0].Capture {
+			file = d.Captures[i].File
+		}
+	}
+	return fmt.Sprintf("tshark -r %s -X lua_script:corr.lua -Y 'corr.finding.id == \"%s\"'", shellWord(file), f.ID)
+}
+
+// handshakes lists what SYN and SYN/ACK said at each point, for conversations whose handshakes differ between points.
+func handshakes(d *model.Document) []htmlChange {
+	var out []htmlChange
+	for i := range d.Flows {
+		f := &d.Flows[i]
+		for n, packet := range []string{"SYN", "SYN/ACK"} {
+			c := htmlChange{Flow: f.ID, Packet: packet}
+			var hs []*model.Handshake
+			for _, name := range f.Path {
+				a := f.At[name]
+				if a == nil {
+					continue
+				}
+				h := a.SYN
+				if n == 1 {
+					h = a.SYNACK
+				}
+				if h != nil {
+					c.Names = append(c.Names, fmt.Sprintf("%s:%d", name, h.Frame))
+					hs = append(hs, h)
+				}
+			}
+			if len(hs) < 2 {
+				continue
+			}
+			c.Rows = handshakeRows(hs)
+			differ := false
+			for _, r := range c.Rows {
+				differ = differ || r.Differ && r.Field != "ip.ttl"
+			}
+			if differ {
+				out = append(out, c)
+			}
+		}
+		if len(out) >= 20 {
+			break
+		}
+	}
+	return out
+}
+
+func handshakeRows(hs []*model.Handshake) []htmlChangeRow {
+	num := func(p *int) string {
+		if p == nil {
+			return "none"
+		}
+		return fmt.Sprint(*p)
+	}
+	var rows []htmlChangeRow
+	for _, x := range []struct {
+		field string
+		get   func(h *model.Handshake) string
+	}{
+		{"ip.ttl", func(h *model.Handshake) string { return fmt.Sprint(h.TTL) }},
+		{"ip.id", func(h *model.Handshake) string { return num(h.IPID) }},
+		{"ip.dsfield.dscp", func(h *model.Handshake) string { return fmt.Sprint(h.DSCP) }},
+		{"ip.flags.df", func(h *model.Handshake) string { return fmt.Sprint(h.DF) }},
+		{"tcp.seq_raw", func(h *model.Handshake) string { return fmt.Sprint(h.ISN) }},
+		{"tcp.window_size_value", func(h *model.Handshake) string { return fmt.Sprint(h.Window) }},
+		{"tcp.flags.ece", func(h *model.Handshake) string { return fmt.Sprint(h.ECN) }},
+		{"tcp.options.mss_val", func(h *model.Handshake) string { return num(h.MSS) }},
+		{"tcp.options.wscale.shift", func(h *model.Handshake) string { return num(h.WScale) }},
+		{"tcp.options.sack_perm", func(h *model.Handshake) string { return fmt.Sprint(h.SACKPerm) }},
+		{"tcp.options.timestamp", func(h *model.Handshake) string { return fmt.Sprint(h.Timestamps) }},
+		{"tcp.options", func(h *model.Handshake) string { return h.Options }},
+		{"eth.src", func(h *model.Handshake) string { return strings.TrimSpace(h.MAC + " " + h.Vendor) }},
+	} {
+		r := htmlChangeRow{Field: x.field}
+		for _, h := range hs {
+			r.Values = append(r.Values, x.get(h))
+			r.Differ = r.Differ || x.get(h) != x.get(hs[0])
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}

@@ -1,0 +1,79 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/corr-dev/corr/backend/model"
+)
+
+// plain words each kind of finding for readers who know no protocols.
+var plain = map[string]string{
+	"closed-by-middlebox":   "A device between the two ends hung up on both of them. Each end believes that the other one did.",
+	"rst-injected":          "A device between the two ends cut the connection by sending a fake hang-up signal in their names.",
+	"syn-not-delivered":     "Calls never reach the other end: something on the way swallows them without a word.",
+	"synack-not-delivered":  "The other end answers, but its answer is swallowed on the way back.",
+	"large-packets-lost":    "Small pieces of data get through, large ones disappear. The conversation starts and then hangs.",
+	"message-not-delivered": "A message left one end and never arrived at the other.",
+	"tcp-terminated":        "The two ends never talk to each other directly: a device in the middle talks to each of them.",
+	"close-contradiction":   "Both ends say that the other one hung up. Both are honest: a third party did.",
+	"answer-too-fast":       "An answer came back sooner than the distance allows, so it came from something nearer than the other end.",
+	"syn-proxied":           "A device answers calls first and only then passes them on.",
+	"direction-asymmetry":   "Calls in one direction work, calls in the other direction fail. The line itself is fine.",
+	"nat":                   "Addresses are replaced on the way, as a switchboard replaces extension numbers.",
+	"payload-rewritten":     "A device changes the contents of messages on the way.",
+	"loss":                  "Some packets get lost on the way and are sent again, which costs time.",
+	"reordering":            "Packets overtake each other on the way.",
+	"duplicates":            "The recording shows some packets twice; they were sent once.",
+	"offload-artefact":      "Some recorded packets look too large. The recording computer makes them look so; it is harmless.",
+	"asymmetric-path":       "Questions and answers take different roads.",
+	"clock-step":            "One recorder's clock was set while it recorded; the report corrects for it.",
+	"capture-truncated":     "A recording is cut off or damaged; what comes later is missing.",
+	"capture-drops":         "A recorder was too slow and missed some packets. They were not lost on the road.",
+	"log-contradiction":     "The device's own log says one thing, the traffic another.",
+}
+
+// Plainly words a finding for everyone; its title where there is no plainer word.
+func Plainly(f *model.Finding) string {
+	if s, ok := plain[f.ID]; ok {
+		return s
+	}
+	return "A device on the way changes technical details of the connection (" + strings.ReplaceAll(f.ID, "-", " ") + ")."
+}
+
+// story tells in plain sentences what was tried, where it stopped and who ended it.
+func story(d *model.Document) []string {
+	var out []string
+	caps := byOrder(d)
+	if len(caps) > 0 {
+		var names []string
+		for _, c := range caps {
+			names = append(names, c.Name)
+		}
+		out = append(out, fmt.Sprintf("The traffic was recorded at %s: %s.", count(int64(len(names)), "place"), strings.Join(names, ", ")))
+	}
+	bad := 0
+	for o, n := range d.Summary.Outcomes {
+		if failing(&model.Flow{Outcome: o}) {
+			bad += int(n)
+		}
+	}
+	switch {
+	case bad == 0:
+		out = append(out, fmt.Sprintf("All %s did what they were for, as far as the recordings show.", count(d.Summary.Flows, "conversation")))
+	default:
+		out = append(out, fmt.Sprintf("Of %s, %d failed.", count(d.Summary.Flows, "conversation"), bad))
+	}
+	for i := range d.Findings {
+		if f := &d.Findings[i]; f.Severity == "error" {
+			out = append(out, Plainly(f))
+			if f.Segment != nil {
+				out[len(out)-1] += fmt.Sprintf(" This happens between %s and %s.", f.Segment[0], f.Segment[1])
+			}
+			if len(out) >= 6 {
+				break
+			}
+		}
+	}
+	return out
+}
