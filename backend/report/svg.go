@@ -60,8 +60,9 @@ func pathMap(doc *model.Document) string {
 	for i := range doc.Segments {
 		s := &doc.Segments[i]
 		x1, y1, x2, y2 := x(s.A)+boxW, y(s.A)+25, x(s.B), y(s.B)+25
-		d.line(x1, y1, x2, y2, "stretch")
-		mx, my := (x1+x2)/2, (y1+y2)/2
+		// Down first, then along the later point's row, where the words have room.
+		d.add(`<polyline class="stretch" points="%.1f,%.1f %.1f,%.1f %.1f,%.1f"/>`, x1, y1, x1+10, y2, x2, y2)
+		mx, my := x2-gap/2+4, y2
 		var lines []string
 		if s.Routers != nil {
 			lines = append(lines, count(int64(*s.Routers), "router"))
