@@ -9,7 +9,7 @@ local CACHED = 4096 -- entries kept of each table before a cache starts anew
 -- Order of the sections in the directory and of those of a point.
 local SECTIONS = { "strings", "text", "flows", "flow_ats", "findings", "logs", "steps", "points" }
 local POINT_SECTIONS = { "records", "pages", "classes", "lists", "heap" }
-local WIDTHS = { strings = 8, text = 1, flows = 20, flow_ats = 32, findings = 12, logs = 8, steps = 16, points = 132,
+local WIDTHS = { strings = 8, text = 1, flows = 20, flow_ats = 44, findings = 12, logs = 8, steps = 16, points = 132,
   records = 32, pages = 36, classes = 68, lists = 4, heap = 4 }
 
 local Store = {}
@@ -93,7 +93,7 @@ function Store:class(point, id)
     match = self:text(word(r, 1)), fate = self:text(word(r, 5)), fate_where = self:text(word(r, 9)),
     origin = self:text(word(r, 13)), middlebox = self:text(word(r, 17)),
     hops = known_int(r, 21), hops_peer = known_int(r, 25), ttl_initial = known_int(r, 29), confidence = known_int(r, 33),
-    reverse = flags % 2 == 1,
+    reverse = flags % 2 == 1, peer_down = flags % 4 >= 2,
     kinds = self:list(point, word(r, 53), word(r, 57)), changed = self:list(point, word(r, 61), word(r, 65)),
   }
   local peer = known_int(r, 37)
@@ -134,6 +134,10 @@ function Store:make_flow(r)
       local sec, ns = stamp(a, 1 + 8 * k)
       if sec then at[name] = corr.duration(sec, ns) end
     end
+    at.src, at.dst = self:text(word(a, 33)), self:text(word(a, 37))
+    local ports = word(a, 41)
+    at.sport = ports % 65536
+    at.dport = (ports - at.sport) / 65536
     f.at[word(a, 1)] = at
   end
   return f

@@ -102,6 +102,38 @@ local function extra_list(name, key)
   end
 end
 
+-- Ends of a conversation that a translation changes: the part of its tuple that the initiator's packets carry in a
+-- field, and the one that packets against it carry.
+local ENDS = {
+  ["ip.src"] = { "src", "dst" }, ["ip.dst"] = { "dst", "src" }, ["ipv6.src"] = { "src", "dst" }, ["ipv6.dst"] = { "dst", "src" },
+  ["tcp.srcport"] = { "sport", "dport" }, ["tcp.dstport"] = { "dport", "sport" },
+  ["udp.srcport"] = { "sport", "dport" }, ["udp.dstport"] = { "dport", "sport" }, ["icmp.ident"] = { "sport", "sport" },
+}
+
+-- corr.changed.text: what the frame carries itself, and addresses and ports by its conversation's tuples.
+local function changed_text(f)
+  local all = {}
+  local here, there
+  if f.flow ~= 0 and f.class.changed and f.class.peer then
+    local at = f.point.store:flow(f.flow).at
+    here, there = at[f.point.index], at[f.class.peer_point]
+    if not f.class.peer_down then here, there = there, here end
+  end
+  if here and there and here.src and there.src then
+    for _, name in ipairs(f.class.changed) do
+      local e = ENDS[name]
+      local key = e and e[f.class.reverse and 2 or 1]
+      if key and here[key] ~= there[key] then
+        all[#all + 1] = string.format("%s: %s \226\134\146 %s", name, here[key], there[key])
+      end
+    end
+  end
+  if f.extra then
+    for _, t in ipairs(f.extra.changed_text) do all[#all + 1] = t end
+  end
+  return all
+end
+
 local function class(name)
   return function(f) return f.class[name] end
 end
@@ -145,7 +177,7 @@ corr.values = {
   end,
   ["corr.confidence"] = class("confidence"),
   ["corr.changed"] = class("changed"),
-  ["corr.changed.text"] = extra_list("changed_text"),
+  ["corr.changed.text"] = changed_text,
   ["corr.middlebox"] = class("middlebox"),
   ["corr.middlebox.kind"] = class("kinds"),
   ["corr.delay"] = function(f)

@@ -36,6 +36,10 @@ type FlowAt struct {
 	Point                     int
 	Stream                    int64 // Wireshark's tcp.stream or udp.stream; -1 none
 	RTT, RTTClient, RTTServer int64
+	// Src and Dst are the initiator's and the responder's address here; from them and the ports follow the texts of
+	// changed addresses and ports (corr.changed.text). Empty where packets carry several: then Extra.ChangedText must.
+	Src, Dst     string
+	Sport, Dport uint16
 }
 
 // Class is what many frames have in common: there are few classes and many frames. Empty strings, empty lists and -1

@@ -218,6 +218,8 @@ func (d *decoder) flows(f *File, flows, ats section) error {
 				*p = ns
 			}
 		}
+		a.Src, a.Dst = d.text(word(r, 8)), d.text(word(r, 9))
+		a.Sport, a.Dport = uint16(word(r, 10)), uint16(word(r, 10)>>16)
 		all[i] = a
 	}
 	f.Tables.Flows = make([]Flow, flows.count)

@@ -133,6 +133,9 @@ func (e *encoder) flows(l []Flow) (ats, flows section) {
 		for _, d := range [...]int64{a.RTT, a.RTTClient, a.RTTServer} {
 			e.stamp(d, d >= 0)
 		}
+		e.word(e.text(a.Src))
+		e.word(e.text(a.Dst))
+		e.word(uint32(a.Sport) | uint32(a.Dport)<<16)
 	})
 	first := 0
 	flows = e.table(len(l), flowSize, func(i int) {

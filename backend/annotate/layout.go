@@ -16,7 +16,7 @@ const (
 	pageSize     = 9 * 4
 	classSize    = 17 * 4
 	flowSize     = 5 * 4
-	flowAtSize   = 8 * 4
+	flowAtSize   = 11 * 4
 	findingSize  = 3 * 4
 	logSize      = 2 * 4
 	stepSize     = 4 * 4

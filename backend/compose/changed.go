@@ -112,7 +112,7 @@ func (p *pen) compare(i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.F
 		}
 	}
 	if ch != 0 {
-		p.word(ch, i, f, o, g)
+		p.word(ch, i, f, o, g, fl)
 	}
 	return ch
 }
@@ -192,7 +192,7 @@ func compareOptions(a, b *flow.Handshake) changes {
 }
 
 // word appends the texts of changes: "tcp.options.wscale.shift: 8 → 3", before and after as the packet travels.
-func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact) {
+func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow) {
 	in := p.in
 	ca, cb, x, y := p.c, o.capture, f, g
 	ha, hb := in.HandshakeAt(p.c, i), in.HandshakeAt(o.capture, o.frame)
@@ -209,6 +209,9 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact) {
 		if ch&bit != 0 {
 			say(bit, fmt.Sprint(u), fmt.Sprint(v))
 		}
+	}
+	if p.told(o, fl) {
+		ch &^= chSrc | chDst | chSrcV6 | chDstV6 | chSport | chDport | chUSport | chUDport | chIdent
 	}
 	if ch&(chSrc|chSrcV6) != 0 {
 		say(ch&(chSrc|chSrcV6), infer.Addr(a.Version, a.Src), infer.Addr(b.Version, b.Src))
@@ -244,6 +247,11 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact) {
 		say(chData, fmt.Sprintf("%d bytes", x.Len), fmt.Sprintf("%d other bytes", y.Len))
 	}
 	num(chVersion, uint64(a.Version), uint64(b.Version))
+}
+
+// told reports whether the conversation's tuples, which annotations hold once, tell changed addresses and ports.
+func (p *pen) told(o *peer, fl *match.Flow) bool {
+	return p.w != nil && o == &p.peers[0] && len(fl.Sides[p.c].Convs) == 1 && len(fl.Sides[o.capture].Convs) == 1
 }
 
 var (

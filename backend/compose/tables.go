@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/corr-dev/corr/backend/annotate"
+	"github.com/corr-dev/corr/backend/infer"
 	"github.com/corr-dev/corr/backend/match"
 	"github.com/corr-dev/corr/backend/model"
 )
@@ -43,6 +44,10 @@ func (in *Input) flowTable(f *match.Flow, paths map[string]string) annotate.Flow
 		}
 		r := in.RTTAt(f, c)
 		a.At = append(a.At, annotate.FlowAt{Point: c, Stream: int64(s.Cap.Conv(s.Convs[0]).Stream), RTT: r.Total, RTTClient: r.Client, RTTServer: r.Server})
+		if len(s.Convs) == 1 {
+			t, x := f.Tuple(c), &a.At[len(a.At)-1]
+			x.Src, x.Dst, x.Sport, x.Dport = infer.Addr(t.Version, t.Src), infer.Addr(t.Version, t.Dst), t.Sport, t.Dport
+		}
 	}
 	return a
 }

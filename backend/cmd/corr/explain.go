@@ -128,7 +128,7 @@ func writeExplanation(w io.Writer, f *annotate.File, doc *model.Document, point 
 	if cl.Middlebox != "" {
 		say("middlebox", "%s", cl.Middlebox)
 	}
-	for _, t := range x.ChangedText {
+	for _, t := range f.ChangedText(point, fr, cl) {
 		say("changed", "%s", t)
 	}
 	for _, t := range x.Why {
