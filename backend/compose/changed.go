@@ -193,6 +193,11 @@ func compareOptions(a, b *flow.Handshake) changes {
 
 // word appends the texts of changes: "tcp.options.wscale.shift: 8 → 3", before and after as the packet travels.
 func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow) {
+	if p.told(o, fl) {
+		if ch &^= chSrc | chDst | chSrcV6 | chDstV6 | chSport | chDport | chUSport | chUDport | chIdent; ch == 0 {
+			return
+		}
+	}
 	in := p.in
 	ca, cb, x, y := p.c, o.capture, f, g
 	ha, hb := in.HandshakeAt(p.c, i), in.HandshakeAt(o.capture, o.frame)
@@ -210,9 +215,6 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl
 			say(bit, fmt.Sprint(u), fmt.Sprint(v))
 		}
 	}
-	if p.told(o, fl) {
-		ch &^= chSrc | chDst | chSrcV6 | chDstV6 | chSport | chDport | chUSport | chUDport | chIdent
-	}
 	if ch&(chSrc|chSrcV6) != 0 {
 		say(ch&(chSrc|chSrcV6), infer.Addr(a.Version, a.Src), infer.Addr(b.Version, b.Src))
 	}
@@ -225,7 +227,11 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl
 	if ch&chIPID != 0 {
 		say(chIPID, fmt.Sprintf("0x%04x", x.IPID), fmt.Sprintf("0x%04x", y.IPID))
 	}
-	bit := func(c changes, u, v bool) { say(c, yesNo[u], yesNo[v]) }
+	bit := func(c changes, u, v bool) {
+		if ch&c != 0 {
+			say(c, yesNo[u], yesNo[v])
+		}
+	}
 	bit(chDF, x.Is(flow.MarkDF), y.Is(flow.MarkDF))
 	num(chDSCP, uint64(x.TOS>>2), uint64(y.TOS>>2))
 	num(chTrafficDSCP, uint64(x.TOS>>2), uint64(y.TOS>>2))
@@ -241,7 +247,9 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl
 		say(chWScale, option(int32(ha.WScale)), option(int32(hb.WScale)))
 		bit(chSACK, ha.SACKPerm, hb.SACKPerm)
 	}
-	say(chTS, presence[x.Is(flow.MarkTS)], presence[y.Is(flow.MarkTS)])
+	if ch&chTS != 0 {
+		say(chTS, presence[x.Is(flow.MarkTS)], presence[y.Is(flow.MarkTS)])
+	}
 	num(chTSval, uint64(x.TSval), uint64(y.TSval))
 	if ch&chData != 0 {
 		say(chData, fmt.Sprintf("%d bytes", x.Len), fmt.Sprintf("%d other bytes", y.Len))

@@ -18,7 +18,7 @@ type Options struct {
 }
 
 // DefaultPayloadBudget keeps captures of some ten thousand full-sized packets whole.
-const DefaultPayloadBudget = 64 << 20
+const DefaultPayloadBudget = 32 << 20
 
 // Build reads a capture to its end. A file that is cut or damaged gives what lies before the damage, with Truncated
 // set; an error means that nothing can be used, or that ctx was cancelled.

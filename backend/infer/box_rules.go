@@ -145,8 +145,7 @@ func (v *Verdict) place(s *Segment, x *Box, c int, i uint32) {
 // filters names a packet filter where conversations, or whole kinds of packets of them, vanish and no ICMP error, no
 // tunnel's MTU and no mere loss explains it.
 func (v *Verdict) filters(s *Segment) {
-	sent, lost := v.lossOutside(s)
-	rate := (float64(lost) + 1) / (float64(sent) + 2)
+	rate := (float64(s.worked.lost) + 1) / (float64(s.worked.sent) + 2)
 	type class struct {
 		proto uint8
 		port  uint16
@@ -217,30 +216,6 @@ func (v *Verdict) vanished(s *Segment, f *match.Flow) (ev []Evidence, n int) {
 
 // tellsWhy reports whether an ICMP error explains a loss: time exceeded, too big, unreachable.
 func tellsWhy(x *flow.Fact) bool { return true }
-
-// lossOutside counts the packets of conversations that work, sent over a stretch and lost on it.
-func (v *Verdict) lossOutside(s *Segment) (sent, lost int) {
-	for n, f := range v.Flows {
-		if o := v.State[n].Outcome; o != "ok" && o != "open" && o != "reset" || f.Joint(s.A, s.B) == nil {
-			continue
-		}
-		for _, c := range []int{s.A, s.B} {
-			side := f.Sides[c]
-			for _, id := range side.Convs {
-				for _, i := range side.Cap.Packets(id) {
-					switch m := v.Marks[c][i]; {
-					case m.Fate == FateDelivered:
-						sent++
-					case m.Fate == FateLost && int(m.Where) == s.Index+1:
-						sent++
-						lost++
-					}
-				}
-			}
-		}
-	}
-	return sent, lost
-}
 
 // tunnels names tunnel ends: one point sees conversations inside of an encapsulation, the other bare or in another one.
 func (v *Verdict) tunnels(s *Segment) {
@@ -344,7 +319,7 @@ func (v *Verdict) conditions(s *Segment) {
 	if reseg {
 		s.Conditions = append(s.Conditions, "segmentation-offload")
 	}
-	if _, lost := v.lossOutside(s); lost > 0 {
+	if s.worked.lost > 0 {
 		s.Conditions = append(s.Conditions, "loss")
 	}
 }

@@ -61,23 +61,12 @@ var reorderingFound = rule{Doc{ID: "reordering", weight: 14,
 		for _, s := range v.Segments {
 			for d := 0; d < 2; d++ {
 				if x := v.overtaking(s, d); x != nil {
-					s.condition("reordering")
 					out = append(out, x)
 				}
 			}
 		}
 		return out
 	}}
-
-// condition notes what a stretch does to packets.
-func (s *Segment) condition(c string) {
-	for _, x := range s.Conditions {
-		if x == c {
-			return
-		}
-	}
-	s.Conditions = append(s.Conditions, c)
-}
 
 // ownDisorder is the disorder that a capturing host may make itself, ns.
 const ownDisorder = 10_000
@@ -163,11 +152,6 @@ var duplicatesFound = rule{Doc{ID: "duplicates", weight: 13,
 			x.Detail = fmt.Sprintf("seen: %s and others repeat a frame just before, identification and all", v.frame(c, x.Evidence[0].Frame))
 			x.Inferred = "the recorder's place makes them, not the network"
 			x.Next = "filter: corr.fate != \"duplicate\""
-			for _, s := range v.Segments {
-				if s.A == c || s.B == c {
-					s.condition("duplication")
-				}
-			}
 			out = append(out, x)
 		}
 		return out

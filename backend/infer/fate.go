@@ -21,12 +21,14 @@ func (v *Verdict) fates() {
 	j := &judge{v: v, class: map[classKey]*classCount{}, cover: map[coverKey]*coverage{}}
 	j.classes()
 	j.owners()
-	for n, f := range v.Flows {
-		j.flow(n, f)
+	for _, s := range v.Segments {
+		s.count(v)
 	}
-	for n, f := range v.Flows {
-		j.late(n, f)
-	}
+	v.parallel(func() func(n int, f *match.Flow) {
+		w := &judge{v: v, class: j.class, own: j.own, cover: map[coverKey]*coverage{}}
+		return w.flow
+	})
+	v.parallel(func() func(n int, f *match.Flow) { return j.late })
 }
 
 // judge holds what the fates of one flow say of another's.
@@ -56,6 +58,14 @@ func (j *judge) classOf(a, b int, proto uint8, port int32) *classCount {
 		j.class[k] = n
 	}
 	return n
+}
+
+// count is what was counted of a class.
+func (j *judge) count(a, b int, proto uint8, port int32) *classCount {
+	if n := j.class[classKey{a, b, proto, port}]; n != nil {
+		return n
+	}
+	return &classCount{}
 }
 
 // classes counts, for each two related captures, the flows of each class that both, or only one of them, saw.
@@ -275,24 +285,26 @@ func (v *Verdict) passes(c, x int, f *match.Flow, d int) bool {
 		return true
 	}
 	toB := way(jt, c, d) > 0 == (c == s.A)
-	return s.seen(v, toB)
+	return s.seen(toB)
 }
 
-// seen reports whether packets that travel toward B (or, false, toward A) ever passed both ends.
-func (s *Segment) seen(v *Verdict, toB bool) bool {
-	if s.travel[0]+s.travel[1] == 0 {
-		for _, f := range v.Flows {
-			for _, p := range f.Path {
-				for k := 0; k+1 < len(p); k++ {
-					if p[k] == s.A && p[k+1] == s.B {
-						s.travel[0]++
-					} else if p[k] == s.B && p[k+1] == s.A {
-						s.travel[1]++
-					}
+// count fills travel: how many directions of flows pass both ends each way.
+func (s *Segment) count(v *Verdict) {
+	for _, f := range v.Flows {
+		for _, p := range f.Path {
+			for k := 0; k+1 < len(p); k++ {
+				if p[k] == s.A && p[k+1] == s.B {
+					s.travel[0]++
+				} else if p[k] == s.B && p[k+1] == s.A {
+					s.travel[1]++
 				}
 			}
 		}
 	}
+}
+
+// seen reports whether packets that travel toward B (or, false, toward A) ever passed both ends.
+func (s *Segment) seen(toB bool) bool {
 	if toB {
 		return s.travel[0] > 0
 	}
@@ -432,8 +444,8 @@ func (j *judge) hidden(f *match.Flow, c, other int) bool {
 	if !j.v.answered(f, c) {
 		return false
 	}
-	whole := j.classOf(a, b, f.Proto, -1)
-	port := j.classOf(c, other, f.Proto, int32(f.Tuple(c).Dport))
+	whole := j.count(a, b, f.Proto, -1)
+	port := j.count(c, other, f.Proto, int32(f.Tuple(c).Dport))
 	blind := func(n *classCount) bool {
 		if n == port {
 			return n.both == 0 && n.onlyB == 0 && n.onlyA > 0 // as c counts, who is first in this key

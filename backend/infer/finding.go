@@ -2,6 +2,7 @@ package infer
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/corr-dev/corr/backend/match"
 )
@@ -59,10 +60,23 @@ func Docs() []Doc {
 // findings runs all rules and sorts what they say: severity, then the kind's weight, then how many conversations it is
 // about. A cause lists the consequences that it explains on conversations of its own.
 func (v *Verdict) findings() {
-	for _, r := range rules {
-		for _, f := range r.find(v) {
-			f.ID = r.ID
+	found := make([][]*Finding, len(rules))
+	var wg sync.WaitGroup
+	for k := range rules {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			found[k] = rules[k].find(v)
+		}()
+	}
+	wg.Wait()
+	for k, l := range found {
+		for _, f := range l {
+			f.ID = rules[k].ID
 			v.Findings = append(v.Findings, f)
+			if c := conditionOf[f.ID]; c != "" {
+				v.condition(f, c)
+			}
 		}
 	}
 	weight := map[string]int{}
@@ -88,6 +102,20 @@ func (v *Verdict) findings() {
 		}
 		return len(b.Flows) - len(a.Flows)
 	})
+}
+
+// conditionOf are findings that say what a stretch does to packets without any device meaning to.
+var conditionOf = map[string]string{"reordering": "reordering", "duplicates": "duplication"}
+
+// condition notes a finding as a condition of its stretch, or of all stretches of its capture.
+func (v *Verdict) condition(f *Finding, c string) {
+	for _, s := range v.Segments {
+		if s == f.Segment || f.Segment == nil && len(f.Evidence) > 0 && (s.A == f.Evidence[0].Capture || s.B == f.Evidence[0].Capture) {
+			if !slices.Contains(s.Conditions, c) {
+				s.Conditions = append(s.Conditions, c)
+			}
+		}
+	}
 }
 
 // related reports whether two findings speak of the same conversations or stretch.

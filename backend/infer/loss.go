@@ -1,46 +1,83 @@
 package infer
 
-import "github.com/corr-dev/corr/backend/flow"
+import (
+	"sync"
+
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
 
 // losses counts, for each stretch and direction, the packets that should have passed it and those that did not.
 func (v *Verdict) losses() {
-	for _, f := range v.Flows {
-		for d, p := range f.Path {
-			for k, c := range p {
-				s := f.Sides[c]
-				for _, id := range s.Convs {
-					for _, i := range s.Cap.Packets(id) {
-						x := s.Cap.At(i)
-						if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
-							continue
-						}
-						v.countPassage(p, k, c, i)
-					}
-				}
+	var mu sync.Mutex
+	var all [][]passage
+	v.parallel(func() func(n int, f *match.Flow) {
+		mine := make([]passage, len(v.Segments))
+		mu.Lock()
+		all = append(all, mine)
+		mu.Unlock()
+		return func(n int, f *match.Flow) { v.passages(n, f, mine) }
+	})
+	for _, l := range all {
+		for k, p := range l {
+			s := v.Segments[k]
+			for d := 0; d < 2; d++ {
+				s.Sent[d] += p.sent[d]
+				s.Lost[d] += p.lost[d]
 			}
+			s.worked.sent += p.worked.sent
+			s.worked.lost += p.worked.lost
 		}
 	}
 }
 
-// countPassage counts a frame at the k-th point of its path on the stretch that lies ahead.
-func (v *Verdict) countPassage(p []int, k, c int, i uint32) {
-	m := v.Marks[c][i]
-	switch {
-	case m.Fate == FateLost && m.Where > 0:
-		g := v.Segments[m.Where-1]
-		to := 0
-		if g.B == c {
-			to = 1
-		}
-		g.Sent[to]++
-		g.Lost[to]++
-	case m.Fate == FateDelivered && k+1 < len(p):
-		if g := v.Segment(c, p[k+1]); g != nil {
-			to := 0
-			if g.B == c {
-				to = 1
+// passage counts packets on a stretch, by direction (0: toward its B), and those of conversations that work.
+type passage struct {
+	sent, lost [2]int64
+	worked     tally
+}
+
+type tally struct{ sent, lost int64 }
+
+// passages counts one flow's frames on the stretches that lie ahead of them.
+func (v *Verdict) passages(n int, f *match.Flow, into []passage) {
+	o := v.State[n].Outcome
+	works := o == "ok" || o == "open" || o == "reset"
+	for d, p := range f.Path {
+		for k, c := range p {
+			var ahead *Segment
+			if k+1 < len(p) {
+				ahead = v.Segment(c, p[k+1])
 			}
-			g.Sent[to]++
+			s := f.Sides[c]
+			for _, id := range s.Convs {
+				for _, i := range s.Cap.Packets(id) {
+					x := s.Cap.At(i)
+					if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
+						continue
+					}
+					g, lost := ahead, int64(0)
+					switch m := v.Marks[c][i]; {
+					case m.Fate == FateLost && m.Where > 0:
+						g, lost = v.Segments[m.Where-1], 1
+					case m.Fate != FateDelivered:
+						continue
+					}
+					if g == nil {
+						continue
+					}
+					q, to := &into[g.Index], 0
+					if g.B == c {
+						to = 1
+					}
+					q.sent[to]++
+					q.lost[to] += lost
+					if works {
+						q.worked.sent++
+						q.worked.lost += lost
+					}
+				}
+			}
 		}
 	}
 }

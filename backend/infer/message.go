@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
@@ -18,20 +19,32 @@ func (v *Verdict) messages() {
 	for c := range v.Caps {
 		v.Messages[c] = map[uint32]string{}
 	}
-	for n, f := range v.Flows {
-		for c, s := range f.Sides {
-			if s == nil {
-				continue
-			}
-			for d := 0; d < 2; d++ {
-				if f.Proto == flow.ProtoTCP {
-					v.streamMessages(f, c, d)
-				} else {
-					v.datagramMessages(f, c, d)
+	var wg sync.WaitGroup
+	for c := range v.Caps {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for _, f := range v.Flows {
+				if f.Sides[c] != nil {
+					v.messagesAt(f, c)
 				}
 			}
+		}()
+	}
+	wg.Wait()
+	v.parallel(func() func(n int, f *match.Flow) {
+		return func(n int, f *match.Flow) { v.State[n].App = v.app(f) }
+	})
+}
+
+// messagesAt names a flow's messages at one capture.
+func (v *Verdict) messagesAt(f *match.Flow, c int) {
+	for d := 0; d < 2; d++ {
+		if f.Proto == flow.ProtoTCP {
+			v.streamMessages(f, c, d)
+		} else {
+			v.datagramMessages(f, c, d)
 		}
-		v.State[n].App = v.app(f)
 	}
 }
 
@@ -79,7 +92,10 @@ func (v *Verdict) streamMessages(f *match.Flow, c, d int) {
 	stream := message.NewStream(d == 0, f.Tuple(c).Dport)
 	kept := 0
 	at := 0
-	for _, g := range segs {
+	for n, g := range segs {
+		if n >= namedMost && s.Cap.Len() > largeCapture {
+			break
+		}
 		b, ok := s.Cap.Payload(g.frame)
 		if !ok {
 			continue
@@ -94,6 +110,13 @@ func (v *Verdict) streamMessages(f *match.Flow, c, d int) {
 	stream.Close()
 	v.note(c, segs, at, stream.Messages())
 }
+
+// In captures of more than largeCapture frames only the first namedMost data segments of a direction are named: nobody
+// reads more, and time must follow the number of packets, not their bytes.
+const (
+	namedMost    = 24
+	largeCapture = 200_000
+)
 
 // note notes messages at the frames that they end in, from the segment with index at on.
 func (v *Verdict) note(c int, segs []tcpSegment, at int, ms []message.StreamMessage) int {

@@ -116,19 +116,21 @@ func (v *Verdict) end(f *match.Flow, d int) string {
 // outcomes finds how each conversation went. It needs the fates.
 func (v *Verdict) outcomes() {
 	v.State = make([]*State, len(v.Flows))
-	for n, f := range v.Flows {
-		st := &State{ClosedBy: "unknown", Ends: make([]Ends, len(f.Sides))}
-		for c := range f.Sides {
-			st.Ends[c] = v.ends(f, c)
-		}
-		switch f.Proto {
-		case flow.ProtoTCP:
-			v.tcpOutcome(f, st)
-		default:
-			v.datagramOutcome(f, st)
-		}
-		v.State[n] = st
+	v.parallel(func() func(n int, f *match.Flow) { return v.outcome })
+}
+
+// outcome finds how one conversation went.
+func (v *Verdict) outcome(n int, f *match.Flow) {
+	st := &State{ClosedBy: "unknown", Ends: make([]Ends, len(f.Sides))}
+	for c := range f.Sides {
+		st.Ends[c] = v.ends(f, c)
 	}
+	if f.Proto == flow.ProtoTCP {
+		v.tcpOutcome(f, st)
+	} else {
+		v.datagramOutcome(f, st)
+	}
+	v.State[n] = st
 }
 
 // datagramOutcome judges a connectionless conversation: answered or not, and where what was not got lost.

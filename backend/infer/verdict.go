@@ -1,6 +1,10 @@
 package infer
 
 import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+
 	"github.com/corr-dev/corr/backend/clock"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
@@ -73,7 +77,8 @@ type Segment struct {
 	Sent, Lost [2]int64
 
 	shown  map[ownKey]bool // addresses that a source translation shows
-	travel [2]int // directions of flows that pass both ends: toward B, toward A
+	worked tally           // packets of conversations that work
+	travel [2]int          // directions of flows that pass both ends: toward B, toward A
 }
 
 // New runs all inferences.
@@ -95,6 +100,30 @@ func New(r *match.Result, m *clock.Model, order []int) *Verdict {
 	v.boxes()
 	v.findings()
 	return v
+}
+
+// parallel calls a function for every flow, on all cores; each worker gets one from make, for a space of its own.
+func (v *Verdict) parallel(make func() func(n int, f *match.Flow)) {
+	const chunk = 64
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for k := 0; k < max(1, runtime.GOMAXPROCS(0)); k++ {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			do := make()
+			for {
+				from := int(next.Add(chunk)) - chunk
+				if from >= len(v.Flows) {
+					return
+				}
+				for n := from; n < min(from+chunk, len(v.Flows)); n++ {
+					do(n, v.Flows[n])
+				}
+			}
+		}()
+	}
+	wg.Wait()
 }
 
 // At is the fact of a frame.

@@ -23,10 +23,10 @@ func MarkDuplicates(c *flow.Capture) {
 			f := c.At(i)
 			for k := n - 1; k >= 0 && k >= n-16; k-- {
 				g := c.At(pk[k])
-				if g.Is(flow.MarkDuplicate) || !sameFrame(f, g) {
-					continue
+				if f.Time-g.Time > 10*copyWithin {
+					break // even where records stand a little out of order, none further back is near
 				}
-				if dt := abs(int64(f.Time - g.Time)); dt > copyWithin {
+				if g.Is(flow.MarkDuplicate) || !sameFrame(f, g) || abs(int64(f.Time-g.Time)) > copyWithin {
 					continue
 				}
 				later := i

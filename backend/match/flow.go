@@ -236,6 +236,9 @@ func (s *Side) Frames() int {
 
 // Dir is the flow direction of a fact of this side (0: from the initiator).
 func (s *Side) Dir(f *flow.Fact) int {
+	if len(s.Convs) == 1 {
+		return f.Dir() ^ s.Forward[0]
+	}
 	for k, id := range s.Convs {
 		if id == f.ID() {
 			return f.Dir() ^ s.Forward[k]

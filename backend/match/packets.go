@@ -198,7 +198,7 @@ func (m *matcher) inWindow(a, b uint32, d int, w Window) bool {
 // paired that only one of them has.
 func (m *matcher) byTime(x, y []grouped, d int, w Window, take func(a, b uint32, how How)) {
 	const tooMany = 1 << 22 // cells; beyond it only equal counts in order are paired
-	inTime(m.a, x) // records of a file may stand out of the order of time
+	inTime(m.a, x)          // records of a file may stand out of the order of time
 	inTime(m.b, y)
 	if len(x) == len(y) && m.allInWindow(x, y, d, w) {
 		for i := range x {

@@ -186,9 +186,41 @@ func median(v []int64) int64 {
 	return v[len(v)/2]
 }
 
+// samplesMost is the number of certain pairs of one flow that the timeline keeps: ends of long flows and whatever lies
+// evenly between.
+const samplesMost = 64
+
+// timeSamples are what a probe's pairs say of the clocks.
+func (m *matcher) timeSamples(j *Joint, pairs []Pair) []sample {
+	inA := map[uint32]int{}
+	for d := 0; d < 2; d++ {
+		for _, i := range m.la[d] {
+			inA[i] = d
+		}
+	}
+	out := make([]sample, 0, min(len(pairs), samplesMost))
+	step := len(pairs)/samplesMost + 1
+	for k := 0; k < len(pairs); k += step {
+		p := pairs[k]
+		x, y := m.a.At(p.A), m.b.At(p.B)
+		d, known := inA[p.A]
+		if x.Is(flow.MarkNoTime) || y.Is(flow.MarkNoTime) || !known || !Causal(p, x, d) {
+			continue
+		}
+		way := j.Way
+		if d == 1 {
+			way = -way
+		}
+		out = append(out, sample{x.Time, y.Time - x.Time, way})
+	}
+	return out
+}
+
 // note adds a probed flow to the relation.
-func (r *Relation) note(m *matcher, f *Flow, j *Joint, pairs []Pair) {
+func (r *Relation) note(p *probed) {
+	f, j := p.flow, p.joint
 	r.Anchors++
+	r.Time.add(p.samples...)
 	if j.Terminated {
 		r.Terminated++
 	}
@@ -196,26 +228,6 @@ func (r *Relation) note(m *matcher, f *Flow, j *Joint, pairs []Pair) {
 	r.traits.Pairs += t.Pairs
 	r.traits.IDPairs += t.IDPairs
 	r.traits.SameID += t.SameID
-	inA := map[uint32]int{}
-	for d := 0; d < 2; d++ {
-		for _, i := range m.la[d] {
-			inA[i] = d
-		}
-	}
-	for _, p := range pairs {
-		x, y := m.a.At(p.A), m.b.At(p.B)
-		d, known := inA[p.A]
-		if x.Is(flow.MarkNoTime) || y.Is(flow.MarkNoTime) || !known {
-			continue
-		}
-		way := j.Way
-		if d == 1 {
-			way = -way
-		}
-		if Causal(p, x, d) {
-			r.Time.add(sample{x.Time, y.Time - x.Time, way})
-		}
-	}
 	if j.Way != 0 {
 		r.vote(f, int(j.Way))
 	}

@@ -7,6 +7,7 @@ import (
 	bits64 "math/bits"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/flow"
@@ -20,6 +21,8 @@ type Result struct {
 	Links     []*Link              // neighbouring points
 	// FlowOf is the flow of each conversation, by capture and ConvID; nil for none.
 	FlowOf [][]*Flow
+
+	probed map[anchorKey]*Joint // by the first probe, for flows of two conversations
 }
 
 const (
@@ -37,7 +40,7 @@ const (
 // Run joins conversations and orders points. Packets of the flows are paired by Packets, once the clocks are known.
 func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
 	parallel(len(caps), func(k int) { MarkDuplicates(caps[k]) })
-	r := &Result{Caps: caps, Relations: map[[2]int]*Relation{}}
+	r := &Result{Caps: caps, Relations: map[[2]int]*Relation{}, probed: map[anchorKey]*Joint{}}
 	lvl := commonLevel(caps)
 	ks := gather(caps, lvl, sampleMask, nil)
 	if err := ctx.Err(); err != nil {
@@ -213,29 +216,65 @@ func byScore(ks []Candidate) []Candidate {
 
 // relate builds the relations of capture pairs from their anchors.
 func (r *Result) relate(caps []*flow.Capture, lvl level, anchors []Candidate) {
-	m := &matcher{lvl: lvl}
-	for _, k := range anchors {
-		r.probeInto(m, k)
+	done := make([]probed, len(anchors))
+	r.each(len(anchors), func() func(i int) {
+		m := &matcher{lvl: lvl}
+		return func(i int) { done[i] = r.probeAnchor(m, anchors[i]) }
+	})
+	for i := range done {
+		p := &done[i]
+		if p.joint == nil {
+			continue
+		}
+		key := [2]int{p.joint.A, p.joint.B}
+		rel := r.Relations[key]
+		if rel == nil {
+			rel = &Relation{A: p.joint.A, B: p.joint.B, addr: map[addrOf]int{}}
+			r.Relations[key] = rel
+		}
+		rel.note(p)
+		r.probed[anchorKey{anchors[i].A, anchors[i].B}] = p.joint
 	}
 	for _, rel := range r.Relations {
 		rel.Time.sort()
 	}
 }
 
-func (r *Result) probeInto(m *matcher, k Candidate) {
+// probed is what a probe of two conversations found; joint is nil for nothing.
+type probed struct {
+	flow    *Flow
+	joint   *Joint
+	samples []sample
+}
+
+type anchorKey struct{ a, b Conv }
+
+func (r *Result) probeAnchor(m *matcher, k Candidate) (p probed) {
 	f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
-	j := &Joint{A: k.A.Capture, B: k.B.Capture}
+	j := &Joint{A: k.A.Capture, B: k.B.Capture, Rival: Conv{Capture: -1}}
 	pairs, ok := m.probe(f.Sides[j.A], f.Sides[j.B], f.Proto, j)
 	if !ok {
-		return
+		return p
 	}
-	key := [2]int{j.A, j.B}
-	rel := r.Relations[key]
-	if rel == nil {
-		rel = &Relation{A: j.A, B: j.B, addr: map[addrOf]int{}}
-		r.Relations[key] = rel
-	}
-	rel.note(m, f, j, pairs)
+	return probed{f, j, m.timeSamples(j, pairs)}
+}
+
+// each calls f(0) … f(n-1) on all cores; every worker gets a function of its own.
+func (r *Result) each(n int, make func() func(i int)) {
+	const chunk = 32
+	var next atomic.Int64
+	parallel(workers(), func(int) {
+		f := make()
+		for {
+			from := int(next.Add(chunk)) - chunk
+			if from >= n {
+				return
+			}
+			for i := from; i < min(from+chunk, n); i++ {
+				f(i)
+			}
+		}
+	})
 }
 
 // agreeing joins candidates with less evidence whose packets fit the clocks of both captures.
@@ -336,44 +375,24 @@ func (r *Result) flows(fo *forest) {
 
 // joints probes every flow at every two captures that saw it.
 func (r *Result) joints(lvl level, ks []Candidate) {
-	type pair struct{ a, b Conv }
-	cand := map[pair]*Candidate{}
+	cand := make(map[anchorKey]*Candidate, len(ks))
 	for i := range ks {
-		cand[pair{ks[i].A, ks[i].B}] = &ks[i]
+		cand[anchorKey{ks[i].A, ks[i].B}] = &ks[i]
 	}
-	work := make(chan *Flow, 64)
-	var wg sync.WaitGroup
-	for k := 0; k < workers(); k++ {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			m := &matcher{lvl: lvl}
-			for f := range work {
-				for a := range f.Sides {
-					for b := a + 1; b < len(f.Sides); b++ {
-						if f.Sides[a] == nil || f.Sides[b] == nil {
-							continue
-						}
-						j := &Joint{A: a, B: b, Rival: Conv{Capture: -1}}
-						m.probe(f.Sides[a], f.Sides[b], f.Proto, j)
-						for _, x := range f.Sides[a].Convs {
-							for _, y := range f.Sides[b].Convs {
-								if k := cand[pair{Conv{a, x}, Conv{b, y}}]; k != nil && k.Score > j.Score {
-									j.Score, j.Margin, j.Kinds, j.Rival = k.Score, k.Margin, k.Kinds, k.Rival
-								}
-							}
-						}
-						f.Joints = append(f.Joints, j)
+	r.each(len(r.Flows), func() func(i int) {
+		m := &matcher{lvl: lvl}
+		return func(i int) {
+			f := r.Flows[i]
+			for a := range f.Sides {
+				for b := a + 1; b < len(f.Sides); b++ {
+					if f.Sides[a] != nil && f.Sides[b] != nil {
+						f.Joints = append(f.Joints, r.joint(m, f, a, b, cand))
 					}
 				}
 			}
-		}()
-	}
-	for _, f := range r.Flows {
-		work <- f
-	}
-	close(work)
-	wg.Wait()
+		}
+	})
+	r.probed = nil
 	for _, f := range r.Flows {
 		for _, j := range f.Joints {
 			if rel := r.Relations[[2]int{j.A, j.B}]; rel != nil && j.Way == 0 {
@@ -381,6 +400,41 @@ func (r *Result) joints(lvl level, ks []Candidate) {
 			}
 		}
 	}
+}
+
+// joint probes a flow at two captures that saw it, or takes over what the first probe found.
+func (r *Result) joint(m *matcher, f *Flow, a, b int, cand map[anchorKey]*Candidate) *Joint {
+	x, y := f.Sides[a], f.Sides[b]
+	var j *Joint
+	if len(x.Convs) == 1 && len(y.Convs) == 1 {
+		// The probe's flow took its initiator from these two alone.
+		if p := r.probed[anchorKey{Conv{a, x.Convs[0]}, Conv{b, y.Convs[0]}}]; p != nil && len(f.Joints) == 0 && f.sides() == 2 {
+			j = p
+		}
+	}
+	if j == nil {
+		j = &Joint{A: a, B: b, Rival: Conv{Capture: -1}}
+		m.probe(x, y, f.Proto, j)
+	}
+	for _, u := range x.Convs {
+		for _, w := range y.Convs {
+			if k := cand[anchorKey{Conv{a, u}, Conv{b, w}}]; k != nil && k.Score > j.Score {
+				j.Score, j.Margin, j.Kinds, j.Rival = k.Score, k.Margin, k.Kinds, k.Rival
+			}
+		}
+	}
+	return j
+}
+
+// sides is the number of captures that saw a flow.
+func (f *Flow) sides() int {
+	n := 0
+	for _, s := range f.Sides {
+		if s != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // Window bounds the time at B of what is at A at time t, in flow direction d, from the captures' certain pairs.
