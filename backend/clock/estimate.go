@@ -1,7 +1,9 @@
 package clock
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/flow"
@@ -105,19 +107,48 @@ func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 		n++
 		k := &e.bins[len(e.bins)-1]
 		k.lastA, k.lastB = f.Time, h.Time
-		t := int64(f.Time - e.t0)
-		if dt := int64(h.Time - f.Time); way > 0 {
-			e.Forward++
-			if !k.hasF || dt < k.f.d {
-				k.f, k.hasF = point{t, dt}, true
-			}
-		} else {
-			e.Reverse++
-			if !k.hasR || -dt < k.r.d {
-				k.r, k.hasR = point{t, -dt}, true
-			}
-		}
+		e.note(k, f.Time, h.Time, way > 0)
 	})
+	e.causes(r, l)
+}
+
+// note adds a pair to a bin: forward, B's frame exists because of A's.
+func (e *Estimate) note(k *bin, a, b capture.LocalTime, forward bool) {
+	t, dt := int64(a-e.t0), int64(b-a)
+	if forward {
+		e.Forward++
+		if !k.hasF || dt < k.f.d {
+			k.f, k.hasF = point{t, dt}, true
+		}
+		return
+	}
+	e.Reverse++
+	if !k.hasR || -dt < k.r.d {
+		k.r, k.hasR = point{t, -dt}, true
+	}
+}
+
+// causes adds what requests and answers say across a proxy.
+func (e *Estimate) causes(r *match.Result, l *match.Link) {
+	for _, c := range r.Causes {
+		a, b, forward := c.Cause, c.Effect, true
+		if a.Capture != l.A {
+			a, b, forward = b, a, false
+		}
+		if a.Capture != l.A || b.Capture != l.B {
+			continue
+		}
+		x, y := r.Caps[l.A].At(a.Frame), r.Caps[l.B].At(b.Frame)
+		if x.Is(flow.MarkNoTime) || y.Is(flow.MarkNoTime) {
+			continue
+		}
+		if len(e.bins) == 0 {
+			e.t0, e.AtA, e.At = x.Time, x.Time, y.Time
+		}
+		e.bins = append(e.bins, bin{from: a.Frame, fromB: b.Frame, lastA: x.Time, lastB: y.Time})
+		e.note(&e.bins[len(e.bins)-1], x.Time, y.Time, forward)
+	}
+	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
 }
 
 // fit finds offset and drift from the bins' minima.

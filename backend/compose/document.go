@@ -37,6 +37,7 @@ func (in *Input) Document() *model.Document {
 	}
 	in.findings(d)
 	in.flows(d)
+	in.relations(d)
 	in.summary(d)
 	return d
 }

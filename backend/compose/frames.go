@@ -18,13 +18,14 @@ import (
 func (in *Input) Frames(ctx context.Context, d *model.Document, w *annotate.Writer) error {
 	errs := make([]error, len(in.Caps))
 	about := in.findingsOf()
+	told := in.messagePeers()
 	var wg sync.WaitGroup
 	for c := range in.Caps {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			p := in.newPen(c, w)
-			p.about = about[c]
+			p.about, p.messages = about[c], told[c]
 			errs[c] = p.write(ctx)
 		}()
 	}
@@ -64,6 +65,7 @@ type pen struct {
 	lookID  annotate.ClassID
 	haveID  bool
 	about   map[uint32][]int
+	messages   map[uint32][]annotate.Peer // message counterparts
 	pairs   []match.Pair
 	peers   []peer
 	texts   []string
@@ -145,7 +147,7 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	hops, ttl := in.Hops.Of(in.Result, p.c, f)
 	k.hops, k.ttl = int16(hops), ttl
 	p.extra = annotate.Extra{Peers: p.extra.Peers[:0], ChangedText: p.extra.ChangedText[:0], Findings: p.about[i]}
-	p.extra.Message = in.Messages[p.c][i]
+	p.extra.Message, p.extra.MessagePeers = in.Messages[p.c][i], p.messages[i]
 	fl := in.Flow(p.c, f)
 	if fl != nil {
 		v := p.view(fl)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/corr-dev/corr/backend/clock"
+	"github.com/corr-dev/corr/backend/exchange"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 )
@@ -52,15 +53,16 @@ func (o Origin) String() string { return [...]string{"", "client", "server", "mi
 // Verdict is everything concluded of some captures.
 type Verdict struct {
 	*match.Result
-	Clocks   *clock.Model
-	Order    []int // captures in path order
-	Rank     []int // a capture's place in Order
-	Segments []*Segment
-	Marks    [][]Mark // by capture and frame index
-	Hops     *Hops
-	State    []*State            // by flow, in Result.Flows' order
-	Messages []map[uint32]string // by capture and frame index: the application message that ends in a frame, raw text
-	Findings []*Finding
+	Clocks    *clock.Model
+	Order     []int // captures in path order
+	Rank      []int // a capture's place in Order
+	Segments  []*Segment
+	Marks     [][]Mark // by capture and frame index
+	Hops      *Hops
+	State     []*State            // by flow, in Result.Flows' order
+	Messages  []map[uint32]string // by capture and frame index: the application message that ends in a frame, raw text
+	Findings  []*Finding
+	Exchanges *exchange.Result // messages tied across proxies
 }
 
 // Segment is the stretch between two neighbouring points.
@@ -82,8 +84,8 @@ type Segment struct {
 }
 
 // New runs all inferences.
-func New(r *match.Result, m *clock.Model, order []int) *Verdict {
-	v := &Verdict{Result: r, Clocks: m, Order: order, Rank: make([]int, len(order))}
+func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result) *Verdict {
+	v := &Verdict{Result: r, Exchanges: x, Clocks: m, Order: order, Rank: make([]int, len(order))}
 	for k, c := range order {
 		v.Rank[c] = k
 	}

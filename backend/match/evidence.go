@@ -23,19 +23,20 @@ const (
 	evIPIDOnly                 // a datagram's IP identification alone
 	evRun                      // a run of bytes somewhere in a stream
 	evError                    // the packet that an ICMP error quotes
+	evExchange                 // requests and answers that nest in time and size
 	evTuple                    // both addresses and ports
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "packets that ICMP errors quote", "addresses and ports"}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports"}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 12, 12, 14, 30, 7, 12, 14, 8}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 12, 12, 14, 30, 7, 12, 14, 0, 8}
 
 // most is what one kind may add up to: keys of one kind are not independent.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 12, 60, 60, 60, 35, 20, 28, 8}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 12, 60, 60, 60, 35, 20, 28, 0, 8}
 
 // entry is one key of one conversation.
 type entry struct {

@@ -27,6 +27,7 @@ type Joint struct {
 	Rival      Conv // runner-up, Capture -1 for none
 	Traits     Traits
 	Terminated bool // a device between ends TCP and opens a connection of its own
+	Opaque     bool // Terminated, and no byte survives: TLS ends in between
 	SynProxied bool // a device between answers the initiator's SYN itself and opens the rest of the way later
 	Way        int8 // +1: the initiator's packets pass A before B; -1: B before A; 0: not known
 	HasTTL     [2]bool

@@ -173,6 +173,10 @@ func Packets(ctx context.Context, r *Result) error {
 	}
 	close(work)
 	wg.Wait()
+	sortCauses(r.Causes)
+	for _, c := range r.Causes {
+		k.get(c.Cause.Capture, c.Effect.Capture) // clocks are related along links
+	}
 	for _, l := range k.links {
 		slices.SortFunc(l.More, func(p, q Pair) int {
 			if c := cmp.Compare(p.A, q.A); c != 0 {
@@ -194,7 +198,9 @@ func Packets(ctx context.Context, r *Result) error {
 // pairFlow pairs one flow's packets along its path in each direction.
 func (r *Result) pairFlow(m *matcher, k *linker, f *Flow) {
 	for _, j := range f.Joints {
-		if j.Terminated && f.neighbours(j.A, j.B) {
+		if j.Opaque && f.neighbours(j.A, j.B) {
+			k.add(j.A, j.B, opening(f.Sides[j.A], f.Sides[j.B]))
+		} else if j.Terminated && f.neighbours(j.A, j.B) {
 			k.add(j.A, j.B, relayed(f.Sides[j.A], f.Sides[j.B]))
 		}
 	}

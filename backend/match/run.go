@@ -22,6 +22,8 @@ type Result struct {
 	// FlowOf is the flow of each conversation, by capture and ConvID; nil for none.
 	FlowOf [][]*Flow
 
+	Causes []Causation // pairs of frames beside the links that bound the clocks
+
 	probed map[anchorKey]*Joint // by the first probe, for flows of two conversations
 }
 

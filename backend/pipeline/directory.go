@@ -166,7 +166,7 @@ func (d *directory) moveIn(tmp string) error {
 		}
 		return syncDir(filepath.Dir(d.path))
 	}
-	if err := exchange(tmp, d.path); err == nil {
+	if err := swap(tmp, d.path); err == nil {
 		// tmp now holds what was there before.
 		return errors.Join(syncDir(filepath.Dir(d.path)), os.RemoveAll(tmp))
 	}

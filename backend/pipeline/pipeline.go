@@ -8,6 +8,7 @@ import (
 
 	"github.com/corr-dev/corr/backend/clock"
 	"github.com/corr-dev/corr/backend/compose"
+	"github.com/corr-dev/corr/backend/exchange"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/infer"
 	"github.com/corr-dev/corr/backend/match"
@@ -96,6 +97,10 @@ func correlate(ctx context.Context, caps []*flow.Capture, p Progress) (*infer.Ve
 	if err != nil {
 		return nil, err
 	}
+	x, err := exchange.Tie(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	if len(r.Relations) == 0 {
 		return nil, failed(3, "the captures share no traffic: %s; were they taken on the same path, at the same time?", compared(caps))
 	}
@@ -109,7 +114,7 @@ func correlate(ctx context.Context, caps []*flow.Capture, p Progress) (*infer.Ve
 		return nil, err
 	}
 	p.Phase("conclusions", 0)
-	v := infer.New(r, m, order)
+	v := infer.New(r, m, order, x)
 	return v, ctx.Err()
 }
 

@@ -1,0 +1,64 @@
+package exchange
+
+import (
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// Part is a request or an answer as one capture shows it.
+type Part struct {
+	Pieces     []Piece // in stream order
+	Start, End capture.LocalTime
+	// Least and Most bound its size in bytes, without TLS.
+	Least, Most int64
+	Head        int64 // bytes of it that are header, -1 unknown
+}
+
+// Piece is a frame's share of a part: plain bytes [From, To) counted from the part's end backwards, so that bodies agree
+// where headers differ.
+type Piece struct {
+	Frame    uint32
+	From, To int64 // From > To: distance from the end of the first and behind the last byte
+}
+
+// Exchange is a request and its answer.
+type Exchange struct {
+	Conv     match.Conv
+	Index    int // in its conversation
+	Request  Part
+	Answer   Part
+	Answered bool
+	Opaque   bool // TLS: sizes are bounds
+	// Forwarded are the client addresses that the request's header names, empty for none.
+	Forwarded []string
+	Name      string // request line or question, "" where it can't be read
+	Client    string // address that the request came from
+	Key       string // what must agree on both sides: a DNS question; "" for nothing
+	ID        uint16 // DNS
+}
+
+// Kind words of `corr messages`.
+const (
+	Request  = "request"
+	Response = "response"
+	Query    = "query"
+	AnswerTo = "answer"
+)
+
+// gather reads the exchanges of a capture's conversations that want says.
+func gather(c *flow.Capture, k int, want func(id flow.ConvID) bool) []*Exchange {
+	var out []*Exchange
+	for id := range c.Convs {
+		if !want(flow.ConvID(id)) {
+			continue
+		}
+		switch c.Conv(flow.ConvID(id)).Proto {
+		case flow.ProtoTCP:
+			out = append(out, streamExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)})...)
+		case flow.ProtoUDP:
+			out = append(out, queryExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)})...)
+		}
+	}
+	return out
+}

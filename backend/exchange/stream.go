@@ -1,0 +1,225 @@
+package exchange
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+	"github.com/corr-dev/corr/backend/message"
+)
+
+// segment is a data segment's place in its stream.
+type segment struct {
+	off, end int64
+	frame    uint32
+}
+
+// segments lists the data segments of a direction in stream order, repeated bytes left out.
+func segments(c *flow.Capture, id flow.ConvID, d int) []segment {
+	var l []segment
+	var base uint32
+	have := false
+	for _, i := range c.Packets(id) {
+		x := c.At(i)
+		if x.Dir() != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
+			continue
+		}
+		if x.Flags&decode.SYN != 0 {
+			if !have {
+				base, have = x.Seq+1, true
+			}
+			continue
+		}
+		if x.Len == 0 {
+			continue
+		}
+		if !have {
+			base, have = x.Seq, true
+		}
+		if off := int64(int32(x.Seq - base)); off >= 0 {
+			l = append(l, segment{off, off + int64(x.Len), i})
+		}
+	}
+	slices.SortStableFunc(l, func(a, b segment) int { return cmp.Compare(a.off, b.off) })
+	end := int64(0)
+	out := l[:0]
+	for _, s := range l {
+		if s.end > end {
+			out = append(out, s)
+			end = s.end
+		}
+	}
+	return out
+}
+
+// unit is a message or a TLS record of one direction.
+type unit struct {
+	m        message.StreamMessage
+	from, to int64 // stream offsets
+	plain    [2]int64
+	first    uint32 // frames
+	last     uint32
+	dir      int
+	data     bool // carries a part of a request or answer
+}
+
+// units reads the messages of both directions. client is the direction of the initiator.
+func units(c *flow.Capture, id flow.ConvID, client int) (us [2][]unit, segs [2][]segment) {
+	port := c.Tuple(id, client).Dport
+	for _, d := range [2]int{client, 1 - client} {
+		k := d ^ client
+		segs[k] = segments(c, id, d)
+		s := message.NewStream(k == 0, port)
+		take := func() {
+			for _, m := range s.Messages() {
+				u := unit{m: m, from: int64(m.Off), to: int64(m.End()), dir: k}
+				u.first, u.last = frameAt(segs[k], u.from), frameAt(segs[k], max(u.from, u.to-1))
+				us[k] = append(us[k], u)
+			}
+		}
+		for _, g := range segs[k] {
+			if b, ok := c.Payload(g.frame); ok {
+				s.Write(uint64(g.off), b)
+				take()
+			}
+		}
+		s.Close()
+		take()
+	}
+	return us, segs
+}
+
+// frameAt is the frame that carries a stream offset, or the next one.
+func frameAt(l []segment, off int64) uint32 {
+	k, _ := slices.BinarySearchFunc(l, off, func(s segment, off int64) int { return cmp.Compare(s.end-1, off) })
+	return l[min(k, len(l)-1)].frame
+}
+
+// streamExchanges reads a TCP conversation: HTTP by its messages, TLS by turns of its application data.
+func streamExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
+	in := &c.Convs[cv.ID]
+	if !in.Data[0].Seen && !in.Data[1].Seen {
+		return nil
+	}
+	client := c.ClientDir(cv.ID)
+	us, segs := units(c, cv.ID, client)
+	var out []*Exchange
+	switch {
+	case isTLS(us):
+		out = turns(c, us, segs)
+	default:
+		out = plainExchanges(c, us, segs)
+	}
+	t := c.Tuple(cv.ID, client)
+	for k, x := range out {
+		x.Conv, x.Index, x.Client = cv, k, t.Src.Netip(t.Version).Unmap().String()
+	}
+	return out
+}
+
+func isTLS(us [2][]unit) bool {
+	for _, l := range us {
+		if len(l) > 0 && l[0].m.Proto == message.ProtoTLS {
+			return true
+		}
+	}
+	return false
+}
+
+// plainExchanges pairs HTTP requests with responses in order (RFC 9112 §9.3.2).
+func plainExchanges(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
+	var out []*Exchange
+	for i := range us[0] {
+		u := &us[0][i]
+		if u.m.HTTP == nil || u.m.HTTP.Method == "" {
+			continue
+		}
+		x := &Exchange{Request: part(c, segs[0], []*unit{u}), Name: u.m.HTTP.Method + " " + u.m.HTTP.Target}
+		x.Forwarded = forwarded(u.m.HTTP)
+		out = append(out, x)
+	}
+	n := 0
+	for i := range us[1] {
+		u := &us[1][i]
+		if u.m.HTTP == nil || u.m.HTTP.Status < 200 {
+			continue // interim responses (RFC 9110 §15.2)
+		}
+		if n < len(out) {
+			out[n].Answer, out[n].Answered = part(c, segs[1], []*unit{u}), true
+			n++
+		}
+	}
+	return out
+}
+
+// forwarded lists the addresses that a request's header says it comes from.
+func forwarded(h *message.HTTP) []string {
+	var out []string
+	add := func(s string) {
+		s = strings.Trim(strings.TrimSpace(s), `"`)
+		if a, err := netip.ParseAddrPort(s); err == nil {
+			out = append(out, a.Addr().Unmap().String())
+		} else if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+			out = append(out, a.Unmap().String())
+		}
+	}
+	for _, s := range strings.Split(h.ForwardedFor, ",") {
+		add(s)
+	}
+	for _, s := range strings.FieldsFunc(h.Forwarded, func(r rune) bool { return r == ',' || r == ';' }) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(s), "="); ok && strings.EqualFold(k, "for") {
+			add(v)
+		}
+	}
+	add(h.RealIP)
+	return out
+}
+
+// part gathers the frames and bounds of some units of one direction.
+func part(c *flow.Capture, segs []segment, us []*unit) Part {
+	p := Part{Head: -1}
+	for k := len(us) - 1; k >= 0; k-- {
+		u := us[k]
+		size := u.to - u.from
+		if u.plain[1] > 0 {
+			size = u.plain[1]
+		} else {
+			u.plain = [2]int64{size, size}
+		}
+		p.Pieces = append(p.Pieces, pieces(segs, u, p.Most, size)...)
+		p.Least += u.plain[0]
+		p.Most += size
+	}
+	slices.Reverse(p.Pieces)
+	if len(us) == 1 && us[0].m.HTTP != nil {
+		p.Head = int64(us[0].m.HeadLen)
+	}
+	for k, x := range p.Pieces {
+		t := c.At(x.Frame).Time
+		if k == 0 || t < p.Start {
+			p.Start = t
+		}
+		p.End = max(p.End, t)
+	}
+	return p
+}
+
+// pieces shares the plain bytes of a unit out among its frames, last frame first; behind is how many bytes of the part
+// follow the unit. Inside of a TLS record plain bytes lie where the cipher text does, but for header and tag.
+func pieces(segs []segment, u *unit, behind, size int64) (out []Piece) {
+	k, _ := slices.BinarySearchFunc(segs, u.from, func(s segment, off int64) int { return cmp.Compare(s.end-1, off) })
+	over := u.to - u.from - size
+	lead := min(over, 13) // record header, explicit nonce
+	var l []Piece
+	for ; k < len(segs) && segs[k].off < u.to; k++ {
+		a := min(max(max(segs[k].off, u.from)-u.from-lead, 0), size)
+		b := min(max(min(segs[k].end, u.to)-u.from-lead, 0), size)
+		l = append(l, Piece{segs[k].frame, behind + size - a, behind + size - b})
+	}
+	slices.Reverse(l)
+	return l
+}

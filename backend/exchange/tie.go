@@ -1,0 +1,257 @@
+package exchange
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// Relation ties a conversation in front of a proxy to one behind it where they are not one to one.
+type Relation struct {
+	Front, Back match.Conv
+	Kind        string // pooled, multiplexed, forwarded
+	Messages    int
+}
+
+// Result is what Tie found beside the conversations that it joined.
+type Result struct {
+	Claims    []Claim
+	Messages  []Message
+	Relations []Relation
+}
+
+// exchangesMost bounds the exchanges of one capture that are looked at: all pairs are compared.
+const exchangesMost = 20000
+
+// Tie looks at what r left alone and joins what goes together.
+func Tie(ctx context.Context, r *match.Result) (*Result, error) {
+	out := &Result{}
+	lists := make([][]*Exchange, len(r.Caps))
+	for k, c := range r.Caps {
+		lists[k] = gather(c, k, func(id flow.ConvID) bool {
+			f := r.FlowOf[k][id]
+			return f != nil && f.Alone()
+		})
+		if len(lists[k]) > exchangesMost {
+			lists[k] = lists[k][:exchangesMost]
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	var ties []match.Tie
+	for a := range lists {
+		for b := a + 1; b < len(lists); b++ {
+			claims := between(r, a, b, lists[a], lists[b])
+			ts := oneToOne(claims)
+			ts = append(ts, silent(r, claims, ts, lists)...)
+			ties = append(ties, ts...)
+			out.Claims = append(out.Claims, claims...)
+			out.Relations = append(out.Relations, relations(claims, ts)...)
+		}
+	}
+	for i := range out.Claims {
+		out.Messages = append(out.Messages, out.Claims[i].messages()...)
+	}
+	r.Tie(ties, causal(out.Claims))
+	return out, nil
+}
+
+// between finds which of two captures lies in front and claims what nests. Stream exchanges and queries are looked at
+// apart: what tells the offset of one must not hide behind the other.
+func between(r *match.Result, a, b int, x, y []*Exchange) []Claim {
+	var out []Claim
+	for _, query := range []bool{false, true} {
+		u, w := ofKind(x, query), ofKind(y, query)
+		if len(u) == 0 || len(w) == 0 {
+			continue
+		}
+		there, back := attempt(r, a, b, u, w), attempt(r, b, a, w, u)
+		if len(back) > len(there) {
+			there = back
+		}
+		out = append(out, there...)
+	}
+	return out
+}
+
+func ofKind(l []*Exchange, query bool) []*Exchange {
+	var out []*Exchange
+	for _, e := range l {
+		if (e.Key != "") == query {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// attempt takes capture a as the front.
+func attempt(r *match.Result, a, b int, front, back []*Exchange) []Claim {
+	ns := nestings(front, back)
+	if len(ns) == 0 {
+		return nil
+	}
+	if lo, hi, ok := r.Offset(a, b, front[0].Request.Start); ok {
+		return assign(front, back, ns, lo, hi)
+	}
+	possible := map[int]bool{}
+	for _, n := range ns {
+		possible[n.back] = true
+	}
+	if len(possible)*2 < min(len(front), len(back)) {
+		return nil // most of what the one asks was never asked of the other
+	}
+	lo, hi, ok := offset(ns, len(back))
+	if !ok {
+		return nil
+	}
+	return assign(front, back, ns, lo, hi)
+}
+
+// oneToOne lists the conversations that carry on exactly one other.
+func oneToOne(cs []Claim) []match.Tie {
+	front, back := map[match.Conv]map[match.Conv]int{}, map[match.Conv]map[match.Conv]int{}
+	count := func(m map[match.Conv]map[match.Conv]int, x, y match.Conv) {
+		if m[x] == nil {
+			m[x] = map[match.Conv]int{}
+		}
+		m[x][y]++
+	}
+	for i := range cs {
+		if cs[i].Front.Key == "" {
+			count(front, cs[i].Front.Conv, cs[i].Back.Conv)
+			count(back, cs[i].Back.Conv, cs[i].Front.Conv)
+		}
+	}
+	var out []match.Tie
+	done := map[match.Conv]bool{}
+	for i := range cs {
+		f, b := cs[i].Front.Conv, cs[i].Back.Conv
+		if cs[i].Front.Key != "" || done[f] || len(front[f]) != 1 || len(back[b]) != 1 {
+			continue
+		}
+		done[f] = true
+		out = append(out, match.Tie{Front: f, Back: b, Confidence: cs[i].Confidence})
+	}
+	return out
+}
+
+// silent ties back connections that carried no request: refused ones, opened while exactly one request without a
+// counterpart was waiting.
+func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) []match.Tie {
+	if len(cs) == 0 {
+		return nil
+	}
+	a, b := cs[0].Front.Conv.Capture, cs[0].Back.Conv.Capture
+	lo, hi := bounds(cs)
+	claimed, spoke := map[*Exchange]bool{}, map[match.Conv]bool{}
+	for i := range cs {
+		claimed[cs[i].Front] = true
+	}
+	for _, e := range lists[b] {
+		spoke[e.Conv] = true
+	}
+	taken := map[match.Conv]bool{}
+	for _, t := range ties {
+		taken[t.Front], taken[t.Back] = true, true
+	}
+	type pair struct{ f, b match.Conv }
+	var found []pair
+	fronts := map[match.Conv]int{}
+	c := r.Caps[b]
+	for id := range c.Convs {
+		cv := match.Conv{Capture: b, ID: flow.ConvID(id)}
+		if f := r.FlowOf[b][id]; f == nil || !f.Alone() || c.Conv(cv.ID).Proto != flow.ProtoTCP || spoke[cv] || taken[cv] || c.Convs[id].SYN < 0 {
+			continue
+		}
+		t := int64(c.At(c.Handshakes[c.Convs[id].SYN].Fact).Time)
+		at, n := match.Conv{}, 0
+		for _, e := range lists[a] {
+			if !claimed[e] && !taken[e.Conv] && e.Answered && t-hi-slack >= int64(e.Request.Start)-slack && t-lo <= int64(e.Answer.Start)+slack {
+				at = e.Conv
+				n++
+			}
+		}
+		if n == 1 {
+			found = append(found, pair{at, cv})
+			fronts[at]++
+		}
+	}
+	var out []match.Tie
+	for _, p := range found {
+		if fronts[p.f] == 1 {
+			out = append(out, match.Tie{Front: p.f, Back: p.b, Confidence: 80})
+		}
+	}
+	return out
+}
+
+// bounds is the range of offsets that all claims allow.
+func bounds(cs []Claim) (lo, hi int64) {
+	lo, hi = -1<<62, 1<<62
+	for i := range cs {
+		if l, h, ok := nest(cs[i].Front, cs[i].Back); ok && cs[i].Confidence >= 90 {
+			lo, hi = max(lo, l), min(hi, h)
+		}
+	}
+	if lo > hi {
+		lo, hi = hi, lo
+	}
+	return lo, hi
+}
+
+// relations lists the conversations that claims relate and that are not one to one.
+func relations(cs []Claim, ties []match.Tie) []Relation {
+	tied := map[match.Conv]bool{}
+	for _, t := range ties {
+		tied[t.Front] = true
+	}
+	n := map[[2]match.Conv]int{}
+	kind := map[[2]match.Conv]string{}
+	for i := range cs {
+		k := [2]match.Conv{cs[i].Front.Conv, cs[i].Back.Conv}
+		if tied[k[0]] {
+			continue
+		}
+		n[k]++
+		kind[k] = "pooled"
+		if cs[i].Front.Key != "" {
+			kind[k] = "forwarded"
+		}
+	}
+	var out []Relation
+	for k, m := range n {
+		out = append(out, Relation{k[0], k[1], kind[k], m})
+	}
+	slices.SortFunc(out, func(x, y Relation) int {
+		return cmp.Or(cmp.Compare(x.Front.Capture, y.Front.Capture), cmp.Compare(x.Front.ID, y.Front.ID), cmp.Compare(x.Back.Capture, y.Back.Capture), cmp.Compare(x.Back.ID, y.Back.ID))
+	})
+	return out
+}
+
+// causal lists frames of which one exists because of the other: they bound the clocks. Only what is sure counts.
+func causal(cs []Claim) []match.Causation {
+	var out []match.Causation
+	for i := range cs {
+		c := &cs[i]
+		if c.Confidence < 90 {
+			continue
+		}
+		ref := func(k int, l []Piece, last bool) match.FrameRef {
+			p := l[0]
+			if last {
+				p = l[len(l)-1]
+			}
+			return match.FrameRef{Capture: k, Frame: p.Frame}
+		}
+		f, b := c.Front.Conv.Capture, c.Back.Conv.Capture
+		out = append(out, match.Causation{Cause: ref(f, c.Front.Request.Pieces, false), Effect: ref(b, c.Back.Request.Pieces, false)})
+		if c.Front.Answered && c.Back.Answered {
+			out = append(out, match.Causation{Cause: ref(b, c.Back.Answer.Pieces, true), Effect: ref(f, c.Front.Answer.Pieces, true)})
+		}
+	}
+	return out
+}

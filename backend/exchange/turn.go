@@ -1,0 +1,74 @@
+package exchange
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/message"
+)
+
+// TLS hides messages but not when and how much either side speaks. A turn is what one side sends until the other begins;
+// a request is a client's turn, its answer the server's next one.
+
+const (
+	alertLen    = 19 // of a protected alert's record in TLS 1.3: two bytes, content type, tag (RFC 8446 §5.2, §6)
+	finishedMin = 53 // of Finished with SHA-256 (RFC 8446 §4.4.4): 4 + 32 bytes, content type, tag
+	finishedMax = 69 // with SHA-384
+)
+
+// turns makes exchanges of a TLS conversation's application data.
+func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
+	version, suite := uint16(0), uint16(0)
+	for i := range us[1] {
+		if t := us[1][i].m.TLS; t != nil && t.Version != 0 {
+			version, suite = t.Version, t.Cipher
+			break
+		}
+	}
+	var all []*unit
+	for d := range us {
+		first := true
+		for i := range us[d] {
+			u := &us[d][i]
+			if u.m.Proto != message.ProtoTLS || u.m.Record != message.ContentApplicationData {
+				continue
+			}
+			n := int(u.m.Len) - 5
+			if version >= 0x0304 {
+				if n == alertLen {
+					continue
+				}
+				if d == 0 && first && n >= finishedMin && n <= finishedMax {
+					first = false
+					continue
+				}
+			}
+			first = false
+			lo, hi := message.PlainBounds(version, suite, n)
+			u.plain = [2]int64{int64(lo), int64(hi)}
+			if hi > 0 {
+				all = append(all, u)
+			}
+		}
+	}
+	// By the frame that completes a record: what one side says before it has heard the other comes first.
+	slices.SortStableFunc(all, func(a, b *unit) int { return cmp.Compare(a.last, b.last) })
+	var out []*Exchange
+	for i := 0; i < len(all); {
+		j := i
+		for j < len(all) && all[j].dir == all[i].dir {
+			j++
+		}
+		p := part(c, segs[all[i].dir], all[i:j])
+		switch {
+		case all[i].dir == 0:
+			out = append(out, &Exchange{Request: p, Opaque: true})
+		case len(out) > 0 && !out[len(out)-1].Answered:
+			x := out[len(out)-1]
+			x.Answer, x.Answered = p, true
+		}
+		i = j
+	}
+	return out
+}
