@@ -60,9 +60,17 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 		for j < len(all) && all[j].dir == all[i].dir {
 			j++
 		}
-		p := part(c, segs[all[i].dir], all[i:j])
+		turn := all[i:j]
+		if version >= 0x0304 && turn[0].dir == 1 && len(out) <= 1 {
+			turn = withoutTickets(turn)
+		}
+		if len(turn) == 0 {
+			i = j
+			continue
+		}
+		p := part(c, segs[turn[0].dir], turn)
 		switch {
-		case all[i].dir == 0:
+		case turn[0].dir == 0:
 			out = append(out, &Exchange{Request: p, Opaque: true})
 		case len(out) > 0 && !out[len(out)-1].Answered:
 			x := out[len(out)-1]
@@ -71,4 +79,13 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 		i = j
 	}
 	return out
+}
+
+// withoutTickets takes the session tickets off the server's first turn in TLS 1.3: two records of one length, sent right
+// after the handshake (RFC 8446 §4.6.1; two is what OpenSSL and its kin send).
+func withoutTickets(turn []*unit) []*unit {
+	if len(turn) >= 2 && turn[0].plain == turn[1].plain && turn[0].plain[1] < 1024 {
+		return turn[2:]
+	}
+	return turn
 }

@@ -271,6 +271,17 @@ func (v *Verdict) closedInBetween(f *match.Flow, st *State) bool {
 		if j.Way < 0 {
 			near, far = far, near
 		}
+		if j.Opaque && !v.gaveUp(f) {
+			continue // a proxy that ends connections once their messages are through does its work
+		}
+		if d, _, i := st.Ends[far].closer(); j.Opaque && i >= 0 && d == 0 {
+			if d, _, k := st.Ends[near].closer(); k >= 0 && d == 0 && v.earlier(near, k, far, i) {
+				continue // the client left first
+			}
+			st.Outcome, st.ClosedBy = "closed-by-middlebox", "middlebox"
+			st.Detail = "the proxy gave up waiting for the server's answer and answered itself"
+			return true
+		}
 		dn, rn, n := st.Ends[near].closer()
 		df, rf, m := st.Ends[far].closer()
 		// Toward the initiator direction 1 comes from the device, toward the responder direction 0.
@@ -284,6 +295,24 @@ func (v *Verdict) closedInBetween(f *match.Flow, st *State) bool {
 		}
 	}
 	return false
+}
+
+// gaveUp reports whether a request of a flow was passed on by a proxy and never answered behind it.
+func (v *Verdict) gaveUp(f *match.Flow) bool {
+	for i := range v.Exchanges.Claims {
+		c := &v.Exchanges.Claims[i]
+		if !c.Back.Answered && v.FlowOf[c.Front.Conv.Capture][c.Front.Conv.ID] == f {
+			return true
+		}
+	}
+	return false
+}
+
+// earlier reports whether a frame of capture a comes before one of capture b.
+func (v *Verdict) earlier(a int, i int64, b int, k int64) bool {
+	t, ok := v.Time(a, uint32(i))
+	u, ok2 := v.Time(b, uint32(k))
+	return ok && ok2 && t < u
 }
 
 // resetInBetween reports a conversation that a device which does not terminate it broke with forged resets.
