@@ -29,7 +29,7 @@ type Exchange struct {
 	Request  Part
 	Answer   Part
 	Answered bool
-	Opaque   bool // TLS: sizes are bounds
+	Opaque   bool // TLS: sizes are bounds, and nothing of it is seen behind
 	// Forwarded are the client addresses that the request's header names, empty for none.
 	Forwarded []string
 	Name      string // request line or question, "" where it can't be read

@@ -109,10 +109,14 @@ func streamExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 	us, segs := units(c, cv.ID, client)
 	var out []*Exchange
 	switch {
+	case cutShort(c, segs):
+		out = segmentTurns(c, segs)
 	case isTLS(us):
 		out = turns(c, us, segs)
 	default:
-		out = plainExchanges(c, us, segs)
+		if out = plainExchanges(c, us, segs); len(out) == 0 {
+			out = segmentTurns(c, segs)
+		}
 	}
 	t := c.Tuple(cv.ID, client)
 	for k, x := range out {

@@ -134,7 +134,7 @@ func oneToOne(cs []Claim) []match.Tie {
 			continue
 		}
 		done[f] = true
-		out = append(out, match.Tie{Front: f, Back: b, Confidence: cs[i].Confidence})
+		out = append(out, match.Tie{Front: f, Back: b, Confidence: cs[i].Confidence, Bytes: !cs[i].Front.Opaque && !cs[i].Back.Opaque})
 	}
 	return out
 }

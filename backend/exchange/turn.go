@@ -89,3 +89,52 @@ func withoutTickets(turn []*unit) []*unit {
 	}
 	return turn
 }
+
+// cutShort reports whether the capture holds only the beginnings of a conversation's segments.
+func cutShort(c *flow.Capture, segs [2][]segment) bool {
+	for _, l := range segs {
+		for _, s := range l {
+			if b, ok := c.Payload(s.frame); !ok || int64(len(b)) < s.end-s.off {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// segmentTurns makes exchanges of a conversation whose messages can't be read, by who sends how much until the other
+// begins.
+func segmentTurns(c *flow.Capture, segs [2][]segment) []*Exchange {
+	type piece struct {
+		segment
+		dir int
+	}
+	var all []piece
+	for d, l := range segs {
+		for _, s := range l {
+			all = append(all, piece{s, d})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b piece) int { return cmp.Compare(a.frame, b.frame) })
+	var out []*Exchange
+	for i := 0; i < len(all); {
+		j := i
+		for j < len(all) && all[j].dir == all[i].dir {
+			j++
+		}
+		u := &unit{from: all[i].off, to: all[j-1].end}
+		for _, s := range all[i:j] {
+			u.from, u.to = min(u.from, s.off), max(u.to, s.end)
+		}
+		p := part(c, segs[all[i].dir], []*unit{u})
+		switch {
+		case all[i].dir == 0:
+			out = append(out, &Exchange{Request: p})
+		case len(out) > 0 && !out[len(out)-1].Answered:
+			x := out[len(out)-1]
+			x.Answer, x.Answered = p, true
+		}
+		i = j
+	}
+	return out
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/message"
 )
 
 // Options bound what Build keeps.
@@ -23,7 +24,7 @@ const DefaultPayloadBudget = 32 << 20
 // Build reads a capture to its end. A file that is cut or damaged gives what lies before the damage, with Truncated
 // set; an error means that nothing can be used, or that ctx was cancelled.
 func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) {
-	c := &Capture{Oddities: map[string]int64{}, table: NewTable(), MinHead: true}
+	c := &Capture{Oddities: map[string]int64{}, table: NewTable(), MinHead: [2]bool{true, true}}
 	c.kept.budget = o.PayloadBudget
 	b := builder{c: c, links: map[Link]uint16{}}
 	var p capture.Packet
@@ -159,9 +160,13 @@ func (b *builder) network(f *Fact, d *decode.Packet) {
 		hashPayload(f, d.Payload)
 	}
 	if f.Is(MarkCut) {
-		b.c.AnyCut = true
+		k := 1
+		if f.Is(MarkTCP) {
+			k = 0
+		}
+		b.c.AnyCut[k] = true
 		if !f.Is(MarkHead) {
-			b.c.MinHead = false
+			b.c.MinHead[k] = false
 		}
 	}
 }
@@ -178,6 +183,7 @@ func transport(f *Fact, d *decode.Packet) {
 	switch d.IP.Proto {
 	case ProtoTCP:
 		t := &d.TCP
+		f.Mark |= MarkTCP
 		f.Seq, f.Ack, f.Flags, f.Window = t.Seq, t.Ack, t.Flags, t.Window
 		if t.HasTS {
 			f.TSval = t.TSval
@@ -258,7 +264,7 @@ func (b *builder) conversation(i uint32, f *Fact, id ConvID, d *decode.Packet) {
 	if f.Len > 0 {
 		h := &in.Data[dir]
 		if !h.Seen {
-			*h = Head{Fact: i, Seen: true, H16: prefix(d.Payload, 16), H64: prefix(d.Payload, 64)}
+			*h = Head{Fact: i, Seen: true, H16: prefix(d.Payload, 16), H32: prefix(d.Payload, 32), H64: prefix(d.Payload, 64), Class: uint8(message.Sniff(d.Payload))}
 			head = true
 		} else {
 			head = i-h.Fact < 16 || in.Packets[dir] < 8

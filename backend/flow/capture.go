@@ -40,8 +40,9 @@ type Capture struct {
 	kept   payloads
 
 	First, Last capture.LocalTime // earliest and latest frame
-	AnyCut      bool              // some payload was cut by the snaplen
-	MinHead     bool              // every cut payload still has HeadTier bytes
+	// AnyCut: some payload was cut by the snaplen. MinHead: every cut payload still has HeadTier bytes. [0] of TCP, [1] of
+	// all else.
+	AnyCut, MinHead [2]bool
 }
 
 // Len is the number of frames.
@@ -75,7 +76,8 @@ type Head struct {
 	Fact  uint32 // frame index of the first packet with payload
 	Seen  bool
 	H16   uint32 // hash of the first 16 bytes; 0 if fewer were captured
-	H64   uint32 // hash of the first 64 bytes; 0 if fewer
+	H32   uint32 // of the first 32 bytes
+	H64   uint32 // of the first 64 bytes
 	Class uint8  // message.Proto of the first bytes
 }
 

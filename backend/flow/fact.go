@@ -23,6 +23,7 @@ const (
 	MarkTunnel         // inside a tunnel (VLAN tags alone do not count)
 	MarkNoTime         // the file gives no time for this frame
 	MarkGroup          // multicast or broadcast destination
+	MarkTCP            // a TCP segment with its transport header
 	markTierShift = 14 // two bits: tier of a cut payload, see tiers
 )
 

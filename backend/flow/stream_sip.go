@@ -78,8 +78,8 @@ func (m *media) find(k *decode.Socket) (endpoint, bool) {
 	return endpoint{}, false
 }
 
-// message is what matters of a SIP message.
-type message struct {
+// sipMessage is what matters of a SIP message.
+type sipMessage struct {
 	request bool
 	code    int
 	call    string
@@ -131,7 +131,7 @@ func (m *media) datagram(p *decode.Packet, n capture.FrameNo) {
 }
 
 // announces reports whether Wireshark takes the media that the message describes for set up.
-func (msg *message) announces() bool {
+func (msg *sipMessage) announces() bool {
 	return msg.sdp != "" && (msg.request || msg.code >= 200 && msg.code < 300 || msg.code >= 400)
 }
 
@@ -147,7 +147,7 @@ func (m *media) transaction(k transactionKey) *transaction {
 }
 
 // repeated reports whether a message is a retransmission.
-func (t *transaction) repeated(msg *message) bool {
+func (t *transaction) repeated(msg *sipMessage) bool {
 	if t.cseq != msg.cseq || t.method != msg.method {
 		return false
 	}
@@ -158,7 +158,7 @@ func (t *transaction) repeated(msg *message) bool {
 }
 
 // offer returns the frame of the request that a response answers, 0 if it wasn't seen.
-func (m *media) offer(msg *message, p *decode.Packet) capture.FrameNo {
+func (m *media) offer(msg *sipMessage, p *decode.Packet) capture.FrameNo {
 	t := m.transactions[transactionKey{msg.call, p.IP.Dst, p.IP.Src, p.Dport, p.Sport}]
 	if t != nil && t.state == requestSeen && t.cseq == msg.cseq && t.method == msg.method {
 		return t.frame
@@ -166,7 +166,7 @@ func (m *media) offer(msg *message, p *decode.Packet) capture.FrameNo {
 	return 0
 }
 
-func (t *transaction) update(msg *message, repeated bool, n capture.FrameNo) {
+func (t *transaction) update(msg *sipMessage, repeated bool, n capture.FrameNo) {
 	if t.cseq != msg.cseq || t.method == "" {
 		*t = transaction{cseq: msg.cseq, method: msg.method}
 	}
@@ -185,8 +185,8 @@ func (t *transaction) update(msg *message, repeated bool, n capture.FrameNo) {
 }
 
 // parseSIP reads the start line, Call-ID, CSeq and an SDP body; false without Call-ID or CSeq.
-func parseSIP(text string) (message, bool) {
-	var msg message
+func parseSIP(text string) (sipMessage, bool) {
+	var msg sipMessage
 	head, body, _ := strings.Cut(text, "\r\n\r\n")
 	line, head, _ := strings.Cut(head, "\r\n")
 	if status, ok := strings.CutPrefix(line, sipVersion+" "); ok {

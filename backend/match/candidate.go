@@ -11,7 +11,7 @@ type Candidate struct {
 	A, B   Conv
 	Flip   bool    // B's direction 0 is A's direction 1
 	Score  float64 // bits of evidence
-	Kinds  uint16  // set of evidence kinds
+	Kinds  uint32  // set of evidence kinds
 	Margin float64 // bits more than the runner-up of either side
 	Wide   float64 // bits more than the runner-up of the side where it is further behind
 	Rival  Conv    // the runner-up on B's side, Capture -1 for none
@@ -77,9 +77,17 @@ func sum(vs []vote) Candidate {
 			flip -= float64(v.w)
 		}
 	}
+	begin := 0.
 	for e, w := range kind {
-		k.Score += min(w, most[e])
+		w = min(w, most[e])
+		switch evidence(e) {
+		case evStream64, evStream32, evStream16, evHello:
+			begin = max(begin, w) // the same bytes at several lengths
+		default:
+			k.Score += w
+		}
 	}
+	k.Score += begin
 	if flip == 0 {
 		for _, v := range vs {
 			k.Flip = v.b&1 != 0

@@ -5,6 +5,7 @@ import (
 
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/message"
 )
 
 // A kind of evidence that two conversations are the same one. What each survives is in the table of ARCHITECTURE.md.
@@ -16,7 +17,9 @@ const (
 	evAck                      // sequence and acknowledgement number of an empty segment
 	evTS                       // TCP timestamps
 	evStream64                 // first 64 bytes of a direction
+	evStream32                 // first 32 bytes
 	evStream16                 // first 16 bytes
+	evHello                    // first bytes of a TLS hello, five of them random
 	evPayload                  // a datagram's bytes
 	evIPID                     // a datagram's bytes with its IP identification
 	evQUIC                     // connection ID
@@ -28,15 +31,15 @@ const (
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports"}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports"}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 12, 12, 14, 30, 7, 12, 14, 0, 8}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 28, 12, 14, 30, 7, 12, 14, 0, 8}
 
 // most is what one kind may add up to: keys of one kind are not independent.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 12, 60, 60, 60, 35, 20, 28, 0, 8}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 56, 60, 60, 60, 35, 20, 28, 0, 8}
 
 // entry is one key of one conversation.
 type entry struct {
@@ -57,30 +60,41 @@ func (r ref) conv() flow.ConvID { return flow.ConvID(r>>1) & flow.NoConv }
 func (r ref) dir() int          { return int(r & 1) }
 
 // level says how much of a payload every capture can hash: a key must be made alike everywhere.
-type level uint8
+type level [2]tier // of TCP, of all else
+
+type tier uint8
 
 const (
-	levelNone level = iota // a snaplen cut payloads shorter than flow.HeadTier
+	levelNone tier = iota // a snaplen cut payloads shorter than flow.HeadTier
 	levelHead
 	levelFull
 )
 
 func commonLevel(caps []*flow.Capture) level {
-	l := levelFull
+	l := level{levelFull, levelFull}
 	for _, c := range caps {
-		switch {
-		case !c.AnyCut:
-		case c.MinHead:
-			l = min(l, levelHead)
-		default:
-			l = levelNone
+		for k := range l {
+			switch {
+			case !c.AnyCut[k]:
+			case c.MinHead[k]:
+				l[k] = min(l[k], levelHead)
+			default:
+				l[k] = levelNone
+			}
 		}
 	}
 	return l
 }
 
+func (l level) of(f *flow.Fact) tier {
+	if f.Is(flow.MarkTCP) {
+		return l[0]
+	}
+	return l[1]
+}
+
 func (l level) hash(f *flow.Fact) uint64 {
-	switch l {
+	switch l.of(f) {
 	case levelFull:
 		return uint64(f.Full)
 	case levelHead:
@@ -128,11 +142,7 @@ func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l 
 	emit(evTuple, dir, addrKey(t.Src, t.Sport), addrKey(t.Dst, t.Dport))
 	if cv.Proto == flow.ProtoTCP {
 		for d := range in.Data {
-			if h := &in.Data[d]; h.H64 != 0 {
-				emit(evStream64, d, uint64(h.H64), 0)
-			} else if h.H16 != 0 {
-				emit(evStream16, d, uint64(h.H16), 0)
-			}
+			streamEntries(emit, d, &in.Data[d])
 		}
 	}
 	if mask != sampleMask && cv.Proto == flow.ProtoTCP {
@@ -161,6 +171,26 @@ func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l 
 		}
 	}
 	return out
+}
+
+// streamEntries makes keys of a stream's first bytes, at every length that was captured: another capture may hold fewer.
+// What protocols always begin with tells little; the random bytes of a TLS hello tell much.
+func streamEntries(emit func(evidence, int, uint64, uint64), d int, h *flow.Head) {
+	if h.H64 != 0 {
+		emit(evStream64, d, uint64(h.H64), 64)
+	}
+	if message.Proto(h.Class) == message.ProtoTLS {
+		if h.H16 != 0 {
+			emit(evHello, d, uint64(h.H16), 16)
+		}
+		return
+	}
+	if h.H32 != 0 {
+		emit(evStream32, d, uint64(h.H32), 32)
+	}
+	if h.H16 != 0 {
+		emit(evStream16, d, uint64(h.H16), 16)
+	}
 }
 
 // takes lets through packets at the ends, and others where their own content says so.

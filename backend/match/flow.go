@@ -23,7 +23,7 @@ type Joint struct {
 	A, B       int // capture indexes, A < B
 	Score      float64
 	Margin     float64
-	Kinds      uint16
+	Kinds      uint32
 	Rival      Conv // runner-up, Capture -1 for none
 	Traits     Traits
 	Terminated bool // a device between ends TCP and opens a connection of its own

@@ -58,7 +58,7 @@ func shiftByPayload(a, b *Side, d int, lvl level) (uint32, bool) {
 		var out []seg
 		for _, i := range s.packets(d, nil) {
 			f := s.Cap.At(i)
-			if f.Len > 0 && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && lvl != levelNone {
+			if f.Len > 0 && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && lvl.of(f) != levelNone {
 				out = append(out, seg{uint64(f.Len)<<32 | lvl.hash(f), f.Seq})
 			}
 			if len(out) == 4*learnFrom {

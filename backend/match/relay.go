@@ -108,6 +108,40 @@ func alignStreams(x, y []byte, lenA, lenB int64) []run {
 	return out
 }
 
+// alignEnds aligns two streams whose kept bytes do not reach to where they agree: what a proxy inserts it inserts at the
+// beginning, so the ends fall together. At least one segment must say so by its own bytes.
+func alignEnds(ca, cb *flow.Capture, sa, sb []streamSegment) []run {
+	la, lb := end(sa), end(sb)
+	shift := lb - la
+	if abs(shift) > alignLimit {
+		return nil
+	}
+	at := map[int64]uint32{}
+	for _, s := range sb {
+		at[s.off] = s.i
+	}
+	agree, differ := 0, 0
+	for _, s := range sa {
+		i, ok := at[s.off+shift]
+		if !ok {
+			continue
+		}
+		x, ok := ca.Payload(s.i)
+		y, ok2 := cb.Payload(i)
+		if n := min(len(x), len(y)); !ok || !ok2 || n < gram/2 {
+			continue
+		} else if common(x[:n], y[:n]) == n {
+			agree++
+		} else {
+			differ++
+		}
+	}
+	if agree == 0 || differ > 0 {
+		return nil
+	}
+	return []run{{max(0, -shift), max(0, shift), min(la, lb)}}
+}
+
 func common(x, y []byte) int {
 	n := min(len(x), len(y))
 	for k := 0; k < n; k++ {
@@ -173,7 +207,11 @@ func end(s []streamSegment) int64 {
 }
 
 func relayedStream(out []Pair, ca, cb *flow.Capture, sa, sb []streamSegment) []Pair {
-	runs := alignStreams(assemble(ca, sa), assemble(cb, sb), end(sa), end(sb))
+	x, y := assemble(ca, sa), assemble(cb, sb)
+	runs := alignStreams(x, y, end(sa), end(sb))
+	if len(runs) == 0 {
+		runs = alignEnds(ca, cb, sa, sb)
+	}
 	byOff := func(x, y streamSegment) int {
 		if x.off != y.off {
 			return int(max(min(x.off-y.off, 1), -1))

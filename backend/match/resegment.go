@@ -112,7 +112,7 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 		} else if !exact || w == nil || !m.inWindow(a.i, b.i, d, w) {
 			continue
 		}
-		if a.n == b.n && a.off == b.off && f.Full != h.Full && m.lvl == levelFull {
+		if a.n == b.n && a.off == b.off && f.Full != h.Full && m.lvl.of(f) == levelFull {
 			continue // other bytes in the same place
 		}
 		if m.differs(a, b) {

@@ -21,7 +21,8 @@ type Causation struct{ Cause, Effect FrameRef }
 // initiator's packets pass the front first.
 type Tie struct {
 	Front, Back Conv
-	Confidence  int // percent
+	Confidence  int  // percent
+	Bytes       bool // the same bytes may be on both: no TLS ends in between
 }
 
 // Alone reports whether only one capture saw the flow.
@@ -71,7 +72,7 @@ func (r *Result) carry(x, y *Flow, t Tie) {
 			if s == nil || u == nil {
 				continue
 			}
-			j := &Joint{A: min(a, b), B: max(a, b), Score: bits, Margin: bits, Kinds: 1 << evExchange, Rival: Conv{Capture: -1}, Terminated: true, Opaque: true, Way: 1}
+			j := &Joint{A: min(a, b), B: max(a, b), Score: bits, Margin: bits, Kinds: 1 << evExchange, Rival: Conv{Capture: -1}, Terminated: true, Opaque: !t.Bytes, Way: 1}
 			if a > b {
 				j.Way = -1
 			}
