@@ -317,6 +317,9 @@ func (v *Verdict) earlier(a int, i int64, b int, k int64) bool {
 
 // resetInBetween reports a conversation that a device which does not terminate it broke with forged resets.
 func (v *Verdict) resetInBetween(f *match.Flow, st *State) bool {
+	if f.Alone() {
+		return false // whoever resets it, no other point shows that its end did not
+	}
 	for c, s := range f.Sides {
 		if s == nil {
 			continue

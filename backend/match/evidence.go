@@ -206,7 +206,7 @@ func tcpEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, d int, s
 		if sm.takes(uint64(f.Seq)) {
 			emit(evSegment, d, uint64(f.Seq)<<32|uint64(f.Len), l.hash(f))
 		}
-	case f.Flags&(decode.RST|decode.ACK) == decode.RST|decode.ACK && f.Seq == 0:
+	case f.Flags&(decode.RST|decode.ACK) == decode.RST|decode.ACK && (f.Seq == 0 || n == 1):
 		// A refusal names the SYN that it answers (RFC 9293 §3.5.2).
 		emit(evISN, 1-d, uint64(f.Ack-1), 0)
 	default:

@@ -328,7 +328,7 @@ func (r *Relation) agrees(m *matcher, pairs []Pair) bool {
 	in, all := 0, 0
 	for _, p := range pairs {
 		f, h := m.a.At(p.A), m.b.At(p.B)
-		if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) {
+		if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) || p.How == HowLogical {
 			continue
 		}
 		lo, hi, ok := r.Time.window(f.Time, 0)
