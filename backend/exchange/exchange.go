@@ -13,6 +13,7 @@ type Part struct {
 	// Least and Most bound its size in bytes, without TLS.
 	Least, Most int64
 	Head        int64 // bytes of it that are header, -1 unknown
+	Holes       bool  // some of its bytes were not captured
 }
 
 // Piece is a frame's share of a part: plain bytes [From, To) counted from the part's end backwards, so that bodies agree

@@ -199,6 +199,12 @@ func part(c *flow.Capture, segs []segment, us []*unit) Part {
 		p.Most += size
 	}
 	slices.Reverse(p.Pieces)
+	at := p.Most
+	for _, x := range p.Pieces {
+		p.Holes = p.Holes || x.From < at
+		at = min(at, x.To)
+	}
+	p.Holes = p.Holes || at > 0
 	if len(us) == 1 && us[0].m.HTTP != nil {
 		p.Head = int64(us[0].m.HeadLen)
 	}

@@ -193,7 +193,7 @@ func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) 
 func bounds(cs []Claim) (lo, hi int64) {
 	lo, hi = -1<<62, 1<<62
 	for i := range cs {
-		if l, h, ok := nest(cs[i].Front, cs[i].Back); ok && cs[i].Confidence >= 90 {
+		if l, h, ok := nest(cs[i].Front, cs[i].Back); ok && cs[i].Confidence >= 90 && !cs[i].Front.Request.Holes && !cs[i].Front.Answer.Holes {
 			lo, hi = max(lo, l), min(hi, h)
 		}
 	}
@@ -237,7 +237,7 @@ func causal(cs []Claim) []match.Causation {
 	var out []match.Causation
 	for i := range cs {
 		c := &cs[i]
-		if c.Confidence < 90 {
+		if c.Confidence < 90 || c.Front.Request.Holes || c.Back.Request.Holes || c.Front.Answer.Holes || c.Back.Answer.Holes {
 			continue
 		}
 		ref := func(k int, l []Piece, last bool) match.FrameRef {

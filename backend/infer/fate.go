@@ -121,6 +121,8 @@ type step struct {
 	joint *match.Joint
 	links []*match.Link // links to all points on that side of the path
 	known bool          // the point saw this direction of this flow
+	// beyond are points further on that side which never saw the flow, though its ends say that it passes them.
+	beyond []int
 }
 
 // side judges the frames of direction d at capture c.
@@ -178,6 +180,17 @@ func (j *judge) steps(f *match.Flow, c, d int) (down, up step) {
 		j.expectBeyond(f, c, d, &down)
 	} else if up.to < 0 && !j.complete(f, c, d) {
 		j.expectBeyond(f, c, d, &up)
+	}
+	for x := range j.v.Caps {
+		if f.Sides[x] != nil || !j.v.narrower(x, c) || j.v.Relations[[2]int{min(c, x), max(c, x)}] == nil {
+			continue
+		}
+		switch j.v.expected(f, c, x, d) {
+		case 1:
+			down.beyond = append(down.beyond, x)
+		case -1:
+			up.beyond = append(up.beyond, x)
+		}
 	}
 	return down, up
 }
@@ -327,6 +340,9 @@ func (j *judge) frame(f *match.Flow, c, d int, i uint32, down, up step) Mark {
 		}
 	}
 	if hasDown || hasUp {
+		if down.to < 0 && v.outsideAny(down.beyond, c, i) || up.to < 0 && v.outsideAny(up.beyond, c, i) {
+			return Mark{Fate: FateOutside, Origin: v.origin(f, d)}
+		}
 		return Mark{Fate: FateDelivered, Origin: v.origin(f, d)}
 	}
 	for _, s := range []step{down, up} {
@@ -458,6 +474,21 @@ func (j *judge) hidden(f *match.Flow, c, other int) bool {
 	return blind(whole) || blind(port)
 }
 
+// narrower reports whether recorder x ran for only a part of the time that recorder c did.
+func (v *Verdict) narrower(x, c int) bool {
+	return v.outsideOf(x, c, 0) || v.outsideOf(x, c, uint32(v.Caps[c].Len()-1))
+}
+
+// outsideAny reports whether one of some recorders was not running when a frame passed.
+func (v *Verdict) outsideAny(points []int, c int, i uint32) bool {
+	for _, x := range points {
+		if v.outsideOf(x, c, i) {
+			return true
+		}
+	}
+	return false
+}
+
 // outsideOf reports whether the recorder of capture o was not running when frame i of c should have been seen there.
 func (v *Verdict) outsideOf(o, c int, i uint32) bool {
 	t, ok := v.Time(c, i)
@@ -473,29 +504,39 @@ func (v *Verdict) outsideOf(o, c int, i uint32) bool {
 // late mends what was taken for outside: a conversation whose packets were being lost while the other recorder ran goes
 // on being lost after its last frame.
 func (j *judge) late(n int, f *match.Flow) {
-	v := j.v
 	for c, s := range f.Sides {
 		if s == nil {
 			continue
 		}
 		for d := 0; d < 2; d++ {
-			lost := Mark{}
-			for _, id := range s.Convs {
-				for _, i := range v.Caps[c].Packets(id) {
-					if s.Dir(v.At(c, i)) != d {
-						continue
-					}
-					m := &v.Marks[c][i]
-					switch {
-					case m.Fate == FateLost:
-						lost = *m
-					case m.Fate == FateDelivered:
-						lost = Mark{}
-					case m.Fate == FateOutside && lost.Fate == FateLost && v.afterEnd(lost, c, i):
-						*m = lost
-					}
+			j.lateDirection(c, s, d)
+		}
+	}
+}
+
+// lateDirection mends one direction of which nothing ever arrived.
+func (j *judge) lateDirection(c int, s *match.Side, d int) {
+	v := j.v
+	lost := Mark{}
+	for pass := 0; pass < 2; pass++ {
+		for _, id := range s.Convs {
+			for _, i := range v.Caps[c].Packets(id) {
+				if s.Dir(v.At(c, i)) != d {
+					continue
+				}
+				m := &v.Marks[c][i]
+				switch {
+				case pass == 0 && m.Fate == FateDelivered:
+					return
+				case pass == 0 && m.Fate == FateLost:
+					lost = *m
+				case pass == 1 && m.Fate == FateOutside && v.afterEnd(lost, c, i):
+					*m = lost
 				}
 			}
+		}
+		if lost.Fate != FateLost {
+			return
 		}
 	}
 }

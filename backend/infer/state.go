@@ -230,7 +230,7 @@ func (v *Verdict) tcpOutcome(f *match.Flow, st *State) {
 		if n := v.fateCount(f, 0); n[FateLost]+n[FateConsumed] > 0 && n[FateDelivered] == 0 {
 			st.Outcome = "blackholed"
 		}
-	case synack && near != nil && near.SYN >= 0 && near.SYNACK < 0:
+	case synack && near != nil && near.SYN >= 0 && near.SYNACK < 0 && !f.Sides[f.Path[0][0]].Carries(1):
 		st.Outcome = "blackholed-reply"
 	case v.largeLost(f):
 		st.Outcome = "blackholed-large"

@@ -12,6 +12,7 @@ type Candidate struct {
 	Flip   bool    // B's direction 0 is A's direction 1
 	Score  float64 // bits of evidence
 	Kinds  uint32  // set of evidence kinds
+	Soft   float64 // those bits that rest on readable text, which others may send too
 	Margin float64 // bits more than the runner-up of either side
 	Wide   float64 // bits more than the runner-up of the side where it is further behind
 	Rival  Conv    // the runner-up on B's side, Capture -1 for none
@@ -81,13 +82,16 @@ func sum(vs []vote) Candidate {
 	for e, w := range kind {
 		w = min(w, most[e])
 		switch evidence(e) {
-		case evStream64, evStream32, evStream16, evHello:
+		case evStream64, evStream32, evStream16, evText, evHello:
 			begin = max(begin, w) // the same bytes at several lengths
 		default:
 			k.Score += w
 		}
 	}
 	k.Score += begin
+	if kind[evHello] == 0 && kind[evStream64] == 0 {
+		k.Soft = begin + min(kind[evRun], most[evRun])
+	}
 	if flip == 0 {
 		for _, v := range vs {
 			k.Flip = v.b&1 != 0

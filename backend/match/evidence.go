@@ -19,6 +19,7 @@ const (
 	evStream64                 // first 64 bytes of a direction
 	evStream32                 // first 32 bytes
 	evStream16                 // first 16 bytes
+	evText                     // first 64 bytes, of readable text
 	evHello                    // first bytes of a TLS hello, five of them random
 	evPayload                  // a datagram's bytes
 	evIPID                     // a datagram's bytes with its IP identification
@@ -31,15 +32,15 @@ const (
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports"}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports"}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 28, 12, 14, 30, 7, 12, 14, 0, 8}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 14, 0, 8}
 
 // most is what one kind may add up to: keys of one kind are not independent.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 56, 60, 60, 60, 35, 20, 28, 0, 8}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 35, 20, 28, 0, 8}
 
 // entry is one key of one conversation.
 type entry struct {
@@ -176,13 +177,18 @@ func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l 
 // streamEntries makes keys of a stream's first bytes, at every length that was captured: another capture may hold fewer.
 // What protocols always begin with tells little; the random bytes of a TLS hello tell much.
 func streamEntries(emit func(evidence, int, uint64, uint64), d int, h *flow.Head) {
-	if h.H64 != 0 {
-		emit(evStream64, d, uint64(h.H64), 64)
+	class := message.Proto(h.Class)
+	if class == message.ProtoTLS && h.H16 != 0 {
+		emit(evHello, d, uint64(h.H16), 16)
 	}
-	if message.Proto(h.Class) == message.ProtoTLS {
-		if h.H16 != 0 {
-			emit(evHello, d, uint64(h.H16), 16)
+	if class == message.ProtoTLS || class == message.ProtoNone {
+		if h.H64 != 0 {
+			emit(evStream64, d, uint64(h.H64), 64)
 		}
+	} else if h.H64 != 0 {
+		emit(evText, d, uint64(h.H64), 64)
+	}
+	if class == message.ProtoTLS {
 		return
 	}
 	if h.H32 != 0 {

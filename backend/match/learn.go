@@ -148,7 +148,7 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 // sharedIDs reports whether two lists of which no packet has the same bytes share most identifications nevertheless: a
 // gateway rewrites the payloads. By chance n packets share n²/65536 of them.
 func (m *matcher) sharedIDs(n int) bool {
-	shared, least := 0, 0
+	shared, least, chance := 0, 0, 0.
 	for d := 0; d < 2; d++ {
 		x, y := m.la[d][:min(n, len(m.la[d]))], m.lb[d][:min(n, len(m.lb[d]))]
 		ids := map[uint16]bool{}
@@ -158,6 +158,7 @@ func (m *matcher) sharedIDs(n int) bool {
 			}
 		}
 		least += min(len(ids), len(y))
+		chance += float64(len(ids)) * float64(len(y)) / 65536
 		for _, i := range y {
 			if f := m.b.At(i); ids[f.IPID] && f.Mark&(flow.MarkError|flow.MarkLater) == 0 {
 				shared++
@@ -165,7 +166,7 @@ func (m *matcher) sharedIDs(n int) bool {
 			}
 		}
 	}
-	return shared >= 1 && shared*2 >= least
+	return shared >= 1 && shared*2 >= least || shared >= 3 && float64(shared) > 10*chance
 }
 
 // grouped is a packet of either side in a group of equal keys.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 )
 
@@ -57,7 +58,7 @@ func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
 	}
 	r.relate(caps, lvl, anchors)
 	r.agreeing(fo, taken, lvl, ks)
-	r.lookalikes(fo, taken, lvl, ks)
+	r.twins(fo, taken)
 	r.flows(fo)
 	r.joints(lvl, ks)
 	r.order()
@@ -182,14 +183,48 @@ func exclusive(proto uint8) bool { return proto == flow.ProtoTCP || proto == flo
 // anchor joins what is beyond doubt.
 func (r *Result) anchor(fo *forest, tk *taken, ks []Candidate) []Candidate {
 	var out []Candidate
+	together := r.together(ks)
 	for _, k := range byScore(ks) {
-		if k.Score < certain || k.Margin < clear && !r.sideways(k) {
+		if k.Score < certain || k.Margin < clear && !r.sideways(k) || k.Score-k.Soft < certain && !together[[2]int{k.A.Capture, k.B.Capture}] {
 			continue
 		}
 		if !r.accept(fo, tk, k) {
 			continue
 		}
 		out = append(out, k)
+	}
+	return out
+}
+
+// together finds the pairs of captures whose conversations may be joined by readable text alone: what two servers of one
+// service send to two clients is alike too. Either several such joins agree on the clocks, or neither capture goes with
+// any other by harder evidence, so that they are no branches of one path.
+func (r *Result) together(ks []Candidate) map[[2]int]bool {
+	hard, soft := map[int]bool{}, map[[2]int][]int64{}
+	direct := map[[2]int]bool{}
+	for _, k := range ks {
+		p := [2]int{k.A.Capture, k.B.Capture}
+		switch {
+		case k.Score-k.Soft >= certain && k.Margin >= clear:
+			hard[p[0]], hard[p[1]], direct[p] = true, true, true
+		case k.Score >= certain && k.Margin >= clear:
+			x, y := r.Caps[p[0]].At(r.Caps[p[0]].Packets(k.A.ID)[0]), r.Caps[p[1]].At(r.Caps[p[1]].Packets(k.B.ID)[0])
+			soft[p] = append(soft[p], int64(y.Time-x.Time))
+		}
+	}
+	out := map[[2]int]bool{}
+	for p, l := range soft {
+		slices.Sort(l)
+		m, n := l[len(l)/2], 0
+		for _, d := range l {
+			if abs(d-m) < 250_000_000 {
+				n++
+			}
+		}
+		switch {
+		case direct[p], len(l) >= 3 && n*10 >= len(l)*7, len(l) < 3 && n == len(l) && !hard[p[0]] && !hard[p[1]]:
+			out[p] = true
+		}
 	}
 	return out
 }
@@ -350,8 +385,92 @@ func (r *Relation) timeBits(m *matcher, pairs []Pair) float64 {
 	return max(0, min(timeMost, math.Log2(span/float64(hi-lo))))
 }
 
-// lookalikes joins conversations that are alike in all they carry, by the order of time.
-func (r *Result) lookalikes(fo *forest, tk *taken, lvl level, ks []Candidate) {
+// reach is how far, in bytes, the captured parts of one TCP stream may lie apart for its numbers to tell that it is one:
+// by chance two streams lie so near with a probability of 2^-9, in both directions 2^-18.
+const reach = 1 << 22
+
+// twins joins conversations with the same addresses and ports of which two related captures hold different parts: no
+// packet is in both, but the sequence numbers lie near each other.
+func (r *Result) twins(fo *forest, tk *taken) {
+	type tuple struct {
+		flow.Tuple
+		proto uint8
+	}
+	for _, key := range r.related() {
+		rel := r.Relations[key]
+		if rel.Terminated*2 > rel.Anchors {
+			continue
+		}
+		a, b := key[0], key[1]
+		lone := func(c, other int) map[tuple][]Conv {
+			out := map[tuple][]Conv{}
+			for id := range r.Caps[c].Convs {
+				cv := Conv{c, flow.ConvID(id)}
+				if _, joined := tk.by[takenKey{cv, other}]; joined || r.Caps[c].Conv(cv.ID).Proto != flow.ProtoTCP {
+					continue
+				}
+				k := tuple{r.Caps[c].Tuple(cv.ID, r.Caps[c].ClientDir(cv.ID)), flow.ProtoTCP}
+				out[k] = append(out[k], cv)
+			}
+			return out
+		}
+		x, y := lone(a, b), lone(b, a)
+		var firsts []tuple
+		for k, l := range x {
+			if len(l) == 1 && len(y[k]) == 1 {
+				firsts = append(firsts, k)
+			}
+		}
+		slices.SortFunc(firsts, func(p, q tuple) int { return cmp.Compare(x[p][0].ID, x[q][0].ID) })
+		for _, k := range firsts {
+			l, m := x[k], y[k]
+			flip := r.Caps[a].ClientDir(l[0].ID) != r.Caps[b].ClientDir(m[0].ID)
+			if r.adjacent(l[0], m[0], flip) {
+				r.accept(fo, tk, Candidate{A: l[0], B: m[0], Flip: flip})
+			}
+		}
+	}
+}
+
+// related lists the pairs of captures that have a relation, ascending.
+func (r *Result) related() [][2]int {
+	out := make([][2]int, 0, len(r.Relations))
+	for k := range r.Relations {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(p, q [2]int) int { return cmp.Or(p[0]-q[0], p[1]-q[1]) })
+	return out
+}
+
+// adjacent reports whether the sequence numbers of two conversations lie near each other in every direction that both
+// captures hold, one at least.
+func (r *Result) adjacent(a, b Conv, flip bool) bool {
+	seq := func(c Conv, d int) (uint32, bool) {
+		src := r.Caps[c.Capture]
+		for _, i := range src.Packets(c.ID) {
+			if f := src.At(i); f.Dir() == d && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && f.Flags&decode.RST == 0 {
+				return f.Seq, true
+			}
+		}
+		return 0, false
+	}
+	n := 0
+	for d := 0; d < 2; d++ {
+		e := d
+		if flip {
+			e = 1 - d
+		}
+		x, ok := seq(a, d)
+		y, ok2 := seq(b, e)
+		if !ok || !ok2 {
+			continue
+		}
+		if df := int32(y - x); df > reach || df < -reach {
+			return false
+		}
+		n++
+	}
+	return n > 0
 }
 
 // flows makes the flows and the index of them.
