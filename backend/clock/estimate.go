@@ -184,7 +184,8 @@ func (e *Estimate) fit() {
 	e.MinRTT = max(0, int64(minF+minR))
 	e.Offset = int64(math.Round((minF - minR) / 2))
 	e.Error = int64(math.Ceil(max(0, (minF+minR)/2))) + resolution
-	e.Known = true
+	// Less than no time, and no step explains it: the bound is worth nothing.
+	e.Known = minF+minR > -float64(stepLeast)
 }
 
 // resolution is what timestamps of a microsecond cut off, ns.

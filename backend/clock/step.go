@@ -20,6 +20,9 @@ func (e *Estimate) findSteps(r *match.Result, l *match.Link) {
 	for len(e.Steps) < 64 {
 		at, by := e.biggestJump()
 		if at < 0 {
+			at, by = e.contradiction()
+		}
+		if at < 0 {
 			return
 		}
 		total := by
@@ -81,6 +84,38 @@ func (e *Estimate) biggestJump() (at int, by int64) {
 		return -1, 0
 	}
 	return e.sharpen(at, by)
+}
+
+// contradiction finds a step where traffic is so sparse in one direction that no window holds both: all pairs together
+// then say that a round trip takes less than no time, which no constant offset explains.
+func (e *Estimate) contradiction() (at int, by int64) {
+	n := len(e.bins)
+	f, r, ok := e.minima(0, n)
+	if !ok || f+r > -stepLeast {
+		return -1, 0
+	}
+	// The step lies where the same direction's difference changes most from one pair to the next, of the places that
+	// leave no contradiction on either side.
+	best, at := int64(0), -1
+	last := [2]int64{}
+	have := [2]bool{}
+	for k := 0; k < n; k++ {
+		b := &e.bins[k]
+		now := b.f.d - e.stepBefore(b.fromB)
+		d := 0
+		if !b.hasF {
+			now, d = -b.r.d-e.stepBefore(b.fromB), 1
+		}
+		if have[d] && abs(now-last[d]) > best {
+			f0, r0, ok0 := e.minima(0, k)
+			f1, r1, ok1 := e.minima(k, n)
+			if ok0 && ok1 && f0+r0 > -stepLeast && f1+r1 > -stepLeast {
+				best, at, by = abs(now-last[d]), k, ((f1-f0)-(r1-r0))/2
+			}
+		}
+		last[d], have[d] = now, true
+	}
+	return at, by
 }
 
 // sharpen moves a step to the bin where the difference between direct neighbours is largest.

@@ -134,6 +134,6 @@ func offset(ns []nesting, backs int) (lo, hi int64, ok bool) {
 		return 0, 0, false
 	}
 	mean := area / max(1, float64(es[len(es)-1].at-from))
-	// Nearly all nest at one offset, and far more than at a random one.
-	return lo, hi, best >= 4 && best*10 >= backs*7 && float64(best) >= 2.5*mean+3
+	// A good part nests at one offset (captures may overlap in part only), and far more than at a random one.
+	return lo, hi, best >= 4 && best*3 >= backs && float64(best) >= 3*mean+4
 }

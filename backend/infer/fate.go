@@ -498,7 +498,8 @@ func (v *Verdict) outsideOf(o, c int, i uint32) bool {
 	first, _ := v.Clocks.Time(o, 0, v.Caps[o].First)
 	last, _ := v.Clocks.Time(o, uint32(v.Caps[o].Len()-1), v.Caps[o].Last)
 	e := v.Clocks.Of[o].Error + v.Clocks.Of[c].Error
-	return int64(t) < int64(first)-e || int64(t) > int64(last)+e
+	// A packet at c passes o up to a round trip, twice the bound, before or after.
+	return int64(t) < int64(first)-e || int64(t) > int64(last)-2*e
 }
 
 // late mends what was taken for outside: a conversation whose packets were being lost while the other recorder ran goes
