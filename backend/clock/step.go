@@ -17,29 +17,40 @@ const (
 
 // findSteps fills Steps: jumps of B's clock against A's.
 func (e *Estimate) findSteps(r *match.Result, l *match.Link) {
-	for len(e.Steps) < 64 {
+	for len(e.Steps) < 16 {
 		at, by := e.biggestJump()
 		if at < 0 {
 			at, by = e.contradiction()
 		}
-		if at < 0 {
+		if at < 0 || !e.addStep(at, by) {
 			return
 		}
-		total := by
-		for _, s := range e.Steps {
-			if s.From < e.bins[at].fromB {
-				total = by + s.By
-			}
-		}
-		step := Step{From: e.bins[at].fromB, At: e.bins[at-1].lastB, By: total}
-		for k := range e.Steps {
-			if e.Steps[k].From > step.From {
-				e.Steps[k].By += by
-			}
-		}
-		e.Steps = append(e.Steps, step)
-		slices.SortFunc(e.Steps, func(x, y Step) int { return int(int64(x.From) - int64(y.From)) })
 	}
+}
+
+// addStep notes a step before a bin. It refuses one that explains nothing: a place that has one already, or a size that
+// makes the pairs contradict each other more than before.
+func (e *Estimate) addStep(at int, by int64) bool {
+	before, after := slices.Clone(e.Steps), Step{From: e.bins[at].fromB, At: e.bins[at-1].lastB, By: by}
+	f0, r0, _ := e.minima(0, len(e.bins))
+	for k := range e.Steps {
+		switch {
+		case e.Steps[k].From == after.From:
+			e.Steps = before
+			return false
+		case e.Steps[k].From < after.From:
+			after.By = by + before[k].By
+		default:
+			e.Steps[k].By += by
+		}
+	}
+	e.Steps = append(e.Steps, after)
+	slices.SortFunc(e.Steps, func(x, y Step) int { return int(int64(x.From) - int64(y.From)) })
+	if f1, r1, _ := e.minima(0, len(e.bins)); f1+r1 < min(f0+r0, 0)-resolution {
+		e.Steps = before
+		return false
+	}
+	return true
 }
 
 // stepBefore is the sum of the steps up to B's frame i.
@@ -118,25 +129,27 @@ func (e *Estimate) contradiction() (at int, by int64) {
 	return at, by
 }
 
-// sharpen moves a step to the bin where the difference between direct neighbours is largest.
+// sharpen moves a step to the place near at where the windows on both sides agree on it best: both directions move by the
+// same amount, and the least round trip is the same before and after. by is its size as found so far.
 func (e *Estimate) sharpen(at int, by int64) (int, int64) {
-	best, to := int64(-1), at
+	least, to, size := int64(1)<<62, at, by
 	for k := max(1, at-stepWindow); k < min(len(e.bins), at+stepWindow); k++ {
-		f0, r0, ok0 := e.minima(max(0, k-2), k)
-		f1, r1, ok1 := e.minima(k, min(len(e.bins), k+2))
+		f0, r0, ok0 := e.minima(max(0, k-stepWindow), k)
+		f1, r1, ok1 := e.minima(k, min(len(e.bins), k+stepWindow))
 		if !ok0 || !ok1 {
 			continue
 		}
-		if s := ((f1 - f0) - (r1 - r0)) / 2; abs(s) > best && (s > 0) == (by > 0) {
-			best, to = abs(s), k
+		df, dr := f1-f0, r1-r0
+		step, rtt := (df-dr)/2, (df+dr)/2
+		if (step > 0) != (by > 0) || abs(rtt)*4 >= abs(step) {
+			continue
+		}
+		// A bin on the wrong side makes one side's round trip impossibly small or the step small.
+		if cost := abs(rtt) - abs(step) - min(0, f0+r0, f1+r1)*2; cost < least {
+			least, to, size = cost, k, step
 		}
 	}
-	f0, r0, ok0 := e.minima(max(0, to-stepWindow), to)
-	f1, r1, ok1 := e.minima(to, min(len(e.bins), to+stepWindow))
-	if !ok0 || !ok1 {
-		return at, by
-	}
-	return to, ((f1 - f0) - (r1 - r0)) / 2
+	return to, size
 }
 
 // minima are the least differences of both directions over bins [from, to), known steps taken out.
