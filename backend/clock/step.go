@@ -85,7 +85,8 @@ func (e *Estimate) biggestJump() (at int, by int64) {
 			best, at, by = abs(step), k, step
 		}
 	}
-	if at < 0 || best < stepLeast {
+	f, r, _ := e.minima(0, n)
+	if at < 0 || best < max(stepLeast, (f+r)/2) { // less than half a round trip a change of route does too
 		return -1, 0
 	}
 	// With one step of size s, about 2*stepWindow of the differences see it: the usual one is the median of the rest.

@@ -15,7 +15,7 @@ var messageNotDelivered = rule{Doc{ID: "message-not-delivered", weight: 80,
 	func(v *Verdict) (out []*Finding) {
 		for _, s := range v.Segments {
 			for n, f := range v.Flows {
-				if !v.failed(f) || f.Joint(s.A, s.B) == nil || !neighbours(f, s) || f.Proto != flow.ProtoTCP && v.State[n].App == "" {
+				if j := f.Joint(s.A, s.B); !v.failed(f) || j == nil || j.Opaque || !neighbours(f, s) || f.Proto != flow.ProtoTCP && v.State[n].App == "" {
 					continue
 				}
 				for d := 0; d < 2; d++ {

@@ -139,10 +139,11 @@ func (v *Verdict) toldTooBig(f *match.Flow, c int) bool {
 }
 
 var rstInjected = rule{Doc{ID: "rst-injected", weight: 98,
-	Title:   "A device broke the connection with forged resets",
-	Meaning: "Neither end sent the RST: a device between them (intrusion prevention, content filter) did, in their names.",
-	Sign:    "A RST is seen at one point and never left the end that it seems to come from.",
-	Not:     "Where the RST is seen at both points, or the device ends TCP itself."},
+	Title:    "A device broke the connection with forged resets",
+	Meaning:  "Neither end sent the RST: a device between them (intrusion prevention, content filter) did, in their names.",
+	Sign:     "A RST is seen at one point and never left the end that it seems to come from.",
+	Not:      "Where the RST is seen at both points, or the device ends TCP itself.",
+	Explains: []string{"close-contradiction", "message-not-delivered", "loss"}},
 	func(v *Verdict) (out []*Finding) {
 		for _, s := range v.Segments {
 			x := &Finding{Severity: Error, Confidence: 95, Segment: s}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/corr-dev/corr/backend/model"
@@ -25,7 +26,7 @@ const flowsInPage = 10000
 
 // HTML writes the report as one self-contained page: no file beside it, no network.
 func HTML(w io.Writer, d *model.Document, o HTMLOptions) error {
-	t, err := template.New("page.html").Funcs(template.FuncMap{"plain": Plainly}).ParseFS(pageFiles, "page/*.html")
+	t, err := template.New("page.html").Funcs(template.FuncMap{"decimal": decimal}).ParseFS(pageFiles, "page/*.html")
 	if err != nil {
 		return err
 	}
@@ -34,6 +35,14 @@ func HTML(w io.Writer, d *model.Document, o HTMLOptions) error {
 		return err
 	}
 	return t.Execute(w, p)
+}
+
+// decimal prints a number that may be unknown.
+func decimal(digits int, p *float64) string {
+	if p == nil {
+		return "not known"
+	}
+	return strconv.FormatFloat(*p, 'f', digits, 64)
 }
 
 // htmlPage is what the template shows.
