@@ -18,6 +18,7 @@ var pageFiles embed.FS
 // HTMLOptions say whom the page is for.
 type HTMLOptions struct {
 	Audience string // "engineer" (or empty) or "everyone": which depth is shown first; the page holds both
+	Print    bool   // everything unfolded, for printing
 	Flow     uint32 // 0: all conversations; else the page opens on this one's ladder
 }
 
@@ -49,6 +50,7 @@ func decimal(digits int, p *float64) string {
 type htmlPage struct {
 	Doc      *model.Document
 	Everyone bool
+	Print    bool
 	Open     uint32
 	Style    template.CSS
 	Script   template.JS
@@ -104,7 +106,7 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &htmlPage{Doc: d, Everyone: o.Audience == "everyone", Open: o.Flow, Style: template.CSS(css), Script: template.JS(js), Data: data,
+	p := &htmlPage{Doc: d, Everyone: o.Audience == "everyone", Print: o.Print, Open: o.Flow, Style: template.CSS(css), Script: template.JS(js), Data: data,
 		Map: template.HTML(pathMap(d)), Story: story(d), Changes: handshakes(d)}
 	p.Findings = foldFindings(d)
 	for i := range d.Flows {

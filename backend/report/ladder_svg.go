@@ -91,8 +91,15 @@ func ladderSVG(doc *model.Document, f *model.Flow) string {
 	return d.svg(left+float64(len(l.names)-1)*width+130, h, "ladder", fmt.Sprintf("ladder of conversation %d", f.ID))
 }
 
-// ladderEvent draws one packet.
-func ladderEvent(d *drawing, l *lanes, e *model.Event, x func(float64) float64, y float64, first int64) {
+// arrow is a packet's way on the ladder, in lanes.
+type arrow struct {
+	from, to float64
+	cross    bool // ends where it was lost
+	whole    bool // seen at both ends of the way: what a device ended on one side it made anew on the other
+	ok       bool
+}
+
+func arrowOf(l *lanes, e *model.Event) arrow {
 	var ks []float64
 	for _, s := range e.Seen {
 		if k, ok := l.x[s.Capture]; ok && !slices.Contains(ks, k) {
@@ -100,7 +107,7 @@ func ladderEvent(d *drawing, l *lanes, e *model.Event, x func(float64) float64, 
 		}
 	}
 	if len(ks) == 0 {
-		return
+		return arrow{}
 	}
 	forward := e.Dir == "f"
 	if len(ks) > 1 {
@@ -108,42 +115,42 @@ func ladderEvent(d *drawing, l *lanes, e *model.Event, x func(float64) float64, 
 	} else if len(l.names) > 1 {
 		forward = goesRight(l, e, ks[0])
 	}
-	lo, hi := slices.Min(ks), slices.Max(ks)
-	dev := deviceLane(l, e)
-	from, to := lo, hi
+	a := arrow{from: slices.Min(ks), to: slices.Max(ks), ok: true, whole: len(ks) > 1 && e.Match == "relayed"}
+	half := 0.5
 	if !forward {
-		from, to = hi, lo
+		a.from, a.to, half = a.to, a.from, -0.5
 	}
-	class, mark := "arrow", ""
-	fate := e.Fate
-	if len(ks) > 1 && e.Match == "relayed" {
-		fate = "" // ended and made anew at the device: one line that the device's lane crosses
+	if a.whole {
+		return a
 	}
-	switch fate {
+	dev := deviceLane(l, e)
+	switch e.Fate {
 	case "lost", "consumed":
-		mark = "✕"
-		class = "arrow " + e.Fate
-		if dev >= 0 {
-			to = dev
-		} else if forward {
-			to = from + 0.5
-		} else {
-			to = from - 0.5
-		}
-		if forward {
-			from = lo
-		} else {
-			from = hi
+		a.cross = true
+		if a.to = a.from + half; dev >= 0 {
+			a.to = dev
 		}
 	case "injected":
-		class = "arrow injected"
-		if dev >= 0 {
-			from = dev
-		} else if forward {
-			from = to - 0.5
-		} else {
-			from = to + 0.5
+		if a.from = a.to - half; dev >= 0 {
+			a.from = dev
 		}
+	}
+	return a
+}
+
+// ladderEvent draws one packet.
+func ladderEvent(d *drawing, l *lanes, e *model.Event, x func(float64) float64, y float64, first int64) {
+	a := arrowOf(l, e)
+	if !a.ok {
+		return
+	}
+	from, to := a.from, a.to
+	class, mark := "arrow", ""
+	switch {
+	case a.cross:
+		class, mark = "arrow "+e.Fate, "✕"
+	case e.Fate == "injected" && !a.whole:
+		class = "arrow injected"
 	}
 	if e.Match == "relayed" {
 		class += " relayed"
@@ -175,7 +182,7 @@ func ladderEvent(d *drawing, l *lanes, e *model.Event, x func(float64) float64, 
 			continue
 		}
 		anchor, dx := "end", -5.0
-		if k == float64(len(l.names)-1) || k == hi && hi != lo {
+		if k == float64(len(l.names)-1) || k > 0 && k == max(from, to) && from != to {
 			anchor, dx = "start", 5
 		}
 		d.text(x(k)+dx, y+12, "frameno", anchor, fmt.Sprint(s.Frame))

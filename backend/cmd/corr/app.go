@@ -24,7 +24,8 @@ func newApp(in io.Reader, out, errs io.Writer) *cli.App {
 	}
 	cli.HelpPrinter = printHelp
 	app.Commands = []*cli.Command{correlateCommand(), matchesCommand(), messagesCommand(), framesCommand(), flowsCommand(), findingsCommand(),
-		topologyCommand(), explainCommand(), fieldsCommand(), versionCommand()}
+		topologyCommand(), explainCommand(), logsCommand(), reportCommand(), ladderCommand(),
+		openCommand(), installCommand(), uninstallCommand(), doctorCommand(), demoCommand(), fieldsCommand(), versionCommand(), completionCommand(), manCommand()}
 	for _, c := range app.Commands {
 		c.OnUsageError = func(cc *cli.Context, err error, _ bool) error {
 			return wrong("%s; see corr %s --help", err, cc.Command.Name)

@@ -25,7 +25,16 @@ Read a result
   matches     every pair of frames, as TSV
   messages    application messages and their counterparts, as TSV
   frames      every frame's fate, time and hops, as TSV
+  logs        records of logs that are tied to conversations
+  ladder      one conversation packet by packet, in the terminal
+  report      the report again, for engineers or for everyone
+Wireshark
+  open        one window a point, with plugin and profile
+  install     plugin and profile into your Wireshark folders
+  uninstall   remove them without a trace
+  doctor      find what keeps corr.* fields from showing
 Help
+  demo        the whole on a case that is built in
   fields      the corr.* fields that Wireshark shows
   version     version and build
 
