@@ -56,23 +56,23 @@ func (in *Input) findingsOf() []map[uint32][]int {
 
 // pen writes one capture's annotations.
 type pen struct {
-	in      *Input
-	c       int
-	w       *annotate.Writer
-	links   []*match.Link // that have this capture as an end
-	classes map[look]annotate.ClassID
-	lookup  look
-	lookID  annotate.ClassID
-	haveID  bool
-	about   map[uint32][]int
-	messages   map[uint32][]annotate.Peer // message counterparts
-	pairs   []match.Pair
-	peers   []peer
-	texts   []string
-	extra   annotate.Extra
-	flows   map[*match.Flow]*view
-	last    *match.Flow
-	lastV   *view
+	in       *Input
+	c        int
+	w        *annotate.Writer
+	links    []*match.Link // that have this capture as an end
+	classes  map[look]annotate.ClassID
+	lookup   look
+	lookID   annotate.ClassID
+	haveID   bool
+	about    map[uint32][]int
+	messages map[uint32][]annotate.Peer // message counterparts
+	pairs    []match.Pair
+	peers    []peer
+	texts    []string
+	extra    annotate.Extra
+	flows    map[*match.Flow]*view
+	last     *match.Flow
+	lastV    *view
 }
 
 // look is what makes an annotation's class, in small numbers.
