@@ -131,14 +131,15 @@ local function complain(s, tree)
 end
 
 -- Says what source s knows of the frame; true if it knows it.
-local function annotate(s, n, sec, ns, len, tree, list)
+local function annotate(s, n, sec, ns, len, tree, list, bytes)
+  s.recogniser.bytes = bytes
   local p, number = s.recogniser:frame(n, sec, ns, len)
   if not p then return false end
   show(tree, list, corr.annotation(p, number, sec, ns))
   return true
 end
 
-function proto.dissector(_, pinfo, tree)
+function proto.dissector(buffer, pinfo, tree)
   local n = pinfo.number
   local list = fields
   if tree.visible then
@@ -151,10 +152,11 @@ function proto.dissector(_, pinfo, tree)
   end
   local sec, ns = exact_time(pinfo)
   local len = pinfo.len
+  local function bytes() return buffer:raw(0, math.min(buffer:len(), 128)) end
   for _, s in ipairs(sources) do
     if not s.opened then open_source(s) end
     if s.store then
-      local ok, known = pcall(annotate, s, n, sec, ns, len, tree, list)
+      local ok, known = pcall(annotate, s, n, sec, ns, len, tree, list, bytes)
       if ok then
         if known then return end
       else

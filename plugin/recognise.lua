@@ -71,6 +71,21 @@ function Recogniser:in_step(n, sec, ns, len)
   return left[1]
 end
 
+-- Of several records of one capture with a frame's time and length, the one whose digest its bytes have.
+function Recogniser:which(p, found)
+  if not found[2] then return found[1] end
+  local bytes = self.bytes and self.bytes()
+  if not bytes then return nil end
+  local want, hit = corr.digest(bytes), nil
+  for _, n in ipairs(found) do
+    if corr.tie(p, n) == want then
+      if hit then return nil end
+      hit = n
+    end
+  end
+  return hit
+end
+
 -- The only record with this time and length.
 function Recogniser:by_time(first, sec, ns, len)
   local hit, number, near
@@ -83,10 +98,10 @@ function Recogniser:by_time(first, sec, ns, len)
     local s1, n1, s2, n2 = span(p)
     if s and s1 and not before(s, t + 999, s1, n1) and not before(s2, n2, s, t) then
       near = true
-      local found, count = find(p, s, t, width(self, p, t), len)
-      if count > 0 then
+      local found = find(p, s, t, width(self, p, t), len)
+      if found[1] then
         hits = hits + 1
-        if hits == 1 or self:rather(p, hit) then hit, number = p, count == 1 and found or nil end
+        if hits == 1 or self:rather(p, hit) then hit, number = p, self:which(p, found) end
       end
     end
   end

@@ -67,12 +67,13 @@ local function first_where(lo, hi, ok)
   return lo
 end
 
--- The records with a length and a time from (sec, ns) to (sec, ns + width): number of the first, and how many up to 2.
-local function find_in_page(p, no, ordered, sec, ns, width, len)
+local MANY = 8 -- records of one time and length that are looked at
+
+-- Appends the records with a length and a time from (sec, ns) to (sec, ns + width) to found, MANY at most.
+local function find_in_page(p, no, ordered, sec, ns, width, len, found)
   local first = no * PAGE
   local last = first + PAGE
   if last > p.frames then last = p.frames end
-  local found, count = nil, 0
   local i = first
   if ordered then
     i = first_where(first, last, function(k)
@@ -85,28 +86,26 @@ local function find_in_page(p, no, ordered, sec, ns, width, len)
     local s, n = corr.unpack_stamp(lo, hi)
     if s == sec and n >= ns and n <= ns + width then
       if l == len then
-        count = count + 1
-        if count > 1 then return found, count end
-        found = i + 1
+        found[#found + 1] = i + 1
+        if #found >= MANY then return end
       end
     elseif ordered then
       break
     end
     i = i + 1
   end
-  return found, count
 end
 
--- Frame number of the only record with this time and length, and 1; nil and 0 or more where there is none or several.
+-- Frame numbers of the records with this time and length, MANY at most.
 function corr.find(p, sec, ns, width, len)
   local s1, n1, s2, n2 = corr.span(p)
-  if not s1 or before(sec, ns + width, s1, n1) or before(s2, n2, sec, ns) then return nil, 0 end
+  local found = {}
+  if not s1 or before(sec, ns + width, s1, n1) or before(s2, n2, sec, ns) then return found end
   local pages = index(p)
   local no = first_where(0, p.pages.count, function(k)
     local s, n = stamp(pages, k * PAGE_ENTRY + 9)
     return not before(s, n, sec, ns)
   end)
-  local found, count = nil, 0
   while no < p.pages.count do
     local at = no * PAGE_ENTRY
     local s, n = stamp(pages, at + 1)
@@ -114,11 +113,10 @@ function corr.find(p, sec, ns, width, len)
     local min_s, min_n = stamp(pages, at + 17)
     local max_s, max_n = stamp(pages, at + 25)
     if not before(sec, ns + width, min_s, min_n) and not before(max_s, max_n, sec, ns) then
-      local f, c = find_in_page(p, no, word(pages, at + 33) == 1, sec, ns, width, len)
-      found, count = found or f, count + c
-      if count > 1 then return nil, count end
+      find_in_page(p, no, word(pages, at + 33) == 1, sec, ns, width, len, found)
+      if #found >= MANY then return found end
     end
     no = no + 1
   end
-  return found, count
+  return found
 end

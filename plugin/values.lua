@@ -5,7 +5,8 @@ local word, stamp = corr.word, corr.stamp
 local NO_DELAY = 2147483648 -- 0x80000000
 local DELAY_IN_EXTRA = 2147483649
 
-local TAG_DELAY, TAG_PEERS, TAG_CHANGED_TEXT, TAG_MESSAGE, TAG_MESSAGE_PEERS, TAG_FINDINGS, TAG_LOGS = 1, 2, 3, 4, 5, 6, 7
+local TAG_DELAY, TAG_PEERS, TAG_CHANGED_TEXT, TAG_MESSAGE, TAG_MESSAGE_PEERS, TAG_FINDINGS, TAG_LOGS, TAG_TIE =
+  1, 2, 3, 4, 5, 6, 7, 9
 local WORDS = { [TAG_DELAY] = 2, [TAG_PEERS] = 8, [TAG_MESSAGE_PEERS] = 8 }
 
 -- Words of a capture's heap.
@@ -52,6 +53,8 @@ local function read_extra(p, at)
         x.message = heap_text(p, word(s, i))
       elseif tag == TAG_FINDINGS then
         table.insert(x.findings, p.store:finding(word(s, i)))
+      elseif tag == TAG_TIE then
+        x.tie = word(s, i)
       elseif tag == TAG_LOGS then
         table.insert(x.logs, p.store:log(word(s, i)))
       end
@@ -59,6 +62,19 @@ local function read_extra(p, at)
     end
   end
   return x
+end
+
+-- The digest of a record's frame, where another one has the same time and length; nil where none has.
+function corr.tie(p, n)
+  local _, _, _, _, extra = corr.record_body(p, n - 1)
+  return extra ~= 0 and read_extra(p, extra).tie or nil
+end
+
+-- A number made from a frame's first bytes, by the same arithmetic as flow.Digest in backend/flow.
+function corr.digest(bytes)
+  local h = 1
+  for i = 1, math.min(#bytes, 128) do h = (h * 31 + string.byte(bytes, i)) % 16777216 end
+  return h
 end
 
 -- A frame's annotation. The table is used again for the next frame.

@@ -85,6 +85,8 @@ type Extra struct {
 	MessagePeers []Peer   // corr.message.peer; Match holds the kind (request, response, query, answer)
 	Findings     []int    // indexes into Tables.Findings
 	Logs         []int    // indexes into Tables.Logs
+	// Tie is a digest (flow.Digest) of the frame's bytes, for frames that another one equals in time and length; 0: none.
+	Tie uint32
 	// Why: what corr explain says of this frame beside its class, a sentence a line.
 	Why []string
 }

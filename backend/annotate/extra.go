@@ -74,6 +74,10 @@ func (h *heapView) item(tag uint32, b []byte, x *Extra) (err error) {
 		if l, err = h.texts(b); len(l) > 0 {
 			x.Message = l[0]
 		}
+	case tagTie:
+		if len(b) >= 4 {
+			x.Tie = word(b, 0)
+		}
 	case tagFindings:
 		x.Findings, err = indexes(b, len(h.f.Tables.Findings))
 	case tagLogs:

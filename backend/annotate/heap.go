@@ -74,6 +74,9 @@ func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
 	h.intItem(tagFindings, x.Findings)
 	h.intItem(tagLogs, x.Logs)
 	h.refItem(tagWhy, why)
+	if x.Tie != 0 {
+		h.refItem(tagTie, []uint32{x.Tie})
+	}
 	le.PutUint32(h.buf, uint32(len(h.buf)/4-1))
 	return h.write(h.buf)
 }

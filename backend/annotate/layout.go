@@ -102,6 +102,7 @@ const (
 	tagFindings
 	tagLogs
 	tagWhy
+	tagTie
 )
 
 var le = binary.LittleEndian

@@ -148,6 +148,7 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	k.hops, k.ttl = int16(hops), ttl
 	p.extra = annotate.Extra{Peers: p.extra.Peers[:0], ChangedText: p.extra.ChangedText[:0], Findings: p.about[i]}
 	p.extra.Message, p.extra.MessagePeers = in.Messages[p.c][i], p.messages[i]
+	p.extra.Tie = in.Caps[p.c].Ties[i]
 	fl := in.Flow(p.c, f)
 	if fl != nil {
 		v := p.view(fl)
@@ -165,7 +166,7 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 		k.confidence = 99
 	}
 	fr.Class = p.class(&k)
-	if x := &p.extra; len(x.Peers) > 0 || len(x.ChangedText) > 0 || len(x.Findings) > 0 || x.Message != "" || len(x.MessagePeers) > 0 || len(x.Logs) > 0 {
+	if x := &p.extra; len(x.Peers) > 0 || len(x.ChangedText) > 0 || len(x.Findings) > 0 || x.Message != "" || len(x.MessagePeers) > 0 || x.Tie != 0 || len(x.Logs) > 0 {
 		fr.Extra = x
 	}
 }

@@ -54,6 +54,7 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 			b.next()
 		}
 		b.add(&p)
+		b.ties.see(c, uint32(c.n-1), p.Time, p.OrigLen, p.Data)
 	}
 	info := r.Info()
 	c.Format, c.LinkTy, c.Secrets = info.Format, info.Link, r.Secrets()
@@ -75,6 +76,7 @@ type builder struct {
 	links    map[Link]uint16
 	lastLink Link
 	lastID   uint16
+	ties     tieFinder
 	haveLink bool
 }
 

@@ -23,6 +23,9 @@ type Capture struct {
 	Filter string
 	// Dropped is the number of packets that the recorder says it missed.
 	Dropped uint64
+	// Ties holds a digest (Digest) of the bytes of frames whose time and length another frame near by has too: only their
+	// bytes tell such apart.
+	Ties map[uint32]uint32
 	// Oddities counts what could not be decoded fully, by a stable name.
 	Oddities map[string]int64
 	Secrets  [][]byte // key log text that the file carries (pcapng decryption secrets)
