@@ -31,6 +31,7 @@ local frame_time = Field.new("frame.time_epoch")
 
 local sources = {} -- one for each corr.ann: path, store, recogniser, problem
 local wanted = {} -- what is added while no tree is shown
+local with_proto = true -- whether an item for the protocol is added
 local last -- number of the frame before, nil where wanted may be out of date
 
 -- The file's first frame in exact time less its relative time: with it, the exact time of a frame costs no field.
@@ -106,20 +107,38 @@ local function referenced(tree)
   return list
 end
 
+-- Whether something asks for the protocol itself (a filter "corr", expert information). Versions that can't tell: yes.
+local function proto_referenced(tree)
+  local ok, asked = pcall(function() return tree:referenced(Dissector.get("corr")) end)
+  return not ok or asked
+end
+
 local function add(tree, field, value)
   if value == nil then return end
-  if type(value) == "table" then
-    for _, v in ipairs(value) do tree:add(field, v):set_generated() end
+  if with_proto then
+    if type(value) == "table" then
+      for _, v in ipairs(value) do tree:add(field, v):set_generated() end
+    else
+      tree:add(field, value):set_generated()
+    end
+  elseif type(value) == "table" then
+    for _, v in ipairs(value) do tree:add(field, v) end
   else
-    tree:add(field, value):set_generated()
+    tree:add(field, value)
   end
 end
 
+-- Adds what is asked for. While no tree is shown the fields hang on the root: an item for the protocol is added only
+-- where somebody asks for it, since it costs more than all else.
 local function show(tree, list, f)
-  local sub = tree:add(proto)
-  for _, x in ipairs(list) do add(sub, x.field, x.value(f)) end
-  if f.extra then
-    for _, finding in ipairs(f.extra.findings) do
+  local sub = tree
+  if with_proto then sub = tree:add(proto) end
+  for i = 1, #list do
+    local x = list[i]
+    add(sub, x.field, x.value(f))
+  end
+  if f.extra_at ~= 0 and with_proto then
+    for _, finding in ipairs(corr.extra(f).findings) do
       sub:add_proto_expert_info(experts[finding.severity] or experts.note, finding.title or finding.id or "")
     end
   end
@@ -139,19 +158,40 @@ local function annotate(s, n, sec, ns, len, tree, list, bytes)
   return true
 end
 
+local function step(s, p, n, abs, len, tree, list)
+  local flow, class, peer, delay, extra, sec, ns = corr.record_if(p, n - 1, abs, len)
+  if not flow then return false end
+  s.recogniser:went(n)
+  show(tree, list, corr.fill(p, n, sec, ns, flow, class, peer, delay, extra))
+  return true
+end
+
+-- The quick way: the one source's capture is in step, and this frame goes on with it.
+local function ahead(s, n, abs, len, tree, list)
+  local p = s.recogniser:ahead(n)
+  if not p or n > p.frames then return false end
+  local ok, done = pcall(step, s, p, n, abs, len, tree, list)
+  return ok and done
+end
+
 function proto.dissector(buffer, pinfo, tree)
   local n = pinfo.number
   local list = fields
   if tree.visible then
-    last = nil
+    last, with_proto = nil, true
   else
     -- A pass visits every frame once; what is asked for changes between passes only.
-    if not last or n ~= last + 1 then wanted = referenced(tree) end
+    if not last or n ~= last + 1 then
+      wanted = referenced(tree)
+      with_proto = #wanted == 0 or proto_referenced(tree)
+    end
     last = n
     list = wanted
   end
-  local sec, ns = exact_time(pinfo)
   local len = pinfo.len
+  local only = not sources[2] and sources[1]
+  if only and only.store and ahead(only, n, pinfo.abs_ts, len, tree, list) then return end
+  local sec, ns = exact_time(pinfo)
   local function bytes() return buffer:raw(0, math.min(buffer:len(), 128)) end
   for _, s in ipairs(sources) do
     if not s.opened then open_source(s) end

@@ -176,6 +176,23 @@ function Recogniser:assume(shift)
   self.assumed = true
 end
 
+local SURE = 32 -- frames in step whose exact times agreed, from which on Wireshark's double is enough
+
+-- The capture that frame n is in step with beyond doubt, if it has one; then only time and length have to be looked at.
+function Recogniser:ahead(n)
+  if n == self.upto + 1 and n > SURE and self.step[1] and not self.step[2] and not self.shift then return self.step[1] end
+end
+
+-- Notes that frame n was in step.
+function Recogniser:went(n)
+  self.upto = n
+  if n > self.seen then
+    self.seen, self.known = n, self.known + 1
+    local p = self.step[1]
+    self.only[p] = (self.only[p] or 0) + 1
+  end
+end
+
 -- The capture and frame number that frame n of this file is; nil where it isn't known.
 function Recogniser:frame(n, sec, ns, len)
   local first = n > self.seen

@@ -41,6 +41,25 @@ function corr.record_body(p, i)
     e1 + e2 * 256 + e3 * 65536 + e4 * 16777216
 end
 
+-- Whether record n-1 has a time, as Wireshark's double has it, and a length: the quick test of a frame that is in step.
+-- Then flow, class, peer, delay and extra of the record, and the exact time, follow.
+function corr.record_if(p, i, abs, len)
+  local o = i % PAGE
+  local no = (i - o) / PAGE
+  if no ~= p.page_no then load_page(p, no) end
+  o = o * RECORD
+  local a1, a2, a3, a4, b1, b2, b3, b4, l1, l2, l3, l4, f1, f2, f3, f4, c1, c2, c3, c4, p1, p2, p3, p4, d1, d2, d3, d4,
+    e1, e2, e3, e4 = byte(p.page, o + 1, o + 32)
+  local ns = b1 + b2 * 256 + b3 * 65536 + b4 * 16777216
+  if ns >= 1000000000 or l1 + l2 * 256 + l3 * 65536 + l4 * 16777216 ~= len then return nil end
+  local sec = a1 + a2 * 256 + a3 * 65536 + a4 * 16777216
+  local off = abs - sec - ns / 1e9
+  if off > 3e-7 or off < -3e-7 then return nil end
+  return f1 + f2 * 256 + f3 * 65536 + f4 * 16777216, c1 + c2 * 256 + c3 * 65536 + c4 * 16777216,
+    p1 + p2 * 256 + p3 * 65536 + p4 * 16777216, d1 + d2 * 256 + d3 * 65536 + d4 * 16777216,
+    e1 + e2 * 256 + e3 * 65536 + e4 * 16777216, sec, ns
+end
+
 -- The by-time index, read when it is first needed.
 local function index(p)
   if not p.index_bytes then p.index_bytes = p.store:read(p.pages.off, p.pages.count * PAGE_ENTRY) end

@@ -81,14 +81,25 @@ end
 local frame = {}
 
 function corr.annotation(p, n, sec, ns)
-  local flow, class, peer, delay, extra = corr.record_body(p, n - 1)
+  return corr.fill(p, n, sec, ns, corr.record_body(p, n - 1))
+end
+
+function corr.fill(p, n, sec, ns, flow, class, peer, delay, extra)
   local f = frame
   f.point, f.number, f.sec, f.ns = p, n, sec, ns
   f.flow, f.peer, f.delay = flow, peer, delay
   f.class = p.known.of[class] or p.store:class(p, class)
-  f.extra = extra ~= 0 and read_extra(p, extra) or nil
+  f.extra_at, f.extra_read = extra, nil
   return f
 end
+
+-- What few frames have beside their record, read when it is first asked for; nil for nothing.
+function corr.extra(f)
+  if f.extra_at == 0 then return nil end
+  if not f.extra_read then f.extra_read = read_extra(f.point, f.extra_at) end
+  return f.extra_read
+end
+local extra = corr.extra
 
 local function flow_at(f)
   if f.flow == 0 then return nil end
@@ -99,8 +110,8 @@ end
 local function of_peers(f, get)
   local all = {}
   if f.peer ~= 0 and f.class.peer then all[1] = get(f, f.class.peer, f.class.peer_point, f.peer) end
-  if f.extra then
-    for _, p in ipairs(f.extra.peers) do all[#all + 1] = get(f, p.point, p.index, p.frame, p.stream) end
+  if f.extra_at ~= 0 then
+    for _, p in ipairs(extra(f).peers) do all[#all + 1] = get(f, p.point, p.index, p.frame, p.stream) end
   end
   return all
 end
@@ -113,8 +124,9 @@ end
 
 local function extra_list(name, key)
   return function(f)
-    if not f.extra then return nil end
-    return key and each(f.extra[name], key) or f.extra[name]
+    local x = extra(f)
+    if not x then return nil end
+    return key and each(x[name], key) or x[name]
   end
 end
 
@@ -144,8 +156,8 @@ local function changed_text(f)
       end
     end
   end
-  if f.extra then
-    for _, t in ipairs(f.extra.changed_text) do all[#all + 1] = t end
+  if f.extra_at ~= 0 then
+    for _, t in ipairs(extra(f).changed_text) do all[#all + 1] = t end
   end
   return all
 end
@@ -177,11 +189,11 @@ corr.values = {
   ["corr.origin"] = class("origin"),
   ["corr.match"] = class("match"),
   ["corr.peer_frame"] = function(f)
-    if f.extra then return of_peers(f, function(_, _, _, n) return n end) end
+    if f.extra_at ~= 0 then return of_peers(f, function(_, _, _, n) return n end) end
     if f.peer ~= 0 and f.class.peer then return f.peer end
   end,
   ["corr.peer_point"] = function(f)
-    if f.extra then return of_peers(f, function(_, p) return p.name end) end
+    if f.extra_at ~= 0 then return of_peers(f, function(_, p) return p.name end) end
     if f.peer ~= 0 and f.class.peer then return f.class.peer.name end
   end,
   ["corr.peer_stream"] = function(f)
@@ -199,7 +211,10 @@ corr.values = {
   ["corr.delay"] = function(f)
     local d = f.delay
     if d == NO_DELAY then return nil end
-    if d == DELAY_IN_EXTRA then return f.extra and f.extra.delay end
+    if d == DELAY_IN_EXTRA then
+      local x = extra(f)
+      return x and x.delay
+    end
     if d >= 2147483648 then d = d - 4294967296 end
     local sec = math.floor(d / 1000000000)
     return corr.duration(sec, d - sec * 1000000000)
@@ -212,7 +227,10 @@ corr.values = {
   ["corr.hops"] = class("hops"),
   ["corr.hops.peer"] = class("hops_peer"),
   ["corr.ttl.initial"] = class("ttl_initial"),
-  ["corr.message"] = function(f) return f.extra and f.extra.message end,
+  ["corr.message"] = function(f)
+    local x = extra(f)
+    return x and x.message
+  end,
   ["corr.message.peer"] = extra_list("message_peers", "frame"),
   ["corr.finding"] = extra_list("findings", "title"),
   ["corr.finding.id"] = extra_list("findings", "id"),
