@@ -18,8 +18,9 @@ type Point struct {
 // Input is what the outputs are made from.
 type Input struct {
 	*infer.Verdict
-	Points    []Point // by capture
-	Generator string  // program and version
+	Points    []Point  // by capture
+	Generator string   // program and version
+	Notes     []string // what the user should know of the job itself
 }
 
 // flowsMost bounds the conversations that the document lists.
@@ -38,6 +39,7 @@ func (in *Input) Document() *model.Document {
 	in.findings(d)
 	in.flows(d)
 	in.relations(d)
+	in.logs(d)
 	in.summary(d)
 	return d
 }
@@ -142,7 +144,7 @@ func (in *Input) findings(d *model.Document) {
 
 func (in *Input) summary(d *model.Document) {
 	s := &d.Summary
-	s.Generator = in.Generator
+	s.Generator, s.Notes = in.Generator, in.Notes
 	s.Flows = int64(len(in.Flows))
 	s.FlowsCut = len(d.Flows) < len(in.Flows)
 	s.Outcomes = map[string]int64{}

@@ -19,13 +19,14 @@ func (in *Input) Frames(ctx context.Context, d *model.Document, w *annotate.Writ
 	errs := make([]error, len(in.Caps))
 	about := in.findingsOf()
 	told := in.messagePeers()
+	recorded := in.logsOf()
 	var wg sync.WaitGroup
 	for c := range in.Caps {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			p := in.newPen(c, w)
-			p.about, p.messages = about[c], told[c]
+			p.about, p.messages, p.logs = about[c], told[c], recorded
 			errs[c] = p.write(ctx)
 		}()
 	}
@@ -65,6 +66,7 @@ type pen struct {
 	lookID   annotate.ClassID
 	haveID   bool
 	about    map[uint32][]int
+	logs     map[uint32][]int           // by corr.flow: indexes of log records
 	messages map[uint32][]annotate.Peer // message counterparts
 	pairs    []match.Pair
 	peers    []peer
@@ -154,6 +156,7 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 		v := p.view(fl)
 		d := fl.Sides[p.c].Dir(f)
 		fr.Flow = fl.ID
+		p.extra.Logs = p.logs[fl.ID]
 		k.reverse = d == 1
 		k.boxes = v.boxesOf(f, m)
 		p.collect(i, fl, d)

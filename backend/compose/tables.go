@@ -23,6 +23,9 @@ func (in *Input) Tables(d *model.Document) annotate.Tables {
 	for _, f := range d.Findings {
 		t.Findings = append(t.Findings, annotate.Finding{ID: f.ID, Severity: f.Severity, Title: f.Title})
 	}
+	for i := range in.Logs {
+		t.Logs = append(t.Logs, annotate.Log{Text: in.Logs[i].Text, Action: in.Logs[i].Action})
+	}
 	return t
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/corr-dev/corr/backend/clock"
 	"github.com/corr-dev/corr/backend/exchange"
 	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/logs"
 	"github.com/corr-dev/corr/backend/match"
 )
 
@@ -62,6 +63,7 @@ type Verdict struct {
 	State     []*State            // by flow, in Result.Flows' order
 	Messages  []map[uint32]string // by capture and frame index: the application message that ends in a frame, raw text
 	Findings  []*Finding
+	Logs      []logs.Tied      // records of logs that speak of conversations
 	Exchanges *exchange.Result // messages tied across proxies
 }
 
@@ -84,8 +86,8 @@ type Segment struct {
 }
 
 // New runs all inferences.
-func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result) *Verdict {
-	v := &Verdict{Result: r, Exchanges: x, Clocks: m, Order: order, Rank: make([]int, len(order))}
+func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, records []logs.Tied) *Verdict {
+	v := &Verdict{Result: r, Exchanges: x, Logs: records, Clocks: m, Order: order, Rank: make([]int, len(order))}
 	for k, c := range order {
 		v.Rank[c] = k
 	}

@@ -283,5 +283,6 @@ type Summary struct {
 	Frames    int64            `json:"frames"`
 	Matched   int64            `json:"matched"` // frames with a counterpart
 	Oddities  map[string]int64 `json:"oddities,omitempty"`
+	Notes     []string         `json:"notes,omitempty"` // of the job itself: how logs were read
 	Generator string           `json:"generator"`
 }

@@ -74,11 +74,11 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := correlate(ctx, caps, o.Progress)
+	v, heard, err := correlate(ctx, caps, o)
 	if err != nil {
 		return nil, err
 	}
-	in := &compose.Input{Verdict: v, Generator: "corr " + o.Version}
+	in := &compose.Input{Verdict: v, Generator: "corr " + o.Version, Notes: heard.notes}
 	for _, p := range points {
 		in.Points = append(in.Points, compose.Point{Name: p.name, File: p.path, Cell: p.cell})
 	}
@@ -91,31 +91,36 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 }
 
 // correlate runs what lies between facts and conclusions.
-func correlate(ctx context.Context, caps []*flow.Capture, p Progress) (*infer.Verdict, error) {
+func correlate(ctx context.Context, caps []*flow.Capture, o Options) (*infer.Verdict, *heard, error) {
+	p := o.Progress
 	p.Phase("matching", 0)
 	r, err := match.Run(ctx, caps)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	x, err := exchange.Tie(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(r.Relations) == 0 {
-		return nil, failed(3, "the captures share no traffic: %s; were they taken on the same path, at the same time?", compared(caps))
+		return nil, nil, failed(3, "the captures share no traffic: %s; were they taken on the same path, at the same time?", compared(caps))
 	}
 	if err := match.Packets(ctx, r); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	order := r.Order()
 	p.Phase("clocks", 0)
 	m := clock.New(r, order)
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	h, err := hear(ctx, o, r, m)
+	if err != nil {
+		return nil, nil, err
 	}
 	p.Phase("conclusions", 0)
-	v := infer.New(r, m, order, x)
-	return v, ctx.Err()
+	v := infer.New(r, m, order, x, h.tied)
+	return v, h, ctx.Err()
 }
 
 // compared says what was looked for in vain.

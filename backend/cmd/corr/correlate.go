@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -52,6 +53,11 @@ func correlate(c *cli.Context) error {
 	p.done()
 	if err != nil || c.Bool("quiet") {
 		return err
+	}
+	for _, n := range doc.Summary.Notes {
+		if _, err := fmt.Fprintln(c.App.ErrWriter, "corr: "+oneLine(n)); err != nil {
+			return err
+		}
 	}
 	return buffered(c, func(w io.Writer) error { return report.Text(w, doc, textOptions(c.App.Writer, o.Out)) })
 }
