@@ -20,4 +20,7 @@ require (
 	golang.org/x/term v0.48.0
 )
 
-require golang.org/x/tools v0.26.0 // indirect
+require (
+	golang.org/x/crypto v0.45.0 // indirect
+	golang.org/x/tools v0.26.0 // indirect
+)

@@ -4,6 +4,7 @@ import (
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
+	"github.com/corr-dev/corr/backend/tlskey"
 )
 
 // Part is a request or an answer as one capture shows it.
@@ -30,6 +31,7 @@ type Exchange struct {
 	Request  Part
 	Answer   Part
 	Answered bool
+	Opened   bool // TLS that keys opened
 	Opaque   bool // TLS: sizes are bounds, and nothing of it is seen behind
 	// Forwarded are the client addresses that the request's header names, empty for none.
 	Forwarded []string
@@ -48,7 +50,7 @@ const (
 )
 
 // gather reads the exchanges of a capture's conversations that want says.
-func gather(c *flow.Capture, k int, want func(id flow.ConvID) bool) []*Exchange {
+func gather(c *flow.Capture, k int, keys *tlskey.Log, want func(id flow.ConvID) bool) []*Exchange {
 	var out []*Exchange
 	for id := range c.Convs {
 		if !want(flow.ConvID(id)) {
@@ -56,7 +58,7 @@ func gather(c *flow.Capture, k int, want func(id flow.ConvID) bool) []*Exchange 
 		}
 		switch c.Conv(flow.ConvID(id)).Proto {
 		case flow.ProtoTCP:
-			out = append(out, streamExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)})...)
+			out = append(out, streamExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)}, keys)...)
 		case flow.ProtoUDP:
 			out = append(out, queryExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)})...)
 		}

@@ -3,6 +3,7 @@ package exchange
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 const (
@@ -36,10 +37,21 @@ func compatible(f, b *Exchange) bool {
 	if b.Answered && !f.Answered {
 		return false
 	}
+	if f.Name != "" && b.Name != "" && !sameRequest(f.Name, b.Name) {
+		return false
+	}
 	if !near(&f.Request, &b.Request) {
 		return false
 	}
 	return !b.Answered || near(&f.Answer, &b.Answer)
+}
+
+// sameRequest compares request lines: the same method, and the same target but for a prefix that the proxy added or took
+// off.
+func sameRequest(a, b string) bool {
+	m, s, _ := strings.Cut(a, " ")
+	n, t, _ := strings.Cut(b, " ")
+	return m == n && (strings.HasSuffix(s, t) || strings.HasSuffix(t, s))
 }
 
 // near reports whether two parts can have the same size but for header lines.

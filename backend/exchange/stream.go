@@ -10,6 +10,7 @@ import (
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 	"github.com/corr-dev/corr/backend/message"
+	"github.com/corr-dev/corr/backend/tlskey"
 )
 
 // segment is a data segment's place in its stream.
@@ -100,7 +101,7 @@ func frameAt(l []segment, off int64) uint32 {
 }
 
 // streamExchanges reads a TCP conversation: HTTP by its messages, TLS by turns of its application data.
-func streamExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
+func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchange {
 	in := &c.Convs[cv.ID]
 	if !in.Data[0].Seen && !in.Data[1].Seen {
 		return nil
@@ -112,7 +113,16 @@ func streamExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 	case cutShort(c, segs):
 		out = segmentTurns(c, segs)
 	case isTLS(us):
-		out = turns(c, us, segs)
+		if plain, parts, ok := opened(c, us, segs, keys, c.Tuple(cv.ID, client).Dport); ok {
+			out = plainExchanges(c, plain, parts)
+		}
+		if len(out) == 0 {
+			out = turns(c, us, segs)
+		} else {
+			for _, x := range out {
+				x.Opaque, x.Opened = true, true // read with keys, yet no byte of it is seen behind
+			}
+		}
 	default:
 		if out = plainExchanges(c, us, segs); len(out) == 0 {
 			out = segmentTurns(c, segs)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
+	"github.com/corr-dev/corr/backend/tlskey"
 )
 
 // Relation ties a conversation in front of a proxy to one behind it where they are not one to one.
@@ -21,20 +22,26 @@ type Result struct {
 	Claims    []Claim
 	Messages  []Message
 	Relations []Relation
+	Opened    int // conversations that keys opened
 }
 
 // exchangesMost bounds the exchanges of one capture that are looked at: all pairs are compared.
 const exchangesMost = 20000
 
 // Tie looks at what r left alone and joins what goes together.
-func Tie(ctx context.Context, r *match.Result) (*Result, error) {
+func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log) (*Result, error) {
 	out := &Result{}
 	lists := make([][]*Exchange, len(r.Caps))
 	for k, c := range r.Caps {
-		lists[k] = gather(c, k, func(id flow.ConvID) bool {
+		lists[k] = gather(c, k, keys, func(id flow.ConvID) bool {
 			f := r.FlowOf[k][id]
 			return f != nil && f.Alone()
 		})
+		for i, e := range lists[k] {
+			if e.Opened && (i == 0 || lists[k][i-1].Conv != e.Conv) {
+				out.Opened++
+			}
+		}
 		if len(lists[k]) > exchangesMost {
 			lists[k] = lists[k][:exchangesMost]
 		}

@@ -98,7 +98,11 @@ func correlate(ctx context.Context, caps []*flow.Capture, o Options) (*infer.Ver
 	if err != nil {
 		return nil, nil, err
 	}
-	x, err := exchange.Tie(ctx, r)
+	keys, err := keyLogs(o, caps)
+	if err != nil {
+		return nil, nil, err
+	}
+	x, err := exchange.Tie(ctx, r, keys)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -119,6 +123,9 @@ func correlate(ctx context.Context, caps []*flow.Capture, o Options) (*infer.Ver
 		return nil, nil, err
 	}
 	p.Phase("conclusions", 0)
+	if n := len(o.Keylogs); n > 0 && x.Opened == 0 {
+		h.notes = append(h.notes, fmt.Sprintf("%d secrets of the key logs fit no conversation that needs them: are they of another leg of the path, or of another hour?", keys.Lines))
+	}
 	v := infer.New(r, m, order, x, h.tied)
 	return v, h, ctx.Err()
 }
