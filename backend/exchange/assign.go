@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/match"
@@ -54,6 +55,7 @@ func assign(front, back []*Exchange, ns []nesting, lo, hi int64) []Claim {
 	p.tie()
 	p.byConversation(byBack)
 	p.byTime(byBack, byFront)
+	p.inOrder(byBack)
 	return p.claims()
 }
 
@@ -170,6 +172,59 @@ func (p *plan) byTime(byBack, byFront [][]choice) {
 		}
 		if !found {
 			return
+		}
+	}
+}
+
+// groupMost bounds the exchanges that are told apart by their order alone.
+const groupMost = 8
+
+// inOrder claims groups of exchanges that are alike in all but their order: as many in front as behind, each of which fits
+// each, and whose requests and answers come in the same order on both sides. A proxy that lets one overtake another would
+// be claimed wrongly, so it is said with less confidence.
+func (p *plan) inOrder(byBack [][]choice) {
+	used := p.used()
+	group := map[string][]int{}
+	var order []string
+	for j := range byBack {
+		if p.to[j] >= 0 || !p.back[j].Answered {
+			continue
+		}
+		var fronts []int
+		for _, c := range byBack[j] {
+			if !used[c.front] {
+				fronts = append(fronts, c.front)
+			}
+		}
+		if len(fronts) < 2 || len(fronts) > groupMost {
+			continue
+		}
+		slices.Sort(fronts)
+		k := fmt.Sprint(fronts)
+		if group[k] == nil {
+			order = append(order, k)
+		}
+		group[k] = append(group[k], j)
+	}
+	for _, k := range order {
+		backs := group[k]
+		var fronts []int
+		for _, c := range byBack[backs[0]] {
+			if !used[c.front] {
+				fronts = append(fronts, c.front)
+			}
+		}
+		if len(fronts) != len(backs) {
+			continue
+		}
+		slices.SortFunc(fronts, func(a, b int) int { return cmp.Compare(p.front[a].Request.Start, p.front[b].Request.Start) })
+		slices.SortFunc(backs, func(a, b int) int { return cmp.Compare(p.back[a].Request.Start, p.back[b].Request.Start) })
+		same := true
+		for i := 1; i < len(fronts); i++ {
+			same = same && p.front[fronts[i-1]].Answer.End < p.front[fronts[i]].Answer.End && p.back[backs[i-1]].Answer.End < p.back[backs[i]].Answer.End
+		}
+		for i := 0; same && i < len(fronts); i++ {
+			p.to[backs[i]], p.sure[backs[i]] = fronts[i], 70
 		}
 	}
 }

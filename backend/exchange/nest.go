@@ -23,15 +23,16 @@ type nesting struct {
 	lo, hi      int64
 }
 
-// compatible reports whether a back exchange can be what a front exchange became.
-func compatible(f, b *Exchange) bool {
+// compatible reports whether a back exchange can be what a front exchange became. named: the clients that headers name are
+// those in front.
+func compatible(f, b *Exchange, named bool) bool {
 	if f.Key != b.Key || (f.Key == "") != (b.Key == "") {
 		return false
 	}
 	if f.Key != "" {
 		return true
 	}
-	if len(b.Forwarded) > 0 && !slices.Contains(b.Forwarded, f.Client) {
+	if named && len(b.Forwarded) > 0 && !slices.Contains(b.Forwarded, f.Client) {
 		return false
 	}
 	if b.Answered && !f.Answered {
@@ -74,11 +75,11 @@ func nest(f, b *Exchange) (lo, hi int64, ok bool) {
 }
 
 // nestings lists all pairs that fit; nil where there are too many to tell anything.
-func nestings(front, back []*Exchange) []nesting {
+func nestings(front, back []*Exchange, named bool) []nesting {
 	var out []nesting
 	for i, f := range front {
 		for j, b := range back {
-			if !compatible(f, b) {
+			if !compatible(f, b, named) {
 				continue
 			}
 			if lo, hi, ok := nest(f, b); ok {

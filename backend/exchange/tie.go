@@ -97,7 +97,7 @@ func ofKind(l []*Exchange, query bool) []*Exchange {
 
 // attempt takes capture a as the front.
 func attempt(r *match.Result, a, b int, front, back []*Exchange) []Claim {
-	ns := nestings(front, back)
+	ns := nestings(front, back, namesClients(front, back))
 	if len(ns) == 0 {
 		return nil
 	}
@@ -116,6 +116,23 @@ func attempt(r *match.Result, a, b int, front, back []*Exchange) []Claim {
 		return nil
 	}
 	return assign(front, back, ns, lo, hi)
+}
+
+// namesClients reports whether what headers say of clients goes with the addresses in front: not so where a translation
+// stands between the capture and the proxy, or another proxy before it.
+func namesClients(front, back []*Exchange) bool {
+	clients := map[string]bool{}
+	for _, e := range front {
+		clients[e.Client] = true
+	}
+	for _, e := range back {
+		for _, a := range e.Forwarded {
+			if clients[a] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // oneToOne lists the conversations that carry on exactly one other.

@@ -24,7 +24,7 @@ const DefaultPayloadBudget = 32 << 20
 // Build reads a capture to its end. A file that is cut or damaged gives what lies before the damage, with Truncated
 // set; an error means that nothing can be used, or that ctx was cancelled.
 func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) {
-	c := &Capture{Oddities: map[string]int64{}, table: NewTable(), MinHead: [2]bool{true, true}}
+	c := &Capture{Oddities: map[string]int64{}, table: NewTable()}
 	c.kept.budget = o.PayloadBudget
 	b := builder{c: c, links: map[Link]uint16{}}
 	var p capture.Packet
@@ -66,6 +66,9 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 			c.Dropped += i.Dropped
 		}
 	}
+	for k := range b.cut {
+		c.MinHead[k] = b.headless[k]*20 <= b.cut[k]
+	}
 	c.cluster()
 	return c, nil
 }
@@ -77,6 +80,8 @@ type builder struct {
 	lastLink Link
 	lastID   uint16
 	ties     tieFinder
+	cut      [2]int // payloads that the snaplen cut: of TCP, of all else
+	headless [2]int // those with fewer than HeadTier bytes left
 	haveLink bool
 }
 
@@ -167,8 +172,9 @@ func (b *builder) network(f *Fact, d *decode.Packet) {
 			k = 0
 		}
 		b.c.AnyCut[k] = true
+		b.cut[k]++
 		if !f.Is(MarkHead) {
-			b.c.MinHead[k] = false
+			b.headless[k]++
 		}
 	}
 }

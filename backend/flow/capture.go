@@ -43,8 +43,8 @@ type Capture struct {
 	kept   payloads
 
 	First, Last capture.LocalTime // earliest and latest frame
-	// AnyCut: some payload was cut by the snaplen. MinHead: every cut payload still has HeadTier bytes. [0] of TCP, [1] of
-	// all else.
+	// AnyCut: some payload was cut by the snaplen. MinHead: nearly every cut payload still has HeadTier bytes. [0] of TCP,
+	// [1] of all else.
 	AnyCut, MinHead [2]bool
 }
 
