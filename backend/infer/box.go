@@ -102,6 +102,7 @@ func (v *Verdict) boxes() {
 			v.handshakeChanges(s, f, j)
 			v.resets(s, f, v.State[n])
 		}
+		v.forwarders(s)
 		v.filters(s)
 		v.tunnels(s)
 		v.gateways(s)

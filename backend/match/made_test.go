@@ -1,0 +1,162 @@
+package match_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/lab"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// read makes the facts of a case's captures.
+func read(t *testing.T, paths []string) []*flow.Capture {
+	var caps []*flow.Capture
+	for _, p := range paths {
+		r, err := capture.Open(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := flow.Build(context.Background(), r, flow.Options{PayloadBudget: flow.DefaultPayloadBudget})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c.Name, c.Path = filepath.Base(p), p
+		caps = append(caps, c)
+	}
+	return caps
+}
+
+// grade matches a case and scores it.
+func grade(t *testing.T, c *lab.Case) lab.Score {
+	dir := t.TempDir()
+	if err := c.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	caps := read(t, c.Paths(dir))
+	r, err := match.Run(context.Background(), caps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := match.Packets(context.Background(), r); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	for _, l := range r.Links {
+		l.Each(func(p match.Pair) {
+			fmt.Fprintf(&b, "%s\t%d\t%s\t%d\n", caps[l.A].Name, p.A+1, caps[l.B].Name, p.B+1)
+		})
+	}
+	s, err := lab.Grade(c, &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Made-up traffic over made-up paths: NAT, tunnels, offload, proxies, loss, disorder. Nearly nothing missing, nothing wrong.
+func TestMadeUpCases(t *testing.T) {
+	for seed := int64(5); seed < 12; seed++ {
+		s := grade(t, lab.Random(seed, lab.Options{}))
+		required, correct, wrong := 0, 0, 0
+		for _, p := range s.Pairs {
+			required, correct, wrong = required+p.Required, correct+p.Correct, wrong+p.Wrong
+		}
+		if wrong > 0 || correct*1000 < required*999 {
+			t.Errorf("seed %d: %d of %d right, %d wrong\n%s\nrepeat: go run ./backend/lab/cmd/lab -seed %d -o DIR", seed, correct, required, wrong, s, seed)
+		}
+	}
+}
+
+// What changes nothing about which packets are the same changes nothing about the pairs.
+func TestDerivedCases(t *testing.T) {
+	for _, x := range []struct{ name, from, apply string }{
+		{"other addresses, numbers and clocks", "double-nat", "renumber,isn,ipid=random,clock=2y@b,drift=40@b"},
+		{"short snapshots", "snat-basic", "snaplen=96@b"},
+		{"tunnel and VLAN", "routers-3-8", "vxlan@b,qinq@a"},
+		{"mirror port", "snat-basic", "span@b"},
+		{"loss, copies and disorder on the wire", "routers-3-8", "loss=4@a-b,dup=2@a-b,reorder=3@a-b"},
+		{"a recorder that missed frames", "double-nat", "drop=5@b"},
+		{"little overlap", "snat-basic", "late=0.4@a,early=0.7@b"},
+		{"without IP identification", "routers-3-8", "ipid=zero,isn"},
+		{"further routers", "gso-split", "hops=4@client"},
+		{"raw IP against Linux cooked", "mss-loss-reorder", "raw@a,sll2@b"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			c, err := lab.Load(filepath.Join("../../testdata", x.from))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Apply(x.apply, 11); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range grade(t, c).Pairs {
+				if p.Wrong > 0 || p.Correct*1000 < p.Required*995 {
+					t.Errorf("%s %s: %s-%s: %d of %d right, %d wrong; missing %v", x.from, x.apply, p.A, p.B, p.Correct, p.Required, p.Wrong, p.MissingList[:min(6, len(p.MissingList))])
+				}
+			}
+		})
+	}
+}
+
+// Two sites with nothing in common: no relation, no flow of both.
+func TestStrangers(t *testing.T) {
+	for _, x := range [][2]string{{"snat-basic/a.", "double-nat/b."}, {"routers-3-8/a.", "ipv6-routers/b."}, {"haproxy-tcp/a.", "tls-offload/b."}, {"lb-two-servers/b.", "lb-two-servers/c."}} {
+		a, err := filepath.Glob("../../testdata/" + x[0] + "*")
+		if err != nil || len(a) == 0 {
+			t.Fatalf("%s: %v", x[0], err)
+		}
+		b, err := filepath.Glob("../../testdata/" + x[1] + "*")
+		if err != nil || len(b) == 0 {
+			t.Fatalf("%s: %v", x[1], err)
+		}
+		r, err := match.Run(context.Background(), read(t, []string{a[0], b[0]}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Relations) > 0 {
+			t.Errorf("%s and %s share nothing, yet are related", x[0], x[1])
+		}
+		for _, f := range r.Flows {
+			if !f.Alone() {
+				t.Errorf("%s and %s share nothing, yet flow %d is in both: %v", x[0], x[1], f.ID, f.Joints[0].Evidence())
+			}
+		}
+	}
+}
+
+func BenchmarkMatch(b *testing.B) {
+	var caps []*flow.Capture
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		caps = caps[:0]
+		for _, p := range []string{"../../testdata/mss-loss-reorder/a.pcap", "../../testdata/mss-loss-reorder/b.pcapng"} {
+			r, err := capture.Open(p)
+			if err != nil {
+				b.Fatal(err)
+			}
+			c, err := flow.Build(context.Background(), r, flow.Options{PayloadBudget: flow.DefaultPayloadBudget})
+			if err != nil {
+				b.Fatal(err)
+			}
+			_ = r.Close() // only read from
+			caps = append(caps, c)
+		}
+		b.StartTimer()
+		r, err := match.Run(context.Background(), caps)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := match.Packets(context.Background(), r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
