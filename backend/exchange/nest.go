@@ -93,8 +93,8 @@ func nestings(front, back []*Exchange, named bool) []nesting {
 }
 
 // offset is the range of offsets at which most back exchanges nest into some front exchange, and how many do. ok is
-// false where that may be chance.
-func offset(ns []nesting, backs int) (lo, hi int64, ok bool) {
+// false where that may be chance; span is the time, ns, that the exchanges are spread over.
+func offset(ns []nesting, backs int, span int64) (lo, hi int64, ok bool) {
 	type event struct {
 		at    int64
 		open  bool
@@ -146,7 +146,7 @@ func offset(ns []nesting, backs int) (lo, hi int64, ok bool) {
 	if len(es) == 0 {
 		return 0, 0, false
 	}
-	mean := area / max(1, float64(es[len(es)-1].at-from))
+	mean := area / max(1, float64(es[len(es)-1].at-from), float64(span))
 	// A good part nests at one offset (captures may overlap in part only), and far more than at a random one.
 	return lo, hi, best >= 4 && best*3 >= backs && float64(best) >= 3*mean+4
 }

@@ -111,11 +111,20 @@ func attempt(r *match.Result, a, b int, front, back []*Exchange) []Claim {
 	if len(possible)*2 < min(len(front), len(back)) {
 		return nil // most of what the one asks was never asked of the other
 	}
-	lo, hi, ok := offset(ns, len(back))
+	lo, hi, ok := offset(ns, len(back), span(back))
 	if !ok {
 		return nil
 	}
 	return assign(front, back, ns, lo, hi)
+}
+
+// span is the time between the first and the last request, ns.
+func span(l []*Exchange) int64 {
+	lo, hi := l[0].Request.Start, l[0].Request.Start
+	for _, e := range l {
+		lo, hi = min(lo, e.Request.Start), max(hi, e.Request.Start)
+	}
+	return int64(hi - lo)
 }
 
 // namesClients reports whether what headers say of clients goes with the addresses in front: not so where a translation
