@@ -28,7 +28,7 @@ type Options struct {
 	Logs     []string // logs of what stands between: FILE or FORMAT=FILE
 	LogMap   string   // field names of a generic log: "src=…,dst=…"
 	Keylogs  []string // TLS key logs (SSLKEYLOGFILE format)
-	Memory   int64    // bytes that facts may take; 0: half of what is free
+	Memory   int64    // bytes to stay near, 0: no bound; facts need about 100 bytes a packet whatever is asked for
 	Progress Progress // nil: none
 	Version  string   // of the program, for the document
 }
@@ -62,6 +62,7 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 	if o.Progress == nil {
 		o.Progress = silent{}
 	}
+	defer bound(o.Memory)()
 	points, err := resolve(o.Inputs)
 	if err != nil {
 		return nil, err

@@ -41,7 +41,7 @@ func read(ctx context.Context, points []point, o Options) ([]*flow.Capture, erro
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			caps[i], errs[i] = flow.Build(ctx, readers[i], flow.Options{PayloadBudget: flow.DefaultPayloadBudget, Advance: o.Progress.Advance})
+			caps[i], errs[i] = flow.Build(ctx, readers[i], flow.Options{PayloadBudget: payloadBudget(o.Memory, len(points)), Advance: o.Progress.Advance})
 			if errs[i] != nil {
 				cancel() // the others' work is in vain
 			}

@@ -28,7 +28,7 @@ examples
 			&cli.StringSliceFlag{Name: "log", Usage: "tie the records of log `FILE` (or FORMAT=FILE) to frames; may be repeated"},
 			&cli.StringFlag{Name: "log-map", Usage: "names of a generic log's fields: `src=…,dst=…,time=…`"},
 			&cli.StringSliceFlag{Name: "keylog", Usage: "TLS key log `FILE` (SSLKEYLOGFILE format); may be repeated"},
-			&cli.StringFlag{Name: "memory", Usage: "stay below `SIZE` of memory, e.g. 512M or 4G"},
+			&cli.StringFlag{Name: "memory", Usage: "aim to stay below `SIZE` of memory, e.g. 512M or 4G; captures need about 100 bytes a packet"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
 		},
 		Action: correlate,
