@@ -35,7 +35,11 @@ func HTML(w io.Writer, d *model.Document, o HTMLOptions) error {
 	if err != nil {
 		return err
 	}
-	return t.Execute(w, p)
+	v := newVisibleWriter(w)
+	if err := t.Execute(v, p); err != nil {
+		return err
+	}
+	return v.Flush()
 }
 
 // decimal prints a number that may be unknown.

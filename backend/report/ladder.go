@@ -47,8 +47,11 @@ func LadderSVG(w io.Writer, doc *model.Document, id uint32) error {
 	defs := `<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path d="M0 0 L8 4 L0 8 z" class="tip"/></marker></defs><style>` + string(css) + `</style>`
 	s = strings.Replace(s, "<svg ", head, 1)
 	s = strings.Replace(s, "</title>", "</title>"+defs, 1)
-	_, err = io.WriteString(w, s+"\n")
-	return err
+	v := newVisibleWriter(w)
+	if _, err := io.WriteString(v, s+"\n"); err != nil {
+		return err
+	}
+	return v.Flush()
 }
 
 // LadderText draws one conversation's ladder for a terminal of the given width.
