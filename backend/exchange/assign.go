@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/match"
@@ -24,7 +23,8 @@ type choice struct {
 }
 
 // assign claims what nests at an offset in [lo, hi] and is told from all else.
-func assign(front, back []*Exchange, ns []nesting, lo, hi int64) []Claim {
+// mark says which front exchange a back one's header names, -1 none.
+func assign(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) []Claim {
 	mid := lo + (hi-lo)/2
 	byBack, byFront := make([][]choice, len(back)), make([][]choice, len(front))
 	for _, n := range ns {
@@ -52,10 +52,10 @@ func assign(front, back []*Exchange, ns []nesting, lo, hi int64) []Claim {
 		p.to[j] = -1
 	}
 	p.lone(byBack, byFront)
+	p.named(mark)
 	p.tie()
 	p.byConversation(byBack)
-	p.byTime(byBack, byFront)
-	p.inOrder(byBack)
+	p.likely(byBack)
 	return p.claims()
 }
 
@@ -78,6 +78,15 @@ func (p *plan) lone(byBack, byFront [][]choice) {
 			if len(p.back[j].Forwarded) > 0 {
 				p.sure[j] = min(98, p.sure[j]+3)
 			}
+		}
+	}
+}
+
+// named claims what header fields say.
+func (p *plan) named(mark []int) {
+	for j, i := range mark {
+		if i >= 0 && p.to[j] == i {
+			p.sure[j] = 99
 		}
 	}
 }
@@ -135,98 +144,6 @@ func (p *plan) used() map[int]bool {
 		}
 	}
 	return used
-}
-
-// byTime claims pairs that are each other's best where the next best is much worse: an answer that goes back within a
-// millisecond is told from one that would have waited for ten.
-func (p *plan) byTime(byBack, byFront [][]choice) {
-	for round := 0; round < 4; round++ {
-		used := p.used()
-		taken := func(c choice) bool { return used[c.front] || p.to[c.back] >= 0 }
-		found := false
-		for j := range byBack {
-			if p.to[j] >= 0 {
-				continue
-			}
-			l := slices.DeleteFunc(slices.Clone(byBack[j]), taken)
-			if len(l) == 0 {
-				continue
-			}
-			m := slices.DeleteFunc(slices.Clone(byFront[l[0].front]), taken)
-			if len(m) == 0 || m[0].back != j {
-				continue
-			}
-			next := int64(1) << 62
-			if len(l) > 1 {
-				next = l[1].cost
-			}
-			if len(m) > 1 {
-				next = min(next, m[1].cost)
-			}
-			if next < l[0].cost*4+2_000_000 {
-				continue
-			}
-			p.to[j], p.sure[j] = l[0].front, 85
-			used[l[0].front] = true
-			found = true
-		}
-		if !found {
-			return
-		}
-	}
-}
-
-// groupMost bounds the exchanges that are told apart by their order alone.
-const groupMost = 8
-
-// inOrder claims groups of exchanges that are alike in all but their order: as many in front as behind, each of which fits
-// each, and whose requests and answers come in the same order on both sides. A proxy that lets one overtake another would
-// be claimed wrongly, so it is said with less confidence.
-func (p *plan) inOrder(byBack [][]choice) {
-	used := p.used()
-	group := map[string][]int{}
-	var order []string
-	for j := range byBack {
-		if p.to[j] >= 0 || !p.back[j].Answered {
-			continue
-		}
-		var fronts []int
-		for _, c := range byBack[j] {
-			if !used[c.front] {
-				fronts = append(fronts, c.front)
-			}
-		}
-		if len(fronts) < 2 || len(fronts) > groupMost {
-			continue
-		}
-		slices.Sort(fronts)
-		k := fmt.Sprint(fronts)
-		if group[k] == nil {
-			order = append(order, k)
-		}
-		group[k] = append(group[k], j)
-	}
-	for _, k := range order {
-		backs := group[k]
-		var fronts []int
-		for _, c := range byBack[backs[0]] {
-			if !used[c.front] {
-				fronts = append(fronts, c.front)
-			}
-		}
-		if len(fronts) != len(backs) {
-			continue
-		}
-		slices.SortFunc(fronts, func(a, b int) int { return cmp.Compare(p.front[a].Request.Start, p.front[b].Request.Start) })
-		slices.SortFunc(backs, func(a, b int) int { return cmp.Compare(p.back[a].Request.Start, p.back[b].Request.Start) })
-		same := true
-		for i := 1; i < len(fronts); i++ {
-			same = same && p.front[fronts[i-1]].Answer.End < p.front[fronts[i]].Answer.End && p.back[backs[i-1]].Answer.End < p.back[backs[i]].Answer.End
-		}
-		for i := 0; same && i < len(fronts); i++ {
-			p.to[backs[i]], p.sure[backs[i]] = fronts[i], 70
-		}
-	}
 }
 
 func (p *plan) claims() []Claim {

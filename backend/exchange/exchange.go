@@ -37,8 +37,13 @@ type Exchange struct {
 	Forwarded []string
 	Name      string // request line or question, "" where it can't be read
 	Client    string // address that the request came from
-	Key       string // what must agree on both sides: a DNS question; "" for nothing
-	ID        uint16 // DNS
+	// Fields are digests of header fields, of request and answer.
+	Fields []uint64
+	// ConvStart and ConvEnd are the conversation's SYN and its first FIN or RST; 0: not seen.
+	ConvStart, ConvEnd capture.LocalTime
+	First, Last        bool   // of its conversation
+	Key                string // what must agree on both sides: a DNS question; "" for nothing
+	ID                 uint16 // DNS
 }
 
 // Kind words of `corr messages`.

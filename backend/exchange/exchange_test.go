@@ -31,12 +31,12 @@ func TestOffsetIsFound(t *testing.T) {
 	}
 	const ahead = 3_600_000 // an hour, ms
 	back := shifted(front, ahead)
-	ns := nestings(front, back, false)
+	ns := nestings(front, back, false, marked(front, back))
 	lo, hi, ok := offset(ns, len(back), span(back))
 	if !ok || lo > ahead*1e6 || hi < ahead*1e6-4e6 || hi-lo > 10e6 {
 		t.Fatalf("offset between %d and %d, %v", lo, hi, ok)
 	}
-	claims := assign(front, back, ns, lo, hi)
+	claims := assign(front, back, ns, marked(front, back), lo, hi)
 	if len(claims) != len(front) {
 		t.Fatalf("%d of %d claimed", len(claims), len(front))
 	}
@@ -54,27 +54,74 @@ func TestOffsetIsNotMadeUp(t *testing.T) {
 		front = append(front, talk(int(i), 977*i, 977*i+15, 200, 20000))
 		other = append(other, talk(int(i), 1231*i+i*i*31, 1231*i+i*i*31+9, 200, 20000))
 	}
-	if lo, hi, ok := offset(nestings(front, other, false), len(other), span(other)); ok {
+	if lo, hi, ok := offset(nestings(front, other, false, marked(front, other)), len(other), span(other)); ok {
 		t.Errorf("an offset of %d to %d between strangers", lo, hi)
 	}
-	if _, _, ok := offset(nestings(front[:2], front[:2], false), 2, 0); ok {
+	if _, _, ok := offset(nestings(front[:2], front[:2], false, marked(front[:2], front[:2])), 2, 0); ok {
 		t.Error("an offset from two exchanges")
 	}
 }
 
-// Two that fit each other equally are claimed only in an order that is the same on both sides.
+// Two that fit each other equally, with nothing learnt from others, are left open.
 func TestAlike(t *testing.T) {
 	front := []*Exchange{talk(0, 0, 50, 200, 900), talk(1, 1, 52, 200, 900)}
 	back := []*Exchange{talk(0, 5, 40, 200, 900), talk(1, 6, 41, 200, 900)}
-	ns := nestings(front, back, false)
-	for _, c := range assign(front, back, ns, 0, 0) {
-		if c.Front.Index != c.Back.Index || c.Confidence > 70 {
+	if cs := claimsOf(front, back); len(cs) != 0 {
+		t.Errorf("claimed although nothing tells them apart: %+v", cs)
+	}
+}
+
+// claimsOf assigns at an offset of zero.
+func claimsOf(front, back []*Exchange) []Claim {
+	mark := marked(front, back)
+	return assign(front, back, nestings(front, back, false, mark), mark, 0, 0)
+}
+
+// Equal-looking exchanges that overlap are told apart by what the proxy usually takes, learnt from those that are sure.
+func TestTimeTellsAlikeApart(t *testing.T) {
+	var front, back []*Exchange
+	add := func(at, takes int64) {
+		i := len(front)
+		front = append(front, talk(i, at, at+takes, 200, 900))
+		back = append(back, talk(i, at+2+int64(i%2), at+takes-3, 200, 900))
+	}
+	for i := int64(0); i < 20; i++ {
+		add(1000*i, 40) // alone
+	}
+	for i := int64(0); i < 6; i++ {
+		add(50_000+3*i, 120) // at once
+	}
+	cs := claimsOf(front, back)
+	if len(cs) != len(front) {
+		t.Errorf("%d of %d claimed", len(cs), len(front))
+	}
+	for _, c := range cs {
+		if c.Front.Index != c.Back.Index {
 			t.Errorf("%d is claimed to be %d at %d %%", c.Back.Index, c.Front.Index, c.Confidence)
 		}
+		if c.Front.Index > 20 && c.Confidence >= 90 {
+			t.Errorf("%d is sure at %d %% by time alone", c.Front.Index, c.Confidence)
+		}
 	}
-	back[0].Answer, back[1].Answer = back[1].Answer, back[0].Answer // answers overtake each other
-	if cs := assign(front, back, nestings(front, back, false), 0, 0); len(cs) != 0 {
-		t.Errorf("claimed although the orders differ: %+v", cs)
+}
+
+// Header fields that one front exchange alone says tie it, whatever the times; what many say does not.
+func TestMarked(t *testing.T) {
+	front := []*Exchange{talk(0, 0, 50, 200, 900), talk(1, 0, 50, 200, 900), talk(2, 0, 50, 200, 900)}
+	back := []*Exchange{talk(1, 5, 40, 200, 900), talk(0, 5, 40, 200, 900), talk(2, 5, 40, 200, 900)}
+	front[0].Fields, front[1].Fields, front[2].Fields = []uint64{7, 100}, []uint64{7, 101}, []uint64{7}
+	back[0].Fields, back[1].Fields, back[2].Fields = []uint64{7, 101, 500}, []uint64{7, 100, 500}, []uint64{7, 100, 101}
+	if m := marked(front, back); m[0] != 1 || m[1] != 0 || m[2] != -1 {
+		t.Errorf("marked %v, want [1 0 -1]: the last contradicts itself", m)
+	}
+	back[2].Fields = nil
+	for _, c := range claimsOf(front, back) {
+		if c.Front.Index != c.Back.Index {
+			t.Errorf("%d is claimed to be %d", c.Back.Index, c.Front.Index)
+		}
+		if c.Confidence < 90 {
+			t.Errorf("%d at %d %% only", c.Front.Index, c.Confidence)
+		}
 	}
 }
 

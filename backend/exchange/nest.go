@@ -75,11 +75,11 @@ func nest(f, b *Exchange) (lo, hi int64, ok bool) {
 }
 
 // nestings lists all pairs that fit; nil where there are too many to tell anything.
-func nestings(front, back []*Exchange, named bool) []nesting {
+func nestings(front, back []*Exchange, named bool, mark []int) []nesting {
 	var out []nesting
 	for i, f := range front {
 		for j, b := range back {
-			if !compatible(f, b, named) {
+			if m := mark[j]; m >= 0 && m != i || m < 0 && !compatible(f, b, named) {
 				continue
 			}
 			if lo, hi, ok := nest(f, b); ok {

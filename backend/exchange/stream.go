@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
@@ -129,10 +130,26 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 		}
 	}
 	t := c.Tuple(cv.ID, client)
+	start, end := ends(c, cv.ID)
 	for k, x := range out {
 		x.Conv, x.Index, x.Client = cv, k, t.Src.Netip(t.Version).Unmap().String()
+		x.ConvStart, x.ConvEnd, x.First, x.Last = start, end, k == 0, k == len(out)-1
 	}
 	return out
+}
+
+// ends gives the times of a conversation's SYN and of its first FIN or RST, 0 where not seen.
+func ends(c *flow.Capture, id flow.ConvID) (start, end capture.LocalTime) {
+	for _, i := range c.Packets(id) {
+		switch x := c.At(i); {
+		case x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0:
+		case x.Flags&decode.SYN != 0 && start == 0:
+			start = x.Time
+		case x.Flags&(decode.FIN|decode.RST) != 0:
+			return start, x.Time
+		}
+	}
+	return start, 0
 }
 
 func isTLS(us [2][]unit) bool {
@@ -154,6 +171,7 @@ func plainExchanges(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchang
 		}
 		x := &Exchange{Request: part(c, segs[0], []*unit{u}), Name: u.m.HTTP.Method + " " + u.m.HTTP.Target}
 		x.Forwarded = forwarded(u.m.HTTP)
+		x.Fields = append(x.Fields, u.m.HTTP.Fields...)
 		out = append(out, x)
 	}
 	n := 0
@@ -164,6 +182,7 @@ func plainExchanges(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchang
 		}
 		if n < len(out) {
 			out[n].Answer, out[n].Answered = part(c, segs[1], []*unit{u}), true
+			out[n].Fields = append(out[n].Fields, u.m.HTTP.Fields...)
 			n++
 		}
 	}

@@ -97,12 +97,13 @@ func ofKind(l []*Exchange, query bool) []*Exchange {
 
 // attempt takes capture a as the front.
 func attempt(r *match.Result, a, b int, front, back []*Exchange) []Claim {
-	ns := nestings(front, back, namesClients(front, back))
+	mark := marked(front, back)
+	ns := nestings(front, back, namesClients(front, back), mark)
 	if len(ns) == 0 {
 		return nil
 	}
 	if lo, hi, ok := r.Offset(a, b, front[0].Request.Start); ok {
-		return assign(front, back, ns, lo, hi)
+		return assign(front, back, ns, mark, lo, hi)
 	}
 	possible := map[int]bool{}
 	for _, n := range ns {
@@ -115,7 +116,7 @@ func attempt(r *match.Result, a, b int, front, back []*Exchange) []Claim {
 	if !ok {
 		return nil
 	}
-	return assign(front, back, ns, lo, hi)
+	return assign(front, back, ns, mark, lo, hi)
 }
 
 // span is the time between the first and the last request, ns.

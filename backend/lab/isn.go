@@ -7,9 +7,12 @@ func shiftISN(c *Case, a args) error {
 	for _, f := range c.Flows {
 		shift[f] = [2]uint32{a.Uint32(), a.Uint32()} // of the numbers that go toward the server, and back
 	}
-	for _, p := range c.Captures {
+	// What an end sent is asked of all captures: one of them may see only the answers.
+	sent := map[*Flow]*[2]bool{}
+	byTuples := make([]map[tuple]*Frame, len(c.Captures))
+	for i, p := range c.Captures {
 		byTuple := map[tuple]*Frame{}
-		sent := map[*Flow]*[2]bool{}
+		byTuples[i] = byTuple
 		for _, f := range p.Frames {
 			h := read(p.Link, f)
 			if f.Flow == nil || f.Flow.Proto != "tcp" || !h.tcp() {
@@ -23,6 +26,9 @@ func shiftISN(c *Case, a args) error {
 				sent[f.Flow][dirIndex(f.Dir)] = true
 			}
 		}
+	}
+	for i, p := range c.Captures {
+		byTuple := byTuples[i]
 		for _, f := range p.Frames {
 			h := read(p.Link, f)
 			switch {

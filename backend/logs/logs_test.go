@@ -73,11 +73,11 @@ func TestTie(t *testing.T) {
 		conversation(4, "10.1.1.9:1", "10.2.2.9:2", at),
 	})
 	log := strings.Join([]string{
-		"src=10.1.1.9 sport=1 dst=10.2.2.9 dport=2 proto=tcp action=accept time=2026-11-24T15:50:46Z",                                       // exact: the log is 41 s behind
-		"src=10.2.2.2 sport=443 dst=10.1.1.1 dport=5000 proto=tcp action=drop time=2026-11-24T15:50:46Z",                                    // turned round, of two by time
+		"src=10.1.1.9 sport=1 dst=10.2.2.9 dport=2 proto=tcp action=accept time=2026-11-24T15:50:46Z",                                         // exact: the log is 41 s behind
+		"src=10.2.2.2 sport=443 dst=10.1.1.1 dport=5000 proto=tcp action=drop time=2026-11-24T15:50:46Z",                                      // turned round, of two by time
 		"src=10.7.7.7 sport=4000 dst=10.2.2.2 dport=80 proto=tcp xlatesrc=192.0.2.1 xlatesport=10001 action=accept time=2026-11-24T15:50:46Z", // by its translation
-		"src=10.1.1.9 sport=1 dst=10.2.2.9 dport=2 proto=udp action=accept time=2026-11-24T15:50:46Z",                                       // another protocol
-		"src=10.9.9.9 sport=1 dst=10.2.2.9 dport=2 proto=tcp action=accept",                                                                 // nobody
+		"src=10.1.1.9 sport=1 dst=10.2.2.9 dport=2 proto=udp action=accept time=2026-11-24T15:50:46Z",                                         // another protocol
+		"src=10.9.9.9 sport=1 dst=10.2.2.9 dport=2 proto=tcp action=accept",                                                                   // nobody
 		"nonsense",
 	}, "\n")
 	st, err := ReadFrom(context.Background(), Source{Path: "fw.log"}, strings.NewReader(log), tie.Add)

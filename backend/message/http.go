@@ -3,6 +3,8 @@ package message
 import (
 	"bytes"
 	"strconv"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // HTTP holds what the head of an HTTP/1 message says (RFC 9112). Of fields behind a cut nothing is known.
@@ -28,7 +30,16 @@ type HTTP struct {
 	RequestID    string // X-Request-ID, X-Correlation-ID
 	Via          string
 	TraceParent  string // W3C Trace Context
+
+	// Fields are digests of name and value of the fields whose values are long enough to tell something, for comparing
+	// two heads and nothing else; at most fieldsMost.
+	Fields []uint64
 }
+
+const (
+	fieldsMost = 48
+	fieldLeast = 6 // bytes of a value
+)
 
 // Persistent reports whether the connection stays open behind this message, by its own account.
 func (h *HTTP) Persistent() bool { return !h.Close && (h.Minor >= 1 || h.KeepAlive) }
@@ -82,8 +93,21 @@ func parseHTTP(b []byte) *HTTP {
 			return
 		}
 		h.field(f)
+		if len(f.value) >= fieldLeast && len(h.Fields) < fieldsMost {
+			h.Fields = append(h.Fields, digest(f))
+		}
 	})
 	return h
+}
+
+// digest of a field: names in any case are the same (RFC 9110 §5.1).
+func digest(f header) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	d.Write(bytes.ToLower(f.name))
+	d.WriteString(":")
+	d.Write(f.value)
+	return d.Sum64()
 }
 
 func (h *HTTP) field(f header) {
