@@ -24,23 +24,24 @@ const (
 	evPayload                  // a datagram's bytes
 	evIPID                     // a datagram's bytes with its IP identification
 	evQUIC                     // connection ID
-	evIPIDOnly                 // a datagram's IP identification alone
+	evIPIDOnly                 // a packet's IP identification alone
 	evRun                      // a run of bytes somewhere in a stream
+	evSealed                   // a run of encrypted bytes, or a whole record of them
 	evError                    // the packet that an ICMP error quotes
 	evExchange                 // requests and answers that nest in time and size
 	evTuple                    // both addresses and ports
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports"}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports"}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 14, 0, 8}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8}
 
 // most is what one kind may add up to: keys of one kind are not independent.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 35, 20, 28, 0, 8}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 35, 20, 60, 28, 0, 8}
 
 // entry is one key of one conversation.
 type entry struct {
@@ -219,6 +220,9 @@ func tcpEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, d int, s
 		if (sampler{sm.mask, n <= 3 || last}).takes(uint64(f.Seq) ^ uint64(f.Ack)<<7) {
 			emit(evAck, d, uint64(f.Seq)<<32|uint64(f.Ack), 0)
 		}
+	}
+	if sm.mask != sampleMask && f.IPID != 0 {
+		emit(evIPIDOnly, d, uint64(f.IPID), 1) // a gateway may have rewritten the payload, and the numbers with it
 	}
 	if f.Is(flow.MarkTS) && n <= 4 {
 		emit(evTS, d, uint64(f.TSval)<<32|uint64(f.Opt), uint64(f.Len))

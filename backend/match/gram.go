@@ -1,6 +1,8 @@
 package match
 
 import (
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/corr-dev/corr/backend/flow"
 )
 
@@ -24,18 +26,31 @@ var runOut = func() uint64 {
 	return p
 }()
 
-// runEntries makes keys of the kept payload bytes of one conversation.
+// sealedLeast is the length, in bytes, from which a whole TLS record with its header is told from all others: header,
+// nonce or content type, and an authentication tag of 16 (RFC 5288 §3, RFC 8446 §5.2) are 24 at least.
+const sealedLeast = 24
+
+// runEntries makes keys of the kept payload bytes of one conversation. Readable text is sent to more than one client;
+// what TLS encrypted is not, and is known by the records of application data and alerts that segments begin with.
 func runEntries(emit func(evidence, int, uint64, uint64), c *flow.Capture, id flow.ConvID) {
 	var n [2]int
+	sealed := false
 	for _, i := range c.Packets(id) {
 		f := c.At(i)
 		d := f.Dir()
-		if f.Len < runLength || f.Mark&(flow.MarkDuplicate|flow.MarkError|flow.MarkLater) != 0 || n[d] >= runsMost {
+		if f.Len < sealedLeast || f.Mark&(flow.MarkDuplicate|flow.MarkError|flow.MarkLater) != 0 || n[d] >= runsMost {
 			continue
 		}
 		b, ok := c.Payload(i)
-		if !ok || len(b) < runLength {
+		if !ok || len(b) < sealedLeast {
 			continue
+		}
+		if r := sealedRecord(b); r > 0 {
+			sealed = true
+			if r <= len(b) {
+				emit(evSealed, d, xxhash.Sum64(b[:r]), uint64(r))
+				n[d]++
+			}
 		}
 		h, last := uint64(0), uint64(0)
 		for k, x := range b {
@@ -49,6 +64,9 @@ func runEntries(emit func(evidence, int, uint64, uint64), c *flow.Capture, id fl
 			// The high bits are the well-mixed ones; a repeated byte makes the same run again and again.
 			if g := h * 0x9E3779B97F4A7C15; g>>32&runMask == 0 && h != last {
 				emit(evRun, d, h, 0)
+				if sealed {
+					emit(evSealed, d, h, 0)
+				}
 				last = h
 				if n[d]++; n[d] >= runsMost {
 					break
@@ -56,4 +74,15 @@ func runEntries(emit func(evidence, int, uint64, uint64), c *flow.Capture, id fl
 			}
 		}
 	}
+}
+
+// sealedRecord is the length of the encrypted TLS record that b begins with, header included; 0 for none.
+func sealedRecord(b []byte) int {
+	if b[0] != 21 && b[0] != 23 || b[1] != 3 || b[2] > 4 {
+		return 0
+	}
+	if n := 5 + int(b[3])<<8 + int(b[4]); n >= sealedLeast {
+		return n
+	}
+	return 0
 }
