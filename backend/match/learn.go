@@ -97,10 +97,14 @@ func shiftByPayload(a, b *Side, d int, lvl level) (uint32, bool) {
 	return at, best > 0
 }
 
+// stepLeast is the number of certain packets from which the TTL's step is known.
+const stepLeast = 3
+
 // learn finds what the stretch keeps, from packets whose loose key is unique on both sides.
 func (m *matcher) learn(proto uint8, t *Traits) {
 	for n := learnFrom; ; n *= 4 {
 		var sameID, ids, sameTS, ts, sameWin, all int
+		var steps [2]int
 		whole := true
 		for d := 0; d < 2; d++ {
 			x, y := m.la[d][:min(n, len(m.la[d]))], m.lb[d][:min(n, len(m.lb[d]))]
@@ -112,6 +116,15 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 					continue
 				}
 				all++
+				switch st := int8(f.TTL - h.TTL); {
+				case proto == flow.ProtoTCP && f.Flags&(decode.SYN|decode.RST) != 0:
+				case steps[d] == 0:
+					t.Step[d], steps[d] = st, 1
+				case steps[d] > 0 && st == t.Step[d]:
+					steps[d]++
+				default:
+					steps[d] = -1
+				}
 				if f.IPID != 0 && h.IPID != 0 {
 					ids++
 					if f.IPID == h.IPID {
@@ -133,6 +146,9 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 			}
 		}
 		t.Pairs, t.IDPairs, t.SameID = all, ids, sameID
+		for d := range steps {
+			t.HasStep[d] = steps[d] >= stepLeast
+		}
 		t.KeepsID = ids > 0 && sameID*10 >= ids*9
 		t.KeepsTS = ts > 0 && sameTS*10 >= ts*9
 		t.KeepsWin = all > 0 && sameWin*10 >= all*9

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 )
 
@@ -159,14 +160,48 @@ func (m *matcher) oneGroup(x, y []grouped, t *Traits, d int, w Window, strict bo
 		if f := m.a.At(x[0].i); strict && t.KeepsID && f.IPID != 0 {
 			how = HowIdentity
 		}
-		if w == nil || m.inWindow(x[0].i, y[0].i, d, w) {
+		if (w == nil || m.inWindow(x[0].i, y[0].i, d, w)) && !m.otherWay(x[0].i, y[0].i, t, d) {
 			take(x[0].i, y[0].i, how)
 		}
 		return
 	}
-	if w != nil {
-		m.byTime(x, y, d, w, take)
+	if w == nil {
+		return
 	}
+	if !t.HasStep[d] {
+		m.byTime(x, y, d, w, take)
+		return
+	}
+	// Of packets with equal content some may be a device's own: they have another way behind them.
+	byTTL := map[uint8]*[2][]grouped{}
+	var ttls []uint8
+	at := func(ttl uint8) *[2][]grouped {
+		if byTTL[ttl] == nil {
+			byTTL[ttl] = new([2][]grouped)
+			ttls = append(ttls, ttl)
+		}
+		return byTTL[ttl]
+	}
+	for _, g := range x {
+		k := at(m.a.At(g.i).TTL - uint8(t.Step[d]))
+		k[0] = append(k[0], g)
+	}
+	for _, g := range y {
+		k := at(m.b.At(g.i).TTL)
+		k[1] = append(k[1], g)
+	}
+	for _, ttl := range ttls {
+		if k := byTTL[ttl]; len(k[0]) > 0 && len(k[1]) > 0 {
+			m.byTime(k[0], k[1], d, w, take)
+		}
+	}
+}
+
+// otherWay reports whether two packets of which nothing but numbers speaks, neither payload nor identification, come
+// from different senders: a device on the way answered in the peer's name.
+func (m *matcher) otherWay(a, b uint32, t *Traits, d int) bool {
+	f, h := m.a.At(a), m.b.At(b)
+	return t.HasStep[d] && f.Len == 0 && f.IPID == 0 && h.IPID == 0 && f.Is(flow.MarkTCP) && f.Flags&decode.SYN == 0 && int8(f.TTL-h.TTL) != t.Step[d]
 }
 
 // withoutOwnID leaves out packets of a group that carry an identification of their own.
