@@ -100,11 +100,40 @@ func shiftByPayload(a, b *Side, d int, lvl level) (uint32, bool) {
 // stepLeast is the number of certain packets from which the TTL's step is known.
 const stepLeast = 3
 
+// stepVote counts the first few different steps of the TTL.
+type stepVote struct {
+	step  [4]int8
+	n     [4]int
+	total int
+}
+
+func (v *stepVote) add(step int8) {
+	v.total++
+	for k := range v.n {
+		if v.n[k] == 0 || v.step[k] == step {
+			v.step[k] = step
+			v.n[k]++
+			return
+		}
+	}
+}
+
+// winner is the step that nearly all packets took; a few may be a device's own.
+func (v *stepVote) winner() (int8, bool) {
+	k := 0
+	for i := range v.n {
+		if v.n[i] > v.n[k] {
+			k = i
+		}
+	}
+	return v.step[k], v.n[k] >= stepLeast && v.n[k]*4 >= v.total*3
+}
+
 // learn finds what the stretch keeps, from packets whose loose key is unique on both sides.
 func (m *matcher) learn(proto uint8, t *Traits) {
 	for n := learnFrom; ; n *= 4 {
 		var sameID, ids, sameTS, ts, sameWin, all int
-		var steps [2]int
+		var steps [2]stepVote
 		whole := true
 		for d := 0; d < 2; d++ {
 			x, y := m.la[d][:min(n, len(m.la[d]))], m.lb[d][:min(n, len(m.lb[d]))]
@@ -116,14 +145,8 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 					continue
 				}
 				all++
-				switch st := int8(f.TTL - h.TTL); {
-				case proto == flow.ProtoTCP && f.Flags&(decode.SYN|decode.RST) != 0:
-				case steps[d] == 0:
-					t.Step[d], steps[d] = st, 1
-				case steps[d] > 0 && st == t.Step[d]:
-					steps[d]++
-				default:
-					steps[d] = -1
+				if proto != flow.ProtoTCP || f.Flags&(decode.SYN|decode.RST) == 0 {
+					steps[d].add(int8(f.TTL - h.TTL))
 				}
 				if f.IPID != 0 && h.IPID != 0 {
 					ids++
@@ -147,7 +170,7 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 		}
 		t.Pairs, t.IDPairs, t.SameID = all, ids, sameID
 		for d := range steps {
-			t.HasStep[d] = steps[d] >= stepLeast
+			t.Step[d], t.HasStep[d] = steps[d].winner()
 		}
 		t.KeepsID = ids > 0 && sameID*10 >= ids*9
 		t.KeepsTS = ts > 0 && sameTS*10 >= ts*9

@@ -86,7 +86,7 @@ type Traits struct {
 	Pairs    int // certain packets that the traits come from
 	IDPairs  int // those of them with an identification to compare
 	SameID   int
-	// Step is by how much the TTL falls from A to B, by direction; HasStep: all certain packets agree in it.
+	// Step is by how much the TTL falls from A to B, by direction; HasStep: nearly all certain packets agree in it.
 	Step    [2]int8
 	HasStep [2]bool
 }
