@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 )
@@ -92,17 +93,48 @@ func nestings(front, back []*Exchange, named bool, mark []int) []nesting {
 	return out
 }
 
-// offset is the range of offsets at which most back exchanges nest into some front exchange, and how many do. ok is
-// false where that may be chance; span is the time, ns, that the exchanges are spread over.
-func offset(ns []nesting, backs int, span int64) (lo, hi int64, ok bool) {
+// within gives the offsets at which the front capture would have held what became b: b's time lies between the first
+// request and the last answer there.
+func within(front []*Exchange, b *Exchange) (lo, hi int64) {
+	first, last := front[0].Request.Start, front[0].Request.Start
+	for _, f := range front {
+		first, last = min(first, f.Request.Start), max(last, f.Request.Start, f.Answer.End)
+	}
+	return int64(max(b.Request.Start, b.Answer.End) - last), int64(b.Request.Start - first)
+}
+
+// What an offset must explain to be believed.
+const (
+	nestedLeast = 4   // back exchanges that nest
+	chanceNats  = 5.  // by how much it is less likely by chance than the best of as many random offsets
+	rivalNats   = 4.  // and than the best offset elsewhere
+	nestedShare = 3   // one in so many of those that the front capture would have held
+	chanceLeast = .02 // a rate of chance below this is not measured
+)
+
+// offset is the range of offsets at which the back exchanges nest into front ones best: many of those that the front
+// capture would have held, beyond what chance explains. The measure is the likelihood ratio of the share that nests
+// against the share that nests at any offset (Kullback and Leibler, 1951). ok is false where that may be chance, or
+// where another offset is about as good.
+func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
+	if len(ns) == 0 {
+		return 0, 0, false
+	}
 	type event struct {
-		at    int64
-		open  bool
-		other int
+		at   int64
+		open bool
+		back int
+		held bool // the front capture would have held it; else: it nests
 	}
 	var es []event
 	for _, n := range ns {
-		es = append(es, event{n.lo, true, n.back}, event{n.hi, false, n.back})
+		es = append(es, event{n.lo, true, n.back, false}, event{n.hi, false, n.back, false})
+	}
+	for j, b := range back {
+		lo, hi := within(front, b)
+		if lo <= hi {
+			es = append(es, event{lo, true, j, true}, event{hi, false, j, true})
+		}
 	}
 	slices.SortFunc(es, func(a, b event) int {
 		if c := cmp.Compare(a.at, b.at); c != 0 {
@@ -114,39 +146,78 @@ func offset(ns []nesting, backs int, span int64) (lo, hi int64, ok bool) {
 			}
 			return 1
 		}
-		return a.other - b.other
+		return a.back - b.back
 	})
-	active := make([]int, backs)
-	n, best, area, from := 0, 0, 0., int64(0)
-	if len(es) > 0 {
-		from = es[0].at
+	type place struct {
+		lo, hi   int64
+		in, held int
 	}
+	nests, isHeld := make([]int, len(back)), make([]bool, len(back))
+	var places []place
+	in, held := 0, 0
+	inArea, heldArea := 0., 0.
 	for k, e := range es {
-		if k > 0 {
-			area += float64(n) * float64(e.at-es[k-1].at)
+		if isHeld[e.back] && nests[e.back] > 0 {
+			in--
 		}
-		if e.open {
-			if active[e.other]++; active[e.other] == 1 {
-				n++
-			}
-			if n > best {
-				best, lo, hi = n, e.at, e.at
-				for m := k + 1; m < len(es); m++ {
-					if hi = es[m].at; !es[m].open {
-						break
-					}
-				}
-			}
-			continue
+		switch {
+		case e.held && e.open:
+			held, isHeld[e.back] = held+1, true
+		case e.held:
+			held, isHeld[e.back] = held-1, false
+		case e.open:
+			nests[e.back]++
+		default:
+			nests[e.back]--
 		}
-		if active[e.other]--; active[e.other] == 0 {
-			n--
+		if isHeld[e.back] && nests[e.back] > 0 {
+			in++
+		}
+		if k+1 < len(es) && es[k+1].at > e.at || e.open && k+1 < len(es) && !es[k+1].open {
+			next := es[k+1].at
+			places = append(places, place{e.at, next, in, held})
+			inArea += float64(in) * float64(next-e.at)
+			heldArea += float64(held) * float64(next-e.at)
 		}
 	}
-	if len(es) == 0 {
+	chance := min(0.9, max(chanceLeast, inArea/max(1, heldArea)))
+	score := func(p place) float64 {
+		n, share := float64(p.held), 0.
+		if n > 0 {
+			share = float64(p.in) / n
+		}
+		if share <= chance {
+			return 0
+		}
+		s := share * math.Log(share/chance)
+		if share < 1 {
+			s += (1 - share) * math.Log((1-share)/(1-chance))
+		}
+		return n * s
+	}
+	best, at := 0., -1
+	for k, p := range places {
+		if s := score(p); s > best {
+			best, at = s, k
+		}
+	}
+	if at < 0 {
 		return 0, 0, false
 	}
-	mean := area / max(1, float64(es[len(es)-1].at-from), float64(span))
-	// A good part nests at one offset (captures may overlap in part only), and far more than at a random one.
-	return lo, hi, best >= 4 && best*3 >= backs && float64(best) >= 3*mean+4
+	from, to := at, at
+	for from > 0 && score(places[from-1]) > best/2 {
+		from--
+	}
+	for to+1 < len(places) && score(places[to+1]) > best/2 {
+		to++
+	}
+	rival := 0.
+	for k, p := range places {
+		if k < from || k > to {
+			rival = max(rival, score(p))
+		}
+	}
+	p := places[at]
+	good := p.in >= nestedLeast && p.in*nestedShare >= p.held && best >= math.Log(float64(len(places)))+chanceNats && best-rival >= rivalNats
+	return p.lo, p.hi, good
 }

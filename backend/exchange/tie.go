@@ -105,27 +105,11 @@ func attempt(r *match.Result, a, b int, front, back []*Exchange) []Claim {
 	if lo, hi, ok := r.Offset(a, b, front[0].Request.Start); ok {
 		return assign(front, back, ns, mark, lo, hi)
 	}
-	possible := map[int]bool{}
-	for _, n := range ns {
-		possible[n.back] = true
-	}
-	if len(possible)*2 < min(len(front), len(back)) {
-		return nil // most of what the one asks was never asked of the other
-	}
-	lo, hi, ok := offset(ns, len(back), span(back))
+	lo, hi, ok := offset(ns, front, back)
 	if !ok {
 		return nil
 	}
 	return assign(front, back, ns, mark, lo, hi)
-}
-
-// span is the time between the first and the last request, ns.
-func span(l []*Exchange) int64 {
-	lo, hi := l[0].Request.Start, l[0].Request.Start
-	for _, e := range l {
-		lo, hi = min(lo, e.Request.Start), max(hi, e.Request.Start)
-	}
-	return int64(hi - lo)
 }
 
 // namesClients reports whether what headers say of clients goes with the addresses in front: not so where a translation
