@@ -9,18 +9,25 @@ import (
 // then on it forwards packets, the one side's sequence numbers shifted by a constant. The handshakes are two.
 
 // synProxied reports whether the handshakes of both sides are two: one side's numbers shift, and the initiator's SYN is
-// not the same packet.
+// not the same packet; where a capture lacks it, the SYN/ACK is not.
 func synProxied(a, b *Side, t *Traits) bool {
 	if t.Shift[0] != 0 || t.Shift[1] == 0 {
 		return false
 	}
-	x, ok := firstWith(a, 0, decode.SYN)
-	y, ok2 := firstWith(b, 0, decode.SYN)
-	if !ok || !ok2 {
-		return false
+	for d := 0; d < 2; d++ {
+		x, ok := firstWith(a, d, decode.SYN)
+		y, ok2 := firstWith(b, d, decode.SYN)
+		if !ok || !ok2 {
+			continue
+		}
+		f, h := a.Cap.At(x), b.Cap.At(y)
+		if d == 1 {
+			// Its identification is 0 with many senders; a device that only rewrites numbers keeps window and clock.
+			return f.Window != h.Window && (!f.Is(flow.MarkTS) || f.TSval != h.TSval)
+		}
+		return f.IPID != h.IPID || f.Window != h.Window || f.Is(flow.MarkTS) && f.Opt != h.Opt
 	}
-	f, h := a.Cap.At(x), b.Cap.At(y)
-	return f.IPID != h.IPID || f.Window != h.Window || f.Is(flow.MarkTS) && f.Opt != h.Opt
+	return false
 }
 
 // dropHandshake takes the handshakes out of the packet lists.
