@@ -11,6 +11,7 @@ import (
 type Claim struct {
 	Front, Back *Exchange
 	Confidence  int
+	Edge        bool // it alone would narrow the offsets that nearly all claims allow: no evidence for a clock
 }
 
 // slack is what is allowed beyond the offset's range for timestamps' resolution and disorder at the recorders, ns.
@@ -20,6 +21,67 @@ const slack = 200_000
 type choice struct {
 	nesting
 	cost int64
+}
+
+// settle claims what nests at an offset in [lo, hi], which it narrows by what the sure claims allow.
+func settle(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) []Claim {
+	for range settleRounds {
+		l, h, ok := agreed(assign(front, back, ns, mark, lo, hi))
+		if l, h = max(l, lo), min(h, hi); !ok || l > h || h-l >= hi-lo {
+			break
+		}
+		lo, hi = l, h
+	}
+	claims := assign(front, back, ns, mark, lo, hi)
+	l, h, ok := agreed(claims)
+	for i := range claims {
+		if x, y, _ := nest(claims[i].Front, claims[i].Back); ok && (x > h+slack || y < l-slack) {
+			claims[i].Confidence = min(claims[i].Confidence, 60) // against the clocks that nearly all others agree on
+		} else {
+			claims[i].Edge = ok && (x > l || y < h)
+		}
+	}
+	return claims
+}
+
+const settleRounds = 3
+
+// agreed is the range of offsets that nearly all sure claims allow.
+func agreed(cs []Claim) (lo, hi int64, ok bool) {
+	type event struct {
+		at   int64
+		step int
+	}
+	var es []event
+	for i := range cs {
+		f, b := cs[i].Front, cs[i].Back
+		if cs[i].Confidence < 90 || f.Request.Holes || f.Answer.Holes || b.Request.Holes || b.Answer.Holes {
+			continue
+		}
+		if l, h, ok := nest(f, b); ok {
+			es = append(es, event{l, 1}, event{h, -1})
+		}
+	}
+	if len(es) < 2*nestedLeast {
+		return 0, 0, false
+	}
+	slices.SortFunc(es, func(a, b event) int { return cmp.Or(cmp.Compare(a.at, b.at), b.step-a.step) })
+	n, best := 0, 0
+	in := make([]int, len(es)) // behind each event
+	for k, e := range es {
+		n += e.step
+		in[k], best = n, max(best, n)
+	}
+	least := best - best/tolerated
+	for k := range es {
+		if in[k] >= least {
+			if !ok {
+				lo, ok = es[k].at, true
+			}
+			hi = es[min(k+1, len(es)-1)].at
+		}
+	}
+	return lo, hi, ok
 }
 
 // assign claims what nests at an offset in [lo, hi] and is told from all else.
@@ -150,7 +212,7 @@ func (p *plan) claims() []Claim {
 	var out []Claim
 	for j, i := range p.to {
 		if i >= 0 {
-			out = append(out, Claim{p.front[i], p.back[j], p.sure[j]})
+			out = append(out, Claim{Front: p.front[i], Back: p.back[j], Confidence: p.sure[j]})
 		}
 	}
 	return out

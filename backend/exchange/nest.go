@@ -110,6 +110,7 @@ const (
 	rivalNats   = 4.  // and than the best offset elsewhere
 	nestedShare = 3   // one in so many of those that the front capture would have held
 	chanceLeast = .02 // a rate of chance below this is not measured
+	tolerated   = 30  // one in so many pairs may be wrong
 )
 
 // offset is the range of offsets at which the back exchanges nest into front ones best: many of those that the front
@@ -218,6 +219,12 @@ func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
 		}
 	}
 	p := places[at]
+	// A wrong pair that happens to nest at the edge of what all right ones allow must not decide.
+	least := p.in - 1 - p.in/tolerated
+	for from = at; from > 0 && places[from-1].in >= least; from-- {
+	}
+	for to = at; to+1 < len(places) && places[to+1].in >= least; to++ {
+	}
 	good := p.in >= nestedLeast && p.in*nestedShare >= p.held && best >= math.Log(float64(len(places)))+chanceNats && best-rival >= rivalNats
-	return p.lo, p.hi, good
+	return places[from].lo, places[to].hi, good
 }

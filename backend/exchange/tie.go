@@ -103,13 +103,13 @@ func attempt(r *match.Result, a, b int, front, back []*Exchange) []Claim {
 		return nil
 	}
 	if lo, hi, ok := r.Offset(a, b, front[0].Request.Start); ok {
-		return assign(front, back, ns, mark, lo, hi)
+		return settle(front, back, ns, mark, lo, hi)
 	}
 	lo, hi, ok := offset(ns, front, back)
 	if !ok {
 		return nil
 	}
-	return assign(front, back, ns, mark, lo, hi)
+	return settle(front, back, ns, mark, lo, hi)
 }
 
 // namesClients reports whether what headers say of clients goes with the addresses in front: not so where a translation
@@ -255,7 +255,7 @@ func causal(cs []Claim) []match.Causation {
 	var out []match.Causation
 	for i := range cs {
 		c := &cs[i]
-		if c.Confidence < 90 || c.Front.Request.Holes || c.Back.Request.Holes || c.Front.Answer.Holes || c.Back.Answer.Holes {
+		if c.Confidence < 90 || c.Edge || c.Front.Request.Holes || c.Back.Request.Holes || c.Front.Answer.Holes || c.Back.Answer.Holes {
 			continue
 		}
 		ref := func(k int, l []Piece, last bool) match.FrameRef {

@@ -1,8 +1,10 @@
 package infer
 
 import (
+	"math"
 	"sync"
 
+	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 )
@@ -77,6 +79,58 @@ func (v *Verdict) passages(n int, f *match.Flow, into []passage) {
 						q.worked.lost += lost
 					}
 				}
+			}
+		}
+	}
+}
+
+// chanceLeast is the expected number of conversations whose answers the ordinary loss of a stretch takes, from which one
+// that lacks its answer is such a one.
+const chanceLeast = 0.05
+
+// worksLeast is how many conversations of a service must work for each whose one answer was lost, for that loss to be
+// no rule.
+const worksLeast = 4
+
+// excuse takes back what outcomes said of datagram conversations whose few answers ordinary loss may have taken: where
+// conversations that work lose packets too, or the same server's answers to nearly all others come through, one that was
+// answered and did not hear of it proves nothing.
+func (v *Verdict) excuse() {
+	type service struct {
+		addr decode.Addr
+		port uint16
+	}
+	of := func(f *match.Flow) service {
+		c := f.Path[1][0] // the point nearest to the server
+		t := f.Tuple(c)
+		return service{t.Dst, t.Dport}
+	}
+	asked, works, fails := 0, map[service]int{}, map[service]int{}
+	for n, f := range v.Flows {
+		if f.Proto == flow.ProtoTCP || len(f.Path[1]) == 0 {
+			continue
+		}
+		switch v.State[n].Outcome {
+		case "ok":
+			asked++
+			works[of(f)]++
+		case "blackholed-reply":
+			fails[of(f)]++
+		}
+	}
+	for n, f := range v.Flows {
+		st := v.State[n]
+		if f.Proto == flow.ProtoTCP || st.Outcome != "blackholed-reply" {
+			continue
+		}
+		for _, s := range v.Segments {
+			lost := len(v.lostOn(s, f, 1))
+			if lost == 0 || s.worked.sent == 0 {
+				continue
+			}
+			rate := float64(s.worked.lost) / float64(s.worked.sent)
+			if math.Pow(rate, float64(lost))*float64(asked+1) >= chanceLeast || lost == 1 && works[of(f)] >= worksLeast*fails[of(f)] {
+				st.Outcome = "open"
 			}
 		}
 	}

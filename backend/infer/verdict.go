@@ -101,6 +101,7 @@ func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, recor
 	v.outcomes()
 	v.messages()
 	v.losses()
+	v.excuse()
 	v.boxes()
 	v.findings()
 	return v
