@@ -396,7 +396,7 @@ func (r *Relation) timeBits(m *matcher, pairs []Pair) float64 {
 const reach = 1 << 22
 
 // twins joins conversations with the same addresses and ports of which two related captures hold different parts: no
-// packet is in both, but the sequence numbers lie near each other.
+// packet is in both, but the sequence numbers lie near each other, or, where TCP is ended in between, both opened at once.
 func (r *Result) twins(fo *forest, tk *taken) {
 	type tuple struct {
 		flow.Tuple
@@ -404,9 +404,7 @@ func (r *Result) twins(fo *forest, tk *taken) {
 	}
 	for _, key := range r.related() {
 		rel := r.Relations[key]
-		if rel.Terminated*2 > rel.Anchors {
-			continue
-		}
+		ended := rel.Terminated*2 > rel.Anchors
 		a, b := key[0], key[1]
 		lone := func(c, other int) map[tuple][]Conv {
 			out := map[tuple][]Conv{}
@@ -431,11 +429,29 @@ func (r *Result) twins(fo *forest, tk *taken) {
 		for _, k := range firsts {
 			l, m := x[k], y[k]
 			flip := r.Caps[a].ClientDir(l[0].ID) != r.Caps[b].ClientDir(m[0].ID)
-			if r.adjacent(l[0], m[0], flip) {
+			if ended && !flip && rel.together(r, l[0], m[0]) || !ended && r.adjacent(l[0], m[0], flip) {
 				r.accept(fo, tk, Candidate{A: l[0], B: m[0], Flip: flip})
 			}
 		}
 	}
+}
+
+// together reports whether two conversations opened at one time by the clocks of both captures: a device that ends TCP
+// keeps no number, and the bytes that it passed on may be what a recorder missed.
+func (r *Relation) together(res *Result, a, b Conv) bool {
+	syn := func(c Conv) (capture.LocalTime, bool) {
+		src := res.Caps[c.Capture]
+		at := src.Convs[c.ID].SYN
+		if at < 0 {
+			return 0, false
+		}
+		f := src.At(src.Handshakes[at].Fact)
+		return f.Time, !f.Is(flow.MarkNoTime)
+	}
+	x, ok := syn(a)
+	y, ok2 := syn(b)
+	lo, hi, ok3 := r.Time.window(x, 0)
+	return ok && ok2 && ok3 && y >= lo-relayPatience && y <= hi+relayPatience
 }
 
 // related lists the pairs of captures that have a relation, ascending.
