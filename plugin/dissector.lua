@@ -107,7 +107,7 @@ local function referenced(tree)
   return list
 end
 
--- Whether something asks for the protocol itself (a filter "corr", expert information). Versions that can't tell: yes.
+-- Whether something asks for the protocol itself (a filter "corr"). Versions that can't tell: yes.
 local function proto_referenced(tree)
   local ok, asked = pcall(function() return tree:referenced(Dissector.get("corr")) end)
   return not ok or asked
@@ -129,18 +129,19 @@ local function add(tree, field, value)
 end
 
 -- Adds what is asked for. While no tree is shown the fields hang on the root: an item for the protocol is added only
--- where somebody asks for it, since it costs more than all else.
+-- where somebody asks for it or a finding needs one, since it costs more than all else.
 local function show(tree, list, f)
   local sub = tree
-  if with_proto then sub = tree:add(proto) end
+  -- Nothing tells whether somebody gathers expert information: frames with findings always give theirs.
+  local findings = f.extra_at ~= 0 and corr.extra(f).findings
+  if with_proto or findings and findings[1] then sub = tree:add(proto) end
   for i = 1, #list do
     local x = list[i]
     add(sub, x.field, x.value(f))
   end
-  if f.extra_at ~= 0 and with_proto then
-    for _, finding in ipairs(corr.extra(f).findings) do
-      sub:add_proto_expert_info(experts[finding.severity] or experts.note, finding.title or finding.id or "")
-    end
+  if not findings then return end
+  for _, finding in ipairs(findings) do
+    sub:add_proto_expert_info(experts[finding.severity] or experts.note, finding.title or finding.id or "")
   end
 end
 

@@ -34,7 +34,11 @@ var closedByMiddlebox = rule{Doc{ID: "closed-by-middlebox", weight: 100,
 			}
 			a, b := v.closerOf(f, s.A), v.closerOf(f, s.B)
 			x.Detail = fmt.Sprintf("%s closes at %s, %s closes at %s; both come from the device", v.closing(f, s.A), v.frame(s.A, a), v.closing(f, s.B), v.frame(s.B, b))
-			x.Next = fmt.Sprintf("ask the owner of the device for its drop log of %s (there %s) around %s UTC by the clock of %s", v.tuple(f, s.B), v.tuple(f, s.A), v.clockTime(s.B, b), v.point(s.B))
+			what := v.tuple(f, s.B)
+			if front := v.tuple(f, s.A); front != what {
+				what += " (in front of it " + front + ")"
+			}
+			x.Next = fmt.Sprintf("ask the owner of the device for its drop log of %s around %s UTC by the clock of %s", what, v.clockTime(s.B, b), v.point(s.B))
 			out = append(out, x)
 		}
 		return out

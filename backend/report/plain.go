@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/corr-dev/corr/backend/model"
@@ -30,6 +31,15 @@ var plain = map[string]string{
 	"clock-step":            "One recorder's clock was set while it recorded; the report corrects for it.",
 	"capture-truncated":     "A recording is cut off or damaged; what comes later is missing.",
 	"capture-drops":         "A recorder was too slow and missed some packets. They were not lost on the road.",
+	"isn-rewritten":         "A device renumbers the bytes of the connection on the way. By itself that is harmless.",
+	"ttl-restarted":         "A device sends the packets anew in its own name instead of passing them on.",
+	"ecn-stripped":          "A device takes away an offer that lets the network warn of congestion before it loses packets.",
+	"mss-changed":           "A device makes both ends use smaller packets, usually so that they fit into a tunnel.",
+	"sack-changed":          "A device takes away what helps the ends to repair losses quickly.",
+	"wscale-changed":        "A device changes how much data may be on its way at once, which can slow long-distance transfers.",
+	"timestamps-changed":    "A device changes or removes the clock that the two ends use to measure their distance.",
+	"option-removed":        "A device takes away something that one end offered to the other.",
+	"ipid-rewritten":        "A device gives the packets new serial numbers. By itself that is harmless.",
 	"log-contradiction":     "The device's own log says one thing, the traffic another.",
 }
 
@@ -39,6 +49,24 @@ func Plainly(f *model.Finding) string {
 		return s
 	}
 	return "A device on the way changes technical details of the connection (" + strings.ReplaceAll(f.ID, "-", " ") + ")."
+}
+
+// TextPlain prints the report for readers who know no protocols: the path, what was tried, where it stopped, what to do.
+func TextPlain(w io.Writer, doc *model.Document, o TextOptions) error {
+	p := newPage(o)
+	p.path(doc)
+	for _, s := range story(doc) {
+		p.line("")
+		p.wrap("", 0, Escape(s))
+	}
+	for i := range doc.Findings {
+		if f := &doc.Findings[i]; f.Severity == "error" && f.Next != "" {
+			p.line("")
+			p.wrap("What to do: ", 0, Escape(f.Next)+".")
+			break
+		}
+	}
+	return p.writeTo(w)
 }
 
 // story tells in plain sentences what was tried, where it stopped and who ended it.

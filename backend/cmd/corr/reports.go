@@ -66,6 +66,9 @@ func reportPrinter(c *cli.Context, doc *model.Document, dir string) (func(io.Wri
 	case "md":
 		return func(w io.Writer) error { return report.Markdown(w, doc, audience) }, nil
 	case "txt":
+		if audience == "everyone" {
+			return func(w io.Writer) error { return report.TextPlain(w, doc, textOptions(c.App.Writer, dir)) }, nil
+		}
 		return func(w io.Writer) error { return report.Text(w, doc, textOptions(c.App.Writer, dir)) }, nil
 	default:
 		return nil, wrong("--format %q is none of html, svg, md, pdf-ready, txt", f)
