@@ -12,7 +12,6 @@ type decoder struct {
 	in    io.ReaderAt
 	size  uint64
 	texts []string
-	steps []ClockStep
 }
 
 // bytes reads a whole section after checking that it lies within the file.

@@ -70,7 +70,6 @@ type pen struct {
 	messages map[uint32][]annotate.Peer // message counterparts
 	pairs    []match.Pair
 	peers    []peer
-	texts    []string
 	extra    annotate.Extra
 	flows    map[*match.Flow]*view
 	last     *match.Flow

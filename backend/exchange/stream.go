@@ -66,7 +66,6 @@ type unit struct {
 	first    uint32 // frames
 	last     uint32
 	dir      int
-	data     bool // carries a part of a request or answer
 }
 
 // units reads the messages of both directions. client is the direction of the initiator.

@@ -39,8 +39,7 @@ func setIPID(c *Case, a args) error {
 // components groups the frames that are one packet at several points; the function gives a group's representative.
 func (c *Case) components() func(*Frame) *Frame {
 	parent := map[*Frame]*Frame{}
-	var find func(f *Frame) *Frame
-	find = func(f *Frame) *Frame {
+	find := func(f *Frame) *Frame {
 		for parent[f] != nil {
 			if g := parent[parent[f]]; g != nil {
 				parent[f] = g

@@ -56,9 +56,7 @@ func (p *Pair) relax() {
 			continue
 		}
 		left, right := groups[0][k[0]], groups[1][k[1]]
-		for _, l := range byKeys[k] {
-			p.Dups = append(p.Dups, l)
-		}
+		p.Dups = append(p.Dups, byKeys[k]...)
 		for _, x := range left {
 			for _, y := range right {
 				if l := (Link{x, y}); !slices.Contains(p.Dups[max(0, len(p.Dups)-256):], l) {

@@ -24,8 +24,6 @@ type Conv struct {
 	ID      flow.ConvID
 }
 
-func (k Candidate) has(e evidence) bool { return k.Kinds>>e&1 != 0 }
-
 // candidates adds up the votes. The result is sorted by (A, B), so by pair of captures.
 func candidates(vs []vote) []Candidate {
 	slices.SortFunc(vs, func(x, y vote) int {

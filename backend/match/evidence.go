@@ -59,7 +59,6 @@ func newRef(capture int, id flow.ConvID, dir int) ref {
 
 func (r ref) capture() int      { return int(r >> 33) }
 func (r ref) conv() flow.ConvID { return flow.ConvID(r>>1) & flow.NoConv }
-func (r ref) dir() int          { return int(r & 1) }
 
 // level says how much of a payload every capture can hash: a key must be made alike everywhere.
 type level [2]tier // of TCP, of all else

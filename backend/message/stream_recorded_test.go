@@ -23,7 +23,6 @@ type direction struct {
 	isn     uint32
 	next    uint64
 	waiting map[uint64][]byte
-	n       int // number of the direction in the capture
 }
 
 // streamsOf reads every TCP direction that begins with a SYN in a capture, and calls f with its messages.
