@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/corr-dev/corr/backend/annotate"
+	"github.com/corr-dev/corr/backend/anonymise"
 	"github.com/corr-dev/corr/backend/compose"
 	"github.com/corr-dev/corr/backend/model"
 	"github.com/corr-dev/corr/backend/report"
@@ -87,7 +88,7 @@ func inside(file, folder string) bool {
 }
 
 // write makes the result beside its place and moves it there in one step.
-func write(ctx context.Context, d *directory, in *compose.Input, doc *model.Document) (err error) {
+func write(ctx context.Context, d *directory, in *compose.Input, doc *model.Document, key *[anonymise.KeySize]byte) (err error) {
 	tmp, err := os.MkdirTemp(filepath.Dir(d.path), "."+filepath.Base(d.path)+".new-")
 	if err != nil {
 		return err
@@ -100,7 +101,7 @@ func write(ctx context.Context, d *directory, in *compose.Input, doc *model.Docu
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return err
 	}
-	if err := writeAll(ctx, tmp, in, doc); err != nil {
+	if err := writeAll(ctx, tmp, in, doc, key); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -109,13 +110,18 @@ func write(ctx context.Context, d *directory, in *compose.Input, doc *model.Docu
 	return d.moveIn(tmp)
 }
 
-func writeAll(ctx context.Context, dir string, in *compose.Input, doc *model.Document) error {
+func writeAll(ctx context.Context, dir string, in *compose.Input, doc *model.Document, key *[anonymise.KeySize]byte) error {
 	w, err := annotate.Create(filepath.Join(dir, "corr.ann"), in.Tables(doc))
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(in.Frames(ctx, doc, w), w.Close()); err != nil {
 		return err
+	}
+	if key != nil {
+		if err := anonymise.Document(doc, *key); err != nil {
+			return err
+		}
 	}
 	if err := create(filepath.Join(dir, "correlation.json"), func(f *os.File) error {
 		e := json.NewEncoder(f)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/corr-dev/corr/backend/anonymise"
 	"github.com/corr-dev/corr/backend/clock"
 	"github.com/corr-dev/corr/backend/compose"
 	"github.com/corr-dev/corr/backend/exchange"
@@ -30,7 +31,10 @@ type Options struct {
 	Keylogs  []string // TLS key logs (SSLKEYLOGFILE format)
 	Memory   int64    // bytes to stay near, 0: no bound; facts need about 100 bytes a packet whatever is asked for
 	Progress Progress // nil: none
-	Version  string   // of the program, for the document
+	// Anonymise replaces addresses, names and what logs say in the document and the report by this key; nil: not. corr.ann
+	// keeps them.
+	Anonymise *[anonymise.KeySize]byte
+	Version   string // of the program, for the document
 }
 
 // Progress hears how far the job is; calls come from several goroutines.
@@ -85,7 +89,7 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 	}
 	doc := in.Document()
 	o.Progress.Phase("writing", 0)
-	if err := write(ctx, out, in, doc); err != nil {
+	if err := write(ctx, out, in, doc, o.Anonymise); err != nil {
 		return nil, explainWrite(out.path, err)
 	}
 	return doc, nil

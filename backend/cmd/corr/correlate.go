@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/corr-dev/corr/backend/anonymise"
 	"github.com/corr-dev/corr/backend/pipeline"
 	"github.com/corr-dev/corr/backend/report"
 )
@@ -28,6 +30,8 @@ examples
 			&cli.StringSliceFlag{Name: "log", Usage: "tie the records of log `FILE` (or FORMAT=FILE) to frames; may be repeated"},
 			&cli.StringFlag{Name: "log-map", Usage: "names of a generic log's fields: `src=…,dst=…,time=…`"},
 			&cli.StringSliceFlag{Name: "keylog", Usage: "TLS key log `FILE` (SSLKEYLOGFILE format); may be repeated"},
+			&cli.BoolFlag{Name: "anonymise", Usage: "replace addresses, names and what logs say in correlation.json and report.html; corr.ann, which serves beside the captures, keeps them"},
+			&cli.StringFlag{Name: "anonymise-key", Usage: "anonymise by this `PASSPHRASE`: the same replacements each time; without one they differ each time"},
 			&cli.StringFlag{Name: "memory", Usage: "aim to stay below `SIZE` of memory, e.g. 512M or 4G; captures need about 100 bytes a packet"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
 		},
@@ -47,6 +51,11 @@ func correlate(c *cli.Context) error {
 		}
 		o.Memory = n
 	}
+	key, err := anonymiseKey(c)
+	if err != nil {
+		return err
+	}
+	o.Anonymise = key
 	p := newProgress(c.App.ErrWriter, c.Bool("quiet"))
 	o.Progress = p
 	doc, err := pipeline.Correlate(c.Context, o)
@@ -89,4 +98,20 @@ func size(s string) (int64, bool) {
 		return 0, false
 	}
 	return int64(n * float64(unit)), true
+}
+
+// anonymiseKey is the key that the options ask for, nil for none.
+func anonymiseKey(c *cli.Context) (*[anonymise.KeySize]byte, error) {
+	if !c.Bool("anonymise") && !c.IsSet("anonymise-key") {
+		return nil, nil
+	}
+	pass := c.String("anonymise-key")
+	if c.IsSet("anonymise-key") && pass == "" {
+		return nil, wrong("--anonymise-key needs a passphrase")
+	}
+	if pass == "" {
+		pass = rand.Text()
+	}
+	key := anonymise.Key(pass)
+	return &key, nil
 }

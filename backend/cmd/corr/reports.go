@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/corr-dev/corr/backend/anonymise"
 	"github.com/corr-dev/corr/backend/model"
 	"github.com/corr-dev/corr/backend/report"
 )
@@ -22,6 +23,8 @@ examples
 			&cli.StringFlag{Name: "audience", Value: "engineer", Usage: "`engineer` or everyone: the depth that shows first"},
 			&cli.UintFlag{Name: "flow", Usage: "conversation `N` (corr.flow)"},
 			&cli.StringFlag{Name: "format", Value: "html", Usage: "`html`, svg (with --flow), md, pdf-ready or txt"},
+			&cli.BoolFlag{Name: "anonymise", Usage: "replace addresses, names and what logs say"},
+			&cli.StringFlag{Name: "anonymise-key", Usage: "anonymise by this `PASSPHRASE`: the same replacements each time"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE` instead of standard output"},
 		},
 		Action: func(c *cli.Context) error {
@@ -32,6 +35,15 @@ examples
 			doc, err := model.Load(dir)
 			if err != nil {
 				return err
+			}
+			key, err := anonymiseKey(c)
+			if err != nil {
+				return err
+			}
+			if key != nil {
+				if err := anonymise.Document(doc, *key); err != nil {
+					return err
+				}
 			}
 			print, err := reportPrinter(c, doc, dir)
 			if err != nil {
