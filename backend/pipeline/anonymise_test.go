@@ -45,7 +45,7 @@ func TestAnonymise(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, s := range secrets {
-				if bytes.Contains(b, []byte(s)) && regexp.MustCompile(`(^|[^0-9A-Za-z.:])` + regexp.QuoteMeta(s) + `($|[^0-9A-Za-z])`).Match(b) {
+				if bytes.Contains(b, []byte(s)) && regexp.MustCompile(`(^|[^0-9A-Za-z.:])`+regexp.QuoteMeta(s)+`($|[^0-9A-Za-z])`).Match(b) {
 					t.Errorf("%s: %s holds %s", name, f, s)
 				}
 			}
