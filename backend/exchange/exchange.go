@@ -33,6 +33,7 @@ type Exchange struct {
 	Answered bool
 	Opened   bool // TLS that keys opened
 	Opaque   bool // TLS: sizes are bounds, and nothing of it is seen behind
+	Cut      bool // the recorder cut its frames: nothing tells what it is
 	// Forwarded are the client addresses that the request's header names, empty for none.
 	Forwarded []string
 	Name      string // request line or question, "" where it can't be read

@@ -7,12 +7,12 @@ import (
 	"github.com/corr-dev/corr/backend/match"
 )
 
-// talk is a request and answer of given sizes, times in ms.
+// talk is a request and answer of given sizes inside of TLS, times in ms.
 func talk(conv int, reqAt, ansAt, req, ans int64) *Exchange {
 	p := func(t, n int64) Part {
 		return Part{Pieces: []Piece{{Frame: uint32(t), From: n}}, Start: capture.LocalTime(t * 1e6), End: capture.LocalTime(t * 1e6), Least: n, Most: n, Head: -1}
 	}
-	return &Exchange{Conv: match.Conv{ID: 0}, Index: conv, Request: p(reqAt, req), Answer: p(ansAt, ans), Answered: true, Client: "10.0.0.1"}
+	return &Exchange{Conv: match.Conv{ID: 0}, Index: conv, Request: p(reqAt, req), Answer: p(ansAt, ans), Answered: true, Opaque: true, Client: "10.0.0.1"}
 }
 
 // shifted is what a proxy makes of exchanges: 2 ms later, answered 2 ms earlier, by a clock that is ahead.

@@ -33,6 +33,9 @@ func compatible(f, b *Exchange, named bool) bool {
 	if f.Key != "" {
 		return true
 	}
+	if !f.Opaque && !b.Opaque && !f.Cut && !b.Cut && (f.Name == "" || b.Name == "") {
+		return false // readable on both sides and no HTTP: bytes that a proxy passed on would be the same
+	}
 	if named && len(b.Forwarded) > 0 && !slices.Contains(b.Forwarded, f.Client) {
 		return false
 	}
@@ -125,16 +128,17 @@ func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
 		at   int64
 		open bool
 		back int
+		from int  // the front exchange it nests in
 		held bool // the front capture would have held it; else: it nests
 	}
 	var es []event
 	for _, n := range ns {
-		es = append(es, event{n.lo, true, n.back, false}, event{n.hi, false, n.back, false})
+		es = append(es, event{n.lo, true, n.back, n.front, false}, event{n.hi, false, n.back, n.front, false})
 	}
 	for j, b := range back {
 		lo, hi := within(front, b)
 		if lo <= hi {
-			es = append(es, event{lo, true, j, true}, event{hi, false, j, true})
+			es = append(es, event{lo, true, j, 0, true}, event{hi, false, j, 0, true})
 		}
 	}
 	slices.SortFunc(es, func(a, b event) int {
@@ -147,13 +151,14 @@ func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
 			}
 			return 1
 		}
-		return a.back - b.back
+		return cmp.Or(a.back-b.back, a.from-b.from)
 	})
 	type place struct {
 		lo, hi   int64
 		in, held int
 	}
 	nests, isHeld := make([]int, len(back)), make([]bool, len(back))
+	hosts, hosting := make([]int, len(front)), 0 // a front exchange becomes one behind, so few of them explain few
 	var places []place
 	in, held := 0, 0
 	inArea, heldArea := 0., 0.
@@ -168,16 +173,22 @@ func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
 			held, isHeld[e.back] = held-1, false
 		case e.open:
 			nests[e.back]++
+			if hosts[e.from]++; hosts[e.from] == 1 {
+				hosting++
+			}
 		default:
 			nests[e.back]--
+			if hosts[e.from]--; hosts[e.from] == 0 {
+				hosting--
+			}
 		}
 		if isHeld[e.back] && nests[e.back] > 0 {
 			in++
 		}
 		if k+1 < len(es) && es[k+1].at > e.at || e.open && k+1 < len(es) && !es[k+1].open {
 			next := es[k+1].at
-			places = append(places, place{e.at, next, in, held})
-			inArea += float64(in) * float64(next-e.at)
+			places = append(places, place{e.at, next, min(in, hosting), held})
+			inArea += float64(min(in, hosting)) * float64(next-e.at)
 			heldArea += float64(held) * float64(next-e.at)
 		}
 	}

@@ -112,6 +112,9 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 	switch {
 	case cutShort(c, segs):
 		out = segmentTurns(c, segs)
+		for _, x := range out {
+			x.Cut = true
+		}
 	case isTLS(us):
 		if plain, parts, ok := opened(c, us, segs, keys, c.Tuple(cv.ID, client).Dport); ok {
 			out = plainExchanges(c, plain, parts)

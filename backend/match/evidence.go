@@ -206,6 +206,8 @@ func (s sampler) takes(key uint64) bool {
 
 func tcpEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, d int, sm sampler, n int, last bool, l level) {
 	switch {
+	case f.Flags&decode.SYN != 0 && f.Seq == 0:
+		// No stack begins at 0; programs that make up headers do.
 	case f.Flags&decode.SYN != 0:
 		emit(evISN, d, uint64(f.Seq), uint64(f.Flags&decode.ACK))
 	case f.Len > 0:

@@ -1,0 +1,178 @@
+//go:build corpus
+
+package decode
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/corr-dev/corr/backend/capture"
+)
+
+// TestCorpus reads captures that others test their parsers with, many of them broken on purpose: the same frames and
+// fields as tshark's, and the same point of truncation.
+func TestCorpus(t *testing.T) {
+	var mu sync.Mutex
+	var total struct{ files, frames, compared, foreign, excepted int }
+	t.Run("files", func(t *testing.T) {
+		for _, file := range corpus(t) {
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				t.Parallel()
+				frames, compared, foreign := compareFile(t, file)
+				mu.Lock()
+				defer mu.Unlock()
+				total.files++
+				total.frames += frames
+				total.compared += compared
+				if foreign {
+					total.foreign++
+				}
+				if exceptions[filepath.Base(file)] != "" {
+					total.excepted++
+				}
+			})
+		}
+	})
+	t.Logf("%d files, %d frames, %d of them with IP compared field by field, %d files of formats that corr does not read, %d that tshark does not read, %d excepted",
+		total.files, total.frames, total.compared, total.foreign, refused.Load(), total.excepted)
+}
+
+// refused counts files of which tshark shows no frame at all.
+var refused atomic.Int64
+
+// compareFile compares one capture with tshark's reading of it.
+func compareFile(t *testing.T, file string) (frames, compared int, foreign bool) {
+	fail := t.Errorf
+	if exceptions[filepath.Base(file)] != "" {
+		fail = func(string, ...any) {}
+	}
+	r, err := capture.Open(file)
+	if err != nil {
+		return 0, 0, true
+	}
+	defer r.Close()
+	about := []string{"frame.time_epoch", "frame.len", "frame.cap_len"}
+	args := []string{"-n", "-r", file, "-o", "ip.defragment:FALSE", "-T", "fields"}
+	for _, f := range append(about, fields...) {
+		args = append(args, "-e", f)
+	}
+	out, _ := exec.Command("tshark", args...).Output() // it says what is wrong with the file, and so do we
+	var in capture.Packet
+	var p Packet
+	lines := strings.SplitAfter(string(out), "\n")
+	lines = lines[:len(lines)-1]
+	if len(lines) == 0 {
+		refused.Add(1) // records longer than Wireshark allows, at the first one
+		return
+	}
+	for {
+		err := r.Next(&in)
+		if err != nil {
+			var cut *capture.TruncatedError
+			if err != io.EOF && !errors.As(err, &cut) {
+				fail("ends at frame %d: %v", in.Number, err)
+			}
+			break
+		}
+		if frames == len(lines) {
+			fail("frame %d: tshark has %d only", in.Number, frames)
+			break
+		}
+		values := map[string]string{}
+		for i, v := range strings.Split(strings.TrimRight(lines[frames], "\n"), "\t") {
+			if i < len(about) {
+				values[about[i]] = v
+			} else {
+				values[fields[i-len(about)]] = v
+			}
+		}
+		frames++
+		for _, d := range recordDifferences(&in, values) {
+			fail("frame %d: %s", in.Number, d)
+			return
+		}
+		Decode(in.Link, in.Data, in.OrigLen, &p)
+		if p.IP.Version == 0 || strings.Contains(values["frame.protocols"], "malformed") {
+			continue // where neither reads more, or tshark itself gave up, is no ground to compare on
+		}
+		compared++
+		if ds := slices.DeleteFunc(differences(&p, values), explained); len(ds) > 0 {
+			fail("frame %d: %s", in.Number, strings.Join(ds, "; "))
+			return
+		}
+	}
+	if frames < len(lines) {
+		fail("%d frames, tshark has %d", frames, len(lines))
+	}
+	return
+}
+
+// explained reports whether a difference is one of those that broken headers make everywhere:
+//   - tshark shows nothing of a header that it takes for none,
+//   - it shows UDP's length field, we the payload that there is,
+//   - it counts reserved bits among TCP's flags (RFC 9293 §3.1).
+func explained(d string) bool {
+	field, rest, _ := strings.Cut(d, ": got ")
+	g, w, ok := strings.Cut(rest, ", tshark ")
+	if !ok {
+		return false
+	}
+	got, _ := strconv.ParseInt(g, 10, 64)
+	want, _ := strconv.ParseInt(w, 10, 64)
+	return w == "" || field == "udp.length" && want > got || field == "tcp.flags" && want&0x1ff == got
+}
+
+// recordDifferences compares a record's time and lengths. Where microseconds are a million and more (broken on purpose)
+// we carry them into the seconds and tshark, in 32 bits, does not; it cuts lengths beyond 2^31-1.
+func recordDifferences(in *capture.Packet, values map[string]string) (out []string) {
+	if n, err := strconv.ParseInt(values["frame.len"], 10, 64); err == nil && n < 1<<31-1 && n != int64(in.OrigLen) {
+		out = append(out, fmt.Sprintf("length %d, tshark %d", in.OrigLen, n))
+	}
+	if n := values["frame.cap_len"]; n != fmt.Sprint(len(in.Data)) {
+		out = append(out, fmt.Sprintf("captured length %d, tshark %s", len(in.Data), n))
+	}
+	sec, frac, _ := strings.Cut(values["frame.time_epoch"], ".")
+	if s, err := strconv.ParseInt(sec, 10, 64); err == nil && len(frac) == 9 && in.HasTime && s >= 0 {
+		carried := int64(in.Time)/1e9 - s
+		if got := fmt.Sprintf("%d.%09d", int64(in.Time)/1e9, int64(in.Time)%1e9); got != sec+"."+frac && (carried < 1 || carried > 4294) {
+			out = append(out, fmt.Sprintf("time %s, tshark %s.%s", got, sec, frac))
+		}
+	}
+	return out
+}
+
+func corpus(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	for _, p := range strings.Fields(os.Getenv("CORR_PACKAGES")) {
+		l, err := filepath.Glob(filepath.Join(os.Getenv("CORR_CORPUS"), p, "*"))
+		if err != nil || len(l) == 0 {
+			t.Fatalf("no captures of %s: run scripts/corpus", p)
+		}
+		files = append(files, l...)
+	}
+	return files
+}
+
+// exceptions are files that corr reads otherwise, and why.
+var exceptions = map[string]string{
+	"tcpdump-4.99.3_tests_bgp_vpn_rt-oobr.pcap":            "a record's length is damaged; tshark takes what follows for records, we stop there",
+	"tcpdump-4.99.3_tests_atm-heapoverflow.pcap":           "tshark takes the pseudo-header of SunATM off the length",
+	"tcpdump-4.99.3_tests_atm-oam-heapoverflow.pcap":       "tshark takes the pseudo-header of SunATM off the length",
+	"tcpdump-4.99.3_tests_PIM_register_register-stop.pcap": "PIM Register (RFC 7761 §4.9.3) is not opened",
+	"tcpdump-4.99.3_tests_pim-packet-assortment.pcap":      "PIM Register is not opened",
+	"tcpdump-4.99.3_tests_of13_ericsson.pcapng":            "packets inside of OpenFlow messages are not opened",
+	"tcpdump-4.99.3_tests_nsh-over-vxlan-gpe.pcap":         "VXLAN-GPE is not opened",
+	"tcpdump-4.99.3_tests_mpls-over-udp.pcap":              "MPLS in UDP (RFC 7510) is not opened",
+	"tcpdump-4.99.3_tests_ipv6-srh-ipproto-ether.pcap":     "Ethernet in IPv6 (next header 143, RFC 8986) is not opened",
+}

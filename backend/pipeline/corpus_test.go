@@ -1,0 +1,84 @@
+//go:build corpus
+
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/corr-dev/corr/backend/capture"
+)
+
+// patience is what one pair of captures may take: all of them are small.
+const patience = 10 * time.Second
+
+// TestCorpus correlates each capture that others test their parsers with, many of them broken on purpose, with the next
+// one: no crash, no hang, and nothing joined where the two share no bytes.
+func TestCorpus(t *testing.T) {
+	var files []string
+	for _, p := range strings.Fields(os.Getenv("CORR_PACKAGES")) {
+		l, err := filepath.Glob(filepath.Join(os.Getenv("CORR_CORPUS"), p, "*"))
+		if err != nil || len(l) == 0 {
+			t.Fatalf("no captures of %s: run scripts/corpus", p)
+		}
+		files = append(files, l...)
+	}
+	pairs, joined, refused, slowest := 0, 0, 0, time.Duration(0)
+	for i, a := range files {
+		b := files[(i+1)%len(files)]
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		from := time.Now()
+		_, err := Correlate(ctx, Options{Out: filepath.Join(t.TempDir(), "out"), Inputs: []Input{{Path: a}, {Path: b}}})
+		took := time.Since(from)
+		cancel()
+		slowest = max(slowest, took)
+		pairs++
+		var said *Error
+		switch {
+		case took > patience:
+			t.Errorf("%s and %s take %v", a, b, took)
+		case err == nil:
+			joined++
+			if !shareBytes(t, a, b) {
+				t.Errorf("%s and %s are joined and have nothing in common", filepath.Base(a), filepath.Base(b))
+			}
+		case errors.As(err, &said):
+			refused++
+		default:
+			t.Errorf("%s and %s: %v", a, b, err)
+		}
+	}
+	t.Logf("%d pairs, %d share traffic, %d refused with a reason; the slowest took %v", pairs, joined, refused, slowest.Round(time.Millisecond))
+}
+
+// shareBytes reports whether two captures hold frames that end in the same 16 bytes.
+func shareBytes(t *testing.T, a, b string) bool {
+	tails := map[string]bool{}
+	for k, file := range []string{a, b} {
+		r, err := capture.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		var p capture.Packet
+		for r.Next(&p) == nil {
+			n := len(p.Data)
+			if n < 16 {
+				continue
+			}
+			tail := string(p.Data[n-16:])
+			if k == 1 && tails[tail] {
+				return true
+			}
+			if k == 0 {
+				tails[tail] = true
+			}
+		}
+	}
+	return false
+}
