@@ -154,7 +154,11 @@ func recordDifferences(in *capture.Packet, values map[string]string) (out []stri
 func corpus(t *testing.T) []string {
 	t.Helper()
 	var files []string
-	for _, p := range strings.Fields(os.Getenv("CORR_PACKAGES")) {
+	packages := strings.Fields(os.Getenv("CORR_PACKAGES"))
+	if len(packages) == 0 {
+		t.Fatal("no packages named: run scripts/corpus")
+	}
+	for _, p := range packages {
 		l, err := filepath.Glob(filepath.Join(os.Getenv("CORR_CORPUS"), p, "*"))
 		if err != nil || len(l) == 0 {
 			t.Fatalf("no captures of %s: run scripts/corpus", p)

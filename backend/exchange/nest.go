@@ -11,6 +11,8 @@ const (
 	// headerSlack is how many bytes a proxy adds to or takes from a message's header, and what TLS says beside it
 	// (session tickets: RFC 8446 §4.6.1).
 	headerSlack = 700
+	// foreignSlack is the same where nothing is added: what the bounds of padded records leave open.
+	foreignSlack = 16
 	// patience is how long, ns, a proxy may take to pass something on where nothing bounds it.
 	patience = 120e9
 	// candidatesMost bounds the pairs that are looked at for an unknown offset.
@@ -33,7 +35,7 @@ func compatible(f, b *Exchange, named bool) bool {
 	if f.Key != "" {
 		return true
 	}
-	if !f.Opaque && !b.Opaque && !f.Cut && !b.Cut && (f.Name == "" || b.Name == "") {
+	if f.foreign() && !b.Opaque && !b.Cut || b.foreign() && !f.Opaque && !f.Cut {
 		return false // readable on both sides and no HTTP: bytes that a proxy passed on would be the same
 	}
 	if named && len(b.Forwarded) > 0 && !slices.Contains(b.Forwarded, f.Client) {
@@ -45,11 +47,18 @@ func compatible(f, b *Exchange, named bool) bool {
 	if f.Name != "" && b.Name != "" && !sameRequest(f.Name, b.Name) {
 		return false
 	}
-	if !near(&f.Request, &b.Request) {
+	slack := int64(headerSlack)
+	if f.foreign() || b.foreign() {
+		slack = foreignSlack
+	}
+	if !near(&f.Request, &b.Request, slack) {
 		return false
 	}
-	return !b.Answered || near(&f.Answer, &b.Answer)
+	return !b.Answered || near(&f.Answer, &b.Answer, slack)
 }
+
+// foreign reports whether an exchange is readable and no HTTP: whoever wraps it in TLS adds no header to it.
+func (e *Exchange) foreign() bool { return e.Name == "" && !e.Opaque && !e.Cut }
 
 // sameRequest compares request lines: the same method, and the same target but for a prefix that the proxy added or took
 // off.
@@ -59,9 +68,9 @@ func sameRequest(a, b string) bool {
 	return m == n && (strings.HasSuffix(s, t) || strings.HasSuffix(t, s))
 }
 
-// near reports whether two parts can have the same size but for header lines.
-func near(x, y *Part) bool {
-	return x.Least <= y.Most+headerSlack && y.Least <= x.Most+headerSlack
+// near reports whether two parts can have the same size but for slack bytes.
+func near(x, y *Part, slack int64) bool {
+	return x.Least <= y.Most+slack && y.Least <= x.Most+slack
 }
 
 // nest bounds the offsets at which b lies inside of f: a request is passed on after it began to come, an answer is
@@ -109,7 +118,7 @@ func within(front []*Exchange, b *Exchange) (lo, hi int64) {
 // What an offset must explain to be believed.
 const (
 	nestedLeast = 4   // back exchanges that nest
-	chanceNats  = 5.  // by how much it is less likely by chance than the best of as many random offsets
+	chanceNats  = 8.  // by how much it is less likely by chance than the best of as many random offsets
 	rivalNats   = 4.  // and than the best offset elsewhere
 	nestedShare = 3   // one in so many of those that the front capture would have held
 	chanceLeast = .02 // a rate of chance below this is not measured

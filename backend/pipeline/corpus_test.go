@@ -21,7 +21,11 @@ const patience = 10 * time.Second
 // one: no crash, no hang, and nothing joined where the two share no bytes.
 func TestCorpus(t *testing.T) {
 	var files []string
-	for _, p := range strings.Fields(os.Getenv("CORR_PACKAGES")) {
+	packages := strings.Fields(os.Getenv("CORR_PACKAGES"))
+	if len(packages) == 0 {
+		t.Fatal("no packages named: run scripts/corpus")
+	}
+	for _, p := range packages {
 		l, err := filepath.Glob(filepath.Join(os.Getenv("CORR_CORPUS"), p, "*"))
 		if err != nil || len(l) == 0 {
 			t.Fatalf("no captures of %s: run scripts/corpus", p)
@@ -44,7 +48,7 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s and %s take %v", a, b, took)
 		case err == nil:
 			joined++
-			if !shareBytes(t, a, b) {
+			if relatives[filepath.Base(a)] == "" && !shareBytes(t, a, b) {
 				t.Errorf("%s and %s are joined and have nothing in common", filepath.Base(a), filepath.Base(b))
 			}
 		case errors.As(err, &said):
@@ -54,6 +58,12 @@ func TestCorpus(t *testing.T) {
 		}
 	}
 	t.Logf("%d pairs, %d share traffic, %d refused with a reason; the slowest took %v", pairs, joined, refused, slowest.Round(time.Millisecond))
+}
+
+// relatives are captures whose next one was made from the same frame by changing its end: joining them is right.
+var relatives = map[string]string{
+	"tcpdump-4.99.3_tests_bgp-bgp_capabilities_print-oobr-1.pcap": "its sibling's header, byte for byte",
+	"tcpdump-4.99.3_tests_of10_7050sx_bsn-oobr.pcap":              "a frame of its sibling, cut",
 }
 
 // shareBytes reports whether two captures hold frames that end in the same 16 bytes.
