@@ -20,3 +20,12 @@ bench:
 
 fields:
     go run ./backend/cmd/corr fields
+
+package:
+    ./scripts/package
+
+corpus *flags:
+    ./scripts/corpus {{flags}}
+
+screenshots:
+    ./scripts/screenshots
