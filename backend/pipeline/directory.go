@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 	"syscall"
 
 	"github.com/corr-dev/corr/backend/annotate"
@@ -87,9 +88,29 @@ func inside(file, folder string) bool {
 	return strings.HasPrefix(f, d+string(filepath.Separator))
 }
 
+// unfinished begins the name of a result in the making.
+func (d *directory) unfinished() string { return "." + filepath.Base(d.path) + ".new-" }
+
+// abandoned is the age from which nobody works on an unfinished result any more.
+const abandoned = 24 * time.Hour
+
+// sweep removes what killed runs left beside the place. That it can't is no reason to fail.
+func (d *directory) sweep() {
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(d.path), d.unfinished()+"*"))
+	if err != nil {
+		return // a name with wildcards in it
+	}
+	for _, path := range left {
+		if fi, err := os.Stat(path); err == nil && fi.IsDir() && time.Since(fi.ModTime()) > abandoned {
+			_ = os.RemoveAll(path)
+		}
+	}
+}
+
 // write makes the result beside its place and moves it there in one step.
 func write(ctx context.Context, d *directory, in *compose.Input, doc *model.Document, key *[anonymise.KeySize]byte) (err error) {
-	tmp, err := os.MkdirTemp(filepath.Dir(d.path), "."+filepath.Base(d.path)+".new-")
+	d.sweep()
+	tmp, err := os.MkdirTemp(filepath.Dir(d.path), d.unfinished())
 	if err != nil {
 		return err
 	}
