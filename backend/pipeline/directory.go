@@ -8,8 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 	"syscall"
+	"time"
 
 	"github.com/corr-dev/corr/backend/annotate"
 	"github.com/corr-dev/corr/backend/anonymise"
