@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/capture/capturetest"
 )
 
 // TestCorpus reads captures that others test their parsers with, many of them broken on purpose: the same frames and
@@ -25,7 +25,7 @@ func TestCorpus(t *testing.T) {
 	var mu sync.Mutex
 	var total struct{ files, frames, compared, foreign, excepted int }
 	t.Run("files", func(t *testing.T) {
-		for _, file := range corpus(t) {
+		for _, file := range capturetest.Corpus(t) {
 			t.Run(filepath.Base(file), func(t *testing.T) {
 				t.Parallel()
 				frames, compared, foreign := compareFile(t, file)
@@ -149,23 +149,6 @@ func recordDifferences(in *capture.Packet, values map[string]string) (out []stri
 		}
 	}
 	return out
-}
-
-func corpus(t *testing.T) []string {
-	t.Helper()
-	var files []string
-	packages := strings.Fields(os.Getenv("CORR_PACKAGES"))
-	if len(packages) == 0 {
-		t.Fatal("no packages named: run scripts/corpus")
-	}
-	for _, p := range packages {
-		l, err := filepath.Glob(filepath.Join(os.Getenv("CORR_CORPUS"), p, "*"))
-		if err != nil || len(l) == 0 {
-			t.Fatalf("no captures of %s: run scripts/corpus", p)
-		}
-		files = append(files, l...)
-	}
-	return files
 }
 
 // exceptions are files that corr reads otherwise, and why.

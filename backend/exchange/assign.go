@@ -17,12 +17,6 @@ type Claim struct {
 // slack is what is allowed beyond the offset's range for timestamps' resolution and disorder at the recorders, ns.
 const slack = 200_000
 
-// choice is a possible claim and its cost: the time that the proxy kept request and answer, ns.
-type choice struct {
-	nesting
-	cost int64
-}
-
 // settle claims what nests at an offset in [lo, hi], which it narrows by what the sure claims allow.
 func settle(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) []Claim {
 	for range settleRounds {
@@ -87,26 +81,11 @@ func agreed(cs []Claim) (lo, hi int64, ok bool) {
 // assign claims what nests at an offset in [lo, hi] and is told from all else.
 // mark says which front exchange a back one's header names, -1 none.
 func assign(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) []Claim {
-	mid := lo + (hi-lo)/2
-	byBack, byFront := make([][]choice, len(back)), make([][]choice, len(front))
+	byBack, byFront := make([][]int, len(back)), make([][]int, len(front))
 	for _, n := range ns {
-		if n.lo > hi+slack || n.hi < lo-slack {
-			continue
-		}
-		// A proxy keeps a request for as long as it likes, but passes an answer on at once.
-		c := choice{n, max(0, mid-n.lo)}
-		if !back[n.back].Answered {
-			c.cost = max(0, n.hi-mid)
-		}
-		byBack[n.back] = append(byBack[n.back], c)
-		byFront[n.front] = append(byFront[n.front], c)
-	}
-	byCost := func(a, b choice) int {
-		return cmp.Or(cmp.Compare(a.cost, b.cost), a.front-b.front, a.back-b.back)
-	}
-	for _, l := range [][][]choice{byBack, byFront} {
-		for k := range l {
-			slices.SortFunc(l[k], byCost)
+		if n.lo <= hi+slack && n.hi >= lo-slack {
+			byBack[n.back] = append(byBack[n.back], n.front)
+			byFront[n.front] = append(byFront[n.front], n.back)
 		}
 	}
 	p := &plan{front: front, back: back, to: make([]int, len(back)), sure: make([]int, len(back)), tied: map[match.Conv]match.Conv{}}
@@ -130,11 +109,11 @@ type plan struct {
 }
 
 // lone claims back exchanges with one possibility only.
-func (p *plan) lone(byBack, byFront [][]choice) {
+func (p *plan) lone(byBack, byFront [][]int) {
 	for j, l := range byBack {
 		if len(l) == 1 {
-			p.to[j], p.sure[j] = l[0].front, 92
-			if len(byFront[l[0].front]) == 1 {
+			p.to[j], p.sure[j] = l[0], 92
+			if len(byFront[l[0]]) == 1 {
 				p.sure[j] = 95
 			}
 			if len(p.back[j].Forwarded) > 0 {
@@ -144,7 +123,7 @@ func (p *plan) lone(byBack, byFront [][]choice) {
 	}
 }
 
-// named claims what header fields say.
+// named is sure of claims that header fields confirm: what they name nests in nothing else.
 func (p *plan) named(mark []int) {
 	for j, i := range mark {
 		if i >= 0 && p.to[j] == i {
@@ -174,7 +153,7 @@ func (p *plan) tie() {
 }
 
 // byConversation claims what only one exchange of the tied conversation fits.
-func (p *plan) byConversation(byBack [][]choice) {
+func (p *plan) byConversation(byBack [][]int) {
 	used := p.used()
 	for j, l := range byBack {
 		f, ok := p.tied[p.back[j].Conv]
@@ -183,12 +162,12 @@ func (p *plan) byConversation(byBack [][]choice) {
 		}
 		at := -1
 		for _, c := range l {
-			if p.front[c.front].Conv == f && !used[c.front] {
+			if p.front[c].Conv == f && !used[c] {
 				if at >= 0 {
 					at = -2
 					break
 				}
-				at = c.front
+				at = c
 			}
 		}
 		if at >= 0 {

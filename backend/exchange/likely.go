@@ -139,7 +139,7 @@ func cost(us *[intervals]usual, f, b *Exchange) float64 {
 }
 
 // likely claims what is left and told apart by time.
-func (p *plan) likely(byBack [][]choice) {
+func (p *plan) likely(byBack [][]int) {
 	used := p.used()
 	var pairs []weighted
 	for j, l := range byBack {
@@ -147,8 +147,8 @@ func (p *plan) likely(byBack [][]choice) {
 			continue
 		}
 		for _, c := range l {
-			if !used[c.front] {
-				pairs = append(pairs, weighted{c.front, j, 0})
+			if !used[c] {
+				pairs = append(pairs, weighted{c, j, 0})
 			}
 		}
 	}

@@ -105,16 +105,6 @@ func nestings(front, back []*Exchange, named bool, mark []int) []nesting {
 	return out
 }
 
-// within gives the offsets at which the front capture would have held what became b: b's time lies between the first
-// request and the last answer there.
-func within(front []*Exchange, b *Exchange) (lo, hi int64) {
-	first, last := front[0].Request.Start, front[0].Request.Start
-	for _, f := range front {
-		first, last = min(first, f.Request.Start), max(last, f.Request.Start, f.Answer.End)
-	}
-	return int64(max(b.Request.Start, b.Answer.End) - last), int64(b.Request.Start - first)
-}
-
 // What an offset must explain to be believed.
 const (
 	nestedLeast = 4   // back exchanges that nest
@@ -144,8 +134,13 @@ func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
 	for _, n := range ns {
 		es = append(es, event{n.lo, true, n.back, n.front, false}, event{n.hi, false, n.back, n.front, false})
 	}
+	first, last := front[0].Request.Start, front[0].Request.Start
+	for _, f := range front {
+		first, last = min(first, f.Request.Start), max(last, f.Request.Start, f.Answer.End)
+	}
 	for j, b := range back {
-		lo, hi := within(front, b)
+		// The front capture would have held what became b where b lies between the first request and the last answer there.
+		lo, hi := int64(max(b.Request.Start, b.Answer.End)-last), int64(b.Request.Start-first)
 		if lo <= hi {
 			es = append(es, event{lo, true, j, 0, true}, event{hi, false, j, 0, true})
 		}

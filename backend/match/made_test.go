@@ -14,7 +14,8 @@ import (
 )
 
 // read makes the facts of a case's captures.
-func read(t *testing.T, paths []string) []*flow.Capture {
+func read(t testing.TB, paths []string) []*flow.Capture {
+	t.Helper()
 	var caps []*flow.Capture
 	for _, p := range paths {
 		r, err := capture.Open(p)
@@ -133,23 +134,10 @@ func TestStrangers(t *testing.T) {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	var caps []*flow.Capture
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
-		caps = caps[:0]
-		for _, p := range []string{"../../testdata/mss-loss-reorder/a.pcap", "../../testdata/mss-loss-reorder/b.pcapng"} {
-			r, err := capture.Open(p)
-			if err != nil {
-				b.Fatal(err)
-			}
-			c, err := flow.Build(context.Background(), r, flow.Options{PayloadBudget: flow.DefaultPayloadBudget})
-			if err != nil {
-				b.Fatal(err)
-			}
-			_ = r.Close() // only read from
-			caps = append(caps, c)
-		}
+		caps := read(b, []string{"../../testdata/mss-loss-reorder/a.pcap", "../../testdata/mss-loss-reorder/b.pcapng"})
 		b.StartTimer()
 		r, err := match.Run(context.Background(), caps)
 		if err != nil {

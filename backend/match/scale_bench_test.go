@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/corr-dev/corr/backend/capture"
-	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 )
 
@@ -28,7 +26,7 @@ func BenchmarkConversations(b *testing.B) {
 			b.ResetTimer()
 			for b.Loop() {
 				b.StopTimer()
-				caps := []*flow.Capture{build(b, a), build(b, c)}
+				caps := read(b, []string{a, c})
 				b.StartTimer()
 				r, err := match.Run(context.Background(), caps)
 				if err != nil {
@@ -50,20 +48,6 @@ func BenchmarkConversations(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(x.n), "ns/conversation")
 		})
 	}
-}
-
-func build(b *testing.B, file string) *flow.Capture {
-	b.Helper()
-	r, err := capture.Open(file)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer r.Close()
-	c, err := flow.Build(context.Background(), r, flow.Options{PayloadBudget: flow.DefaultPayloadBudget})
-	if err != nil {
-		b.Fatal(err)
-	}
-	return c
 }
 
 // pairOf writes two captures of n conversations.

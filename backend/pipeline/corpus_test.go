@@ -5,13 +5,12 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/capture/capturetest"
 )
 
 // patience is what one pair of captures may take: all of them are small.
@@ -20,18 +19,7 @@ const patience = 10 * time.Second
 // TestCorpus correlates each capture that others test their parsers with, many of them broken on purpose, with the next
 // one: no crash, no hang, and nothing joined where the two share no bytes.
 func TestCorpus(t *testing.T) {
-	var files []string
-	packages := strings.Fields(os.Getenv("CORR_PACKAGES"))
-	if len(packages) == 0 {
-		t.Fatal("no packages named: run scripts/corpus")
-	}
-	for _, p := range packages {
-		l, err := filepath.Glob(filepath.Join(os.Getenv("CORR_CORPUS"), p, "*"))
-		if err != nil || len(l) == 0 {
-			t.Fatalf("no captures of %s: run scripts/corpus", p)
-		}
-		files = append(files, l...)
-	}
+	files := capturetest.Corpus(t)
 	pairs, joined, refused, slowest := 0, 0, 0, time.Duration(0)
 	for i, a := range files {
 		b := files[(i+1)%len(files)]
