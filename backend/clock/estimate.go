@@ -20,6 +20,8 @@ type Estimate struct {
 	MinRTT int64
 	bins   []bin
 	t0     capture.LocalTime
+	// relayed: some pairs tell of what a proxy did, which may take any time.
+	relayed bool
 	// floor is the least time difference of each direction at AtA, infinite for none; it changes by rho and -rho per ns.
 	floor [2]float64
 	rho   float64
@@ -82,6 +84,7 @@ func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 				return
 			}
 			seenA, seenB[p.B] = p.A+1, true
+			e.relayed = e.relayed || p.How != match.HowResegment
 		}
 		if x := r.Flow(l.A, f); x != fl || jt == nil {
 			fl = x
@@ -145,6 +148,7 @@ func (e *Estimate) causes(r *match.Result, l *match.Link) {
 		if len(e.bins) == 0 {
 			e.t0, e.AtA, e.At = x.Time, x.Time, y.Time
 		}
+		e.relayed = true
 		e.bins = append(e.bins, bin{from: a.Frame, fromB: b.Frame, lastA: x.Time, lastB: y.Time})
 		e.note(&e.bins[len(e.bins)-1], x.Time, y.Time, forward)
 	}

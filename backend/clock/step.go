@@ -89,6 +89,9 @@ func (e *Estimate) biggestJump() (at int, by int64) {
 	if at < 0 || best < max(stepLeast, (f+r)/2) { // less than half a round trip a change of route does too
 		return -1, 0
 	}
+	if e.relayed && f+r > -stepLeast { // a busy proxy does it too, so nothing but an impossible round trip tells
+		return -1, 0
+	}
 	// With one step of size s, about 2*stepWindow of the differences see it: the usual one is the median of the rest.
 	slices.Sort(jumps)
 	usual := jumps[len(jumps)/4]
