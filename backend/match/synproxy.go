@@ -9,7 +9,7 @@ import (
 // then on it forwards packets, the one side's sequence numbers shifted by a constant. The handshakes are two.
 
 // synProxied reports whether the handshakes of both sides are two: one side's numbers shift, and the initiator's SYN is
-// not the same packet; where a capture lacks it, the SYN/ACK is not.
+// not the same packet, or the SYN/ACK is not: IPv6 without timestamps leaves a SYN little to be told by.
 func synProxied(a, b *Side, t *Traits) bool {
 	if t.Shift[0] != 0 || t.Shift[1] == 0 {
 		return false
@@ -25,7 +25,9 @@ func synProxied(a, b *Side, t *Traits) bool {
 			// Its identification is 0 with many senders; a device that only rewrites numbers keeps window and clock.
 			return f.Window != h.Window && (!f.Is(flow.MarkTS) || f.TSval != h.TSval)
 		}
-		return f.IPID != h.IPID || f.Window != h.Window || f.Is(flow.MarkTS) && f.Opt != h.Opt
+		if f.IPID != h.IPID || f.Window != h.Window || f.Is(flow.MarkTS) && f.Opt != h.Opt {
+			return true
+		}
 	}
 	return false
 }
