@@ -49,6 +49,10 @@ func (m *matcher) probe(a, b *Side, proto uint8, j *Joint) (pairs []Pair, ok boo
 			m.dropHandshake()
 		}
 		pairs = m.pairPackets(proto, t, nil)
+		if len(pairs) == 0 && j.SynProxied {
+			// One capture ends with the handshake: the SYN's number is the initiator's on both sides.
+			pairs = opening(a, b)
+		}
 		if len(pairs) == 0 && proto == flow.ProtoTCP && t.Pairs == 0 && !t.KeepsID && a.kept() && b.kept() {
 			// Without any handshake the numbers say nothing; the bytes may.
 			if pairs = firstTransmissions(relayedData(a, b)); len(pairs) > 0 {
