@@ -74,7 +74,11 @@ func assemble(o Options) ([]byte, error) {
 func writeFields(b *bytes.Buffer) {
 	fmt.Fprintf(b, "corr.title = %s\ncorr.fields = {\n", quote(field.Title))
 	for _, f := range field.All {
-		fmt.Fprintf(b, "  { name = %s, title = %s, type = %s,\n    text = %s },\n", quote(f.Name), quote(f.Title), quote(string(f.Type)), quote(f.Text))
+		repeats := ""
+		if f.Repeats {
+			repeats = " repeats = true,"
+		}
+		fmt.Fprintf(b, "  { name = %s, title = %s, type = %s,%s\n    text = %s },\n", quote(f.Name), quote(f.Title), quote(string(f.Type)), repeats, quote(f.Text))
 	}
 	b.WriteString("}\n")
 }

@@ -33,12 +33,6 @@ function corr.unpack_stamp(lo, hi)
   return lo + top * 4294967296, ns
 end
 
--- The two words of a stamp.
-function corr.pack_stamp(sec, ns)
-  if sec >= 0 and sec < 4294967296 then return sec, ns end
-  return sec % 4294967296, ns + floor(sec / 4294967296) % 4 * 1073741824
-end
-
 function corr.stamp(s, i)
   return corr.unpack_stamp(corr.word(s, i), corr.word(s, i + 4))
 end

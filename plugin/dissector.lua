@@ -1,6 +1,11 @@
 -- The postdissector: recognises each frame and shows what is known of it.
 
+local fill, unpack, RECORD, FORMAT = corr.fill, corr.unpack, corr.RECORD, corr.RECORD_FORMAT
+
 local proto = Proto.new("corr", corr.title)
+-- The fields' owner. A filter on a field counts as a reference to its owner; so fields of "corr" itself would hide whether
+-- somebody asks for "corr", and its item costs more than all else.
+local owner = Proto.new("corr_fields", corr.title .. ", fields")
 local fields = {} -- in the order of the packet tree: { field, value function }
 local experts = {}
 
@@ -14,7 +19,7 @@ end
 local registered, registered_experts = {}, {}
 for i, f in ipairs(corr.fields) do
   registered[i] = make_field(f)
-  fields[i] = { field = registered[i], value = corr.values[f.name] }
+  fields[i] = { field = registered[i], value = corr.values[f.name], repeats = f.repeats }
 end
 for i, severity in ipairs({ "error", "warn", "note", "chat" }) do
   experts[severity] = ProtoExpert.new("corr.expert." .. severity, "Finding", expert.group.PROTOCOL,
@@ -24,18 +29,17 @@ end
 local trouble = ProtoExpert.new("corr.expert.plugin", "The correlation can't be read", expert.group.UNDECODED,
   expert.severity.NOTE)
 registered_experts[5] = trouble
-proto.fields = registered
+owner.fields = registered
 proto.experts = registered_experts
-
-local frame_time = Field.new("frame.time_epoch")
 
 local sources = {} -- one for each corr.ann: path, store, recogniser, problem
 local wanted = {} -- what is added while no tree is shown
 local with_proto = true -- whether an item for the protocol is added
+local shown -- whether a tree is
 local last -- number of the frame before, nil where wanted may be out of date
-
--- The file's first frame in exact time less its relative time: with it, the exact time of a frame costs no field.
-local base_sec, base_ns
+local ahead, ahead_point -- the number and the capture of the next frame while the quick way is open, else nil
+local page, page_from, page_size -- the records around it: bytes, the first one's frame number, how many
+local tree_add -- TreeItem's method: looking it up for each frame costs as much as calling it
 
 function corr.add_source(path)
   sources[#sources + 1] = { path = path }
@@ -60,7 +64,7 @@ end
 
 -- A new file, or the same one dissected anew: corr.ann may be another too.
 function proto.init()
-  last, base_sec = nil, nil
+  last, ahead = nil, nil
   for _, s in ipairs(sources) do
     if s.recogniser and s.recogniser.shift and not s.recogniser.assumed then
       local shift = s.recogniser.shift
@@ -71,30 +75,13 @@ function proto.init()
   end
 end
 
--- The frame's exact time from Wireshark's own field.
-local function field_time()
-  local info = frame_time()
-  if not info then return 0, 0 end -- the file gives no time for this frame: recorded as 0
-  local t = info.value
-  local sec, ns = t.secs, t.nsecs
-  if ns < 0 then sec, ns = sec - 1, ns + 1000000000 end
-  return sec, ns
-end
-
--- The frame's exact time. pinfo.abs_ts is off by up to 120 ns, pinfo.rel_ts is exact for 24 days but counts from the
--- first frame, or from a time reference: the two together tell.
-local function exact_time(pinfo)
-  local rel = pinfo.rel_ts
-  if base_sec and rel >= 0 and rel < 2097152 then
-    local rs = math.floor(rel)
-    local sec, ns = base_sec + rs, base_ns + math.floor((rel - rs) * 1e9 + 0.5)
-    if ns >= 1000000000 then sec, ns = sec + 1, ns - 1000000000 end
-    local off = pinfo.abs_ts - sec - ns / 1e9
-    if off < 3e-7 and off > -3e-7 then return sec, ns end
-  end
-  local sec, ns = field_time()
-  local rs = math.floor(rel)
-  base_sec, base_ns = corr.time_sub(sec, ns, rs, math.floor((rel - rs) * 1e9 + 0.5))
+-- The frame's time, as a double has it. The exact one is frame.time_epoch, but a plugin that reads any field makes
+-- Wireshark fill in all of that protocol's, for every frame.
+local function frame_time(pinfo)
+  local abs = pinfo.abs_ts
+  local sec = math.floor(abs)
+  local ns = math.floor((abs - sec) * 1e9 + 0.5)
+  if ns >= 1000000000 then return sec + 1, ns - 1000000000 end
   return sec, ns
 end
 
@@ -107,7 +94,7 @@ local function referenced(tree)
   return list
 end
 
--- Whether something asks for the protocol itself (a filter "corr"). Versions that can't tell: yes.
+-- Whether something asks for the protocol itself: a filter "corr". Versions that can't tell: yes.
 local function proto_referenced(tree)
   local ok, asked = pcall(function() return tree:referenced(Dissector.get("corr")) end)
   return not ok or asked
@@ -115,16 +102,10 @@ end
 
 local function add(tree, field, value)
   if value == nil then return end
-  if with_proto then
-    if type(value) == "table" then
-      for _, v in ipairs(value) do tree:add(field, v):set_generated() end
-    else
-      tree:add(field, value):set_generated()
-    end
-  elseif type(value) == "table" then
-    for _, v in ipairs(value) do tree:add(field, v) end
-  else
-    tree:add(field, value)
+  if type(value) ~= "table" then value = { value } end
+  for _, v in ipairs(value) do
+    local item = tree:add(field, v)
+    if shown then item:set_generated() end
   end
 end
 
@@ -155,54 +136,93 @@ local function annotate(s, n, sec, ns, len, tree, list, bytes)
   s.recogniser.bytes = bytes
   local p, number = s.recogniser:frame(n, sec, ns, len)
   if not p then return false end
-  show(tree, list, corr.annotation(p, number, sec, ns))
+  show(tree, list, corr.annotation(p, number))
   return true
 end
 
-local function step(s, p, n, abs, len, tree, list)
-  local flow, class, peer, delay, extra, sec, ns = corr.record_if(p, n - 1, abs, len)
-  if not flow then return false end
-  s.recogniser:went(n)
-  show(tree, list, corr.fill(p, n, sec, ns, flow, class, peer, delay, extra))
+-- The quick way: while one capture is in step and no tree is shown, a frame costs one look at its record. This runs for
+-- every frame, so it calls as little as it can.
+local function quickly(n, pinfo, tree)
+  local p, o = ahead_point, n - page_from
+  if o >= page_size then
+    if n > p.frames then return false end
+    page, page_from, page_size = corr.page(p, n - 1)
+    page_from = page_from + 1
+    o = n - page_from
+  end
+  local sec, ns, len, flow, class, peer, delay, extra = unpack(FORMAT, page, o * RECORD + 1)
+  if len ~= pinfo.len or ns >= 1000000000 then return false end
+  local off = pinfo.abs_ts - sec - ns / 1e9
+  if off > 5e-7 or off < -5e-7 then return false end -- a double's rounding
+  local f = fill(p, sec, ns, flow, class, peer, delay, extra)
+  if with_proto or extra ~= 0 then
+    show(tree, wanted, f)
+    return true
+  end
+  for i = 1, #wanted do
+    local x = wanted[i]
+    local v = x.value(f)
+    if v ~= nil then
+      if x.repeats and type(v) == "table" then
+        for k = 1, #v do tree_add(tree, x.field, v[k]) end
+      else
+        tree_add(tree, x.field, v)
+      end
+    end
+  end
   return true
 end
 
--- The quick way: the one source's capture is in step, and this frame goes on with it.
-local function ahead(s, n, abs, len, tree, list)
-  local p = s.recogniser:ahead(n)
-  if not p or n > p.frames then return false end
-  local ok, done = pcall(step, s, p, n, abs, len, tree, list)
-  return ok and done
+-- Goes the quick way from the next frame on, where it is open.
+local function speed_up(n, tree)
+  local only = not sources[2] and sources[1]
+  ahead_point = only and only.store and only.recogniser:sure(n + 1)
+  ahead = ahead_point and n + 1
+  page_from, page_size = 0, 0
+  tree_add = tree.add
+end
+
+local function slow_down()
+  if ahead then sources[1].recogniser:went(ahead - 1) end
+  ahead = nil
 end
 
 function proto.dissector(buffer, pinfo, tree)
   local n = pinfo.number
+  shown = tree.visible
+  if n == ahead and not shown then
+    local ok, done = pcall(quickly, n, pinfo, tree)
+    if ok and done then
+      last, ahead = n, n + 1
+      return
+    end
+  end
+  slow_down()
   local list = fields
-  if tree.visible then
+  if shown then
     last, with_proto = nil, true
   else
     -- A pass visits every frame once; what is asked for changes between passes only.
     if not last or n ~= last + 1 then
       wanted = referenced(tree)
-      with_proto = #wanted == 0 or proto_referenced(tree)
+      with_proto = proto_referenced(tree)
     end
     last = n
     list = wanted
   end
   local len = pinfo.len
-  local only = not sources[2] and sources[1]
-  if only and only.store and ahead(only, n, pinfo.abs_ts, len, tree, list) then return end
-  local sec, ns = exact_time(pinfo)
+  local sec, ns = frame_time(pinfo)
   local function bytes() return buffer:raw(0, math.min(buffer:len(), 128)) end
   for _, s in ipairs(sources) do
     if not s.opened then open_source(s) end
     if s.store then
       local ok, known = pcall(annotate, s, n, sec, ns, len, tree, list, bytes)
-      if ok then
-        if known then return end
-      else
+      if not ok then
         s.problem, s.store = type(known) == "table" and known.corr or tostring(known), nil
         complain(s, tree)
+      elseif known then
+        if not shown then speed_up(n, tree) end
+        return
       end
     elseif s.problem and (n == 1 or not s.told) then
       complain(s, tree)

@@ -5,11 +5,12 @@
 --  2. by time: the only record with this time and length, of all captures;
 --  3. shifted: a run of frames in step but for a constant difference of time.
 --
+-- Times are compared within what a double rounds off, which is all that Wireshark tells a plugin cheaply.
 -- What is ambiguous is not recognised. Where most frames are not known, the few that are may be chance (another
 -- interface of the same host, the same clock): then nothing is said either.
 
-local key, find, span = corr.record_key, corr.find, corr.span
-local pack, sub, before = corr.pack_stamp, corr.time_sub, corr.time_before
+local record, find, span = corr.record, corr.find, corr.span
+local unpack_stamp, sub, add, before = corr.unpack_stamp, corr.time_sub, corr.time_add, corr.time_before
 
 local RUN = 5 -- frames in a row that prove a shift …
 local DISTINCT = 4 -- … and how many different, uneven gaps must lie between them
@@ -33,24 +34,38 @@ function corr.recogniser(points)
   }, Recogniser)
 end
 
+-- How far, in ns, a double may be off from a time of so many seconds.
+local function rounding(sec)
+  return math.ceil(math.abs(sec) * 1.2e-7) + 1
+end
+
 -- How far below the given time a record may have been before a copy with microseconds lost the rest.
-local function width(self, p, ns)
-  if p.sub_micro and not self.fine and ns % 1000 == 0 then return 999 end
+local function width(self, p)
+  if p.sub_micro and not self.fine then return 999 end
   return 0
+end
+
+-- Notes whether the file's times have parts below a microsecond.
+local function note_fine(self, sec, ns)
+  local part = ns % 1000
+  if math.min(part, 1000 - part) > rounding(sec) then self.fine = true end
 end
 
 -- Whether record n of capture p is this frame.
 local function same(self, p, n, sec, ns, len)
   if n > p.frames then return false end
+  local off = rounding(sec)
   if self.shift then
     if p ~= self.shift.point then return false end
     sec, ns = sub(sec, ns, self.shift.sec, self.shift.ns)
+    off = 3 * off -- the shift is the difference of two such times
   end
-  local lo, hi, l = key(p, n - 1)
+  local lo, hi, l = record(p, n - 1)
   if l ~= len then return false end
-  local want_lo, want_hi = pack(sec, ns)
-  if lo ~= want_lo then return false end
-  return hi == want_hi or (hi > want_hi and hi - want_hi <= width(self, p, ns))
+  local s, t = unpack_stamp(lo, hi)
+  if not s then return false end
+  local d = (s - sec) * 1e9 + (t - ns)
+  return d >= -off and d <= off + width(self, p)
 end
 
 -- Continues the step by one frame.
@@ -96,9 +111,13 @@ function Recogniser:by_time(first, sec, ns, len)
       if p ~= self.shift.point then s = nil else s, t = sub(sec, ns, self.shift.sec, self.shift.ns) end
     end
     local s1, n1, s2, n2 = span(p)
-    if s and s1 and not before(s, t + 999, s1, n1) and not before(s2, n2, s, t) then
+    local off = rounding(sec)
+    if s and s1 and not before(s, t + 999 + off, s1, n1) and not before(s2, n2 + off, s, t) then
       near = true
-      local found = find(p, s, t, width(self, p, t), len)
+      if self.shift then off = 3 * off end
+      local from_s, from_n = sub(s, t, 0, off)
+      local to_s, to_n = add(s, t, 0, off + width(self, p))
+      local found = find(p, from_s, from_n, to_s, to_n, len)
       if found[1] then
         hits = hits + 1
         if hits == 1 or self:rather(p, hit) then hit, number = p, self:which(p, found) end
@@ -141,14 +160,14 @@ function Recogniser:shifted(n, sec, ns, len)
     local s, t, l
     if n <= p.frames then
       local lo, hi
-      lo, hi, l = key(p, n - 1)
-      s, t = corr.unpack_stamp(lo, hi)
+      lo, hi, l = record(p, n - 1)
+      s, t = unpack_stamp(lo, hi)
     end
     if not s or l ~= len then
       self.runs[p] = nil
     else
       local ds, dn = sub(sec, ns, s, t)
-      if run and run.last == n - 1 and run.sec == ds and run.ns == dn then
+      if run and run.last == n - 1 and math.abs((ds - run.sec) * 1e9 + dn - run.ns) <= 2 * rounding(sec) then
         run.last, run.length = n, run.length + 1
         local gs, gn = sub(s, t, run.at_sec, run.at_ns)
         if gn % 1000000 ~= 0 and not run.gaps[gs + gn / 1e9] then
@@ -161,7 +180,7 @@ function Recogniser:shifted(n, sec, ns, len)
       end
       run.at_sec, run.at_ns = s, t
       if run.first == 1 and run.length >= RUN and run.distinct >= DISTINCT then
-        self.shift, self.step, self.upto = { point = p, sec = ds, ns = dn }, { p }, n
+        self.shift, self.step, self.upto = { point = p, sec = run.sec, ns = run.ns }, { p }, n
         self.known, self.strange, self.only = RUN, 0, { [p] = RUN }
         return p
       end
@@ -178,18 +197,18 @@ end
 
 local SURE = 32 -- frames in step whose exact times agreed, from which on Wireshark's double is enough
 
--- The capture that frame n is in step with beyond doubt, if it has one; then only time and length have to be looked at.
-function Recogniser:ahead(n)
-  if n == self.upto + 1 and n > SURE and self.step[1] and not self.step[2] and not self.shift then return self.step[1] end
+-- The capture that frame n should be in step with, beyond doubt if its time and length agree; nil for none.
+function Recogniser:sure(n)
+  if self.upto >= SURE and n <= self.upto + 1 and not self.step[2] and not self.shift then return self.step[1] end
 end
 
--- Notes that frame n was in step.
+-- Notes that all frames to n were in step.
 function Recogniser:went(n)
-  self.upto = n
+  if n > self.upto then self.upto = n end
   if n > self.seen then
-    self.seen, self.known = n, self.known + 1
-    local p = self.step[1]
-    self.only[p] = (self.only[p] or 0) + 1
+    local p, more = self.step[1], n - self.seen
+    self.seen, self.known = n, self.known + more
+    self.only[p] = (self.only[p] or 0) + more
   end
 end
 
@@ -198,7 +217,7 @@ function Recogniser:frame(n, sec, ns, len)
   local first = n > self.seen
   if first then
     self.seen = n
-    if ns % 1000 ~= 0 then self.fine = true end
+    note_fine(self, sec, ns)
   end
   if n == self.upto + 1 and self.step[1] then
     local p, tie = self:in_step(n, sec, ns, len)

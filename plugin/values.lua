@@ -66,7 +66,7 @@ end
 
 -- The digest of a record's frame, where another one has the same time and length; nil where none has.
 function corr.tie(p, n)
-  local _, _, _, _, extra = corr.record_body(p, n - 1)
+  local _, _, _, _, _, _, _, extra = corr.record(p, n - 1)
   return extra ~= 0 and read_extra(p, extra).tie or nil
 end
 
@@ -80,14 +80,15 @@ end
 -- A frame's annotation. The table is used again for the next frame.
 local frame = {}
 
-function corr.annotation(p, n, sec, ns)
-  return corr.fill(p, n, sec, ns, corr.record_body(p, n - 1))
+function corr.annotation(p, n)
+  local lo, hi, _, flow, class, peer, delay, extra = corr.record(p, n - 1)
+  local sec, ns = corr.unpack_stamp(lo, hi)
+  return corr.fill(p, sec, ns, flow, class, peer, delay, extra)
 end
 
-function corr.fill(p, n, sec, ns, flow, class, peer, delay, extra)
+function corr.fill(p, sec, ns, flow, class, peer, delay, extra)
   local f = frame
-  f.point, f.number, f.sec, f.ns = p, n, sec, ns
-  f.flow, f.peer, f.delay = flow, peer, delay
+  f.point, f.sec, f.ns, f.flow, f.peer, f.delay = p, sec, ns, flow, peer, delay
   f.class = p.known.of[class] or p.store:class(p, class)
   f.extra_at, f.extra_read = extra, nil
   return f

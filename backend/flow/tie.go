@@ -15,7 +15,11 @@ func Digest(b []byte) uint32 {
 	return h
 }
 
-// tieFinder finds frames of equal time and length near each other.
+// tieWithin is the time, ns, below which the plugin can't tell two frames apart: Wireshark gives it times as doubles, whose
+// rounding error is 120 ns in this century's first half; the plugin allows for some more, on both sides.
+const tieWithin = 500
+
+// tieFinder finds frames of equal length and, but for tieWithin, equal time near each other.
 type tieFinder struct {
 	recent [8]struct {
 		frame uint32
@@ -32,7 +36,7 @@ func (t *tieFinder) see(c *Capture, i uint32, at capture.LocalTime, length uint3
 	tied := false
 	for k := range t.recent {
 		r := &t.recent[k]
-		if r.n == 0 || r.time != at || r.len != length {
+		if d := at - r.time; r.n == 0 || d > tieWithin || d < -tieWithin || r.len != length {
 			continue
 		}
 		tied = true
