@@ -87,8 +87,6 @@ type Extra struct {
 	Logs         []int    // indexes into Tables.Logs
 	// Tie is a digest (flow.Digest) of the frame's bytes, for frames that another one equals in time and length; 0: none.
 	Tie uint32
-	// Why: what corr explain says of this frame beside its class, a sentence a line.
-	Why []string
 }
 
 // Peer is a counterpart of a frame at another point.

@@ -40,7 +40,7 @@ func sample() (Tables, []Class, [2][]Frame) {
 		{Time: t0, Len: 66, Flow: 1, Class: 0, Peer: 2, HasDelay: true, Delay: -5},
 		{Time: t0 + 1001, Len: 1 << 31, Class: 1, Extra: &Extra{
 			Peers:       []Peer{{Point: 1, Frame: 3, Stream: 7, Down: true, Match: "resegmented", Confidence: 80, HasDelay: true, Delay: 1 << 40}, {Point: 1, Frame: 1, Stream: -1, Match: "relayed", Confidence: -1}},
-			ChangedText: []string{"tcp.options.wscale.shift: 8 → 3", "ip.id: 1 → 2"}, Message: "TLS ClientHello", Findings: []int{0, 1}, Logs: []int{0}, Why: []string{"same bytes"},
+			ChangedText: []string{"tcp.options.wscale.shift: 8 → 3", "ip.id: 1 → 2"}, Message: "TLS ClientHello", Findings: []int{0, 1}, Logs: []int{0},
 			MessagePeers: []Peer{{Point: 1, Frame: 2, Stream: -1, Down: true, Match: "request", Confidence: 90}}}},
 		{Time: 0, Class: 1},
 		{Time: t0 - 5*second, Len: 60, Flow: 9, Class: 0, Peer: 1, HasDelay: true, Delay: -9 * second},

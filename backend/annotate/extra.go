@@ -67,8 +67,6 @@ func (h *heapView) item(tag uint32, b []byte, x *Extra) (err error) {
 		x.MessagePeers, err = h.peers(b)
 	case tagChangedText:
 		x.ChangedText, err = h.texts(b)
-	case tagWhy:
-		x.Why, err = h.texts(b)
 	case tagMessage:
 		var l []string
 		if l, err = h.texts(b); len(l) > 0 {

@@ -51,15 +51,14 @@ func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
 		return refs, nil
 	}
 	changed, err1 := texts(x.ChangedText)
-	why, err2 := texts(x.Why)
 	var message []uint32
-	var err3 error
+	var err2 error
 	if x.Message != "" {
-		message, err3 = texts([]string{x.Message})
+		message, err2 = texts([]string{x.Message})
 	}
-	peers, err4 := h.peers(x.Peers)
-	messagePeers, err5 := h.peers(x.MessagePeers)
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	peers, err3 := h.peers(x.Peers)
+	messagePeers, err4 := h.peers(x.MessagePeers)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return 0, err
 	}
 	h.buf = append(h.buf[:0], 0, 0, 0, 0)
@@ -73,7 +72,6 @@ func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
 	h.raw(tagMessagePeers, len(x.MessagePeers), messagePeers)
 	h.intItem(tagFindings, x.Findings)
 	h.intItem(tagLogs, x.Logs)
-	h.refItem(tagWhy, why)
 	if x.Tie != 0 {
 		h.refItem(tagTie, []uint32{x.Tie})
 	}
@@ -100,7 +98,7 @@ func (x *Extra) check(t *Tables) error {
 			return fmt.Errorf("log record %d of %d", i, len(t.Logs))
 		}
 	}
-	if n := max(len(x.Peers), len(x.MessagePeers), len(x.ChangedText), len(x.Findings), len(x.Logs), len(x.Why)); n > maxElements/peerWords {
+	if n := max(len(x.Peers), len(x.MessagePeers), len(x.ChangedText), len(x.Findings), len(x.Logs)); n > maxElements/peerWords {
 		return fmt.Errorf("a list of %d elements", n)
 	}
 	return nil

@@ -101,7 +101,7 @@ const (
 	tagMessagePeers
 	tagFindings
 	tagLogs
-	tagWhy
+	_ // 8 is not used
 	tagTie
 )
 

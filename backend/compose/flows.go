@@ -1,6 +1,10 @@
 package compose
 
 import (
+	"fmt"
+	"math"
+	"net"
+	"strconv"
 	"strings"
 
 	"github.com/corr-dev/corr/backend/decode"
@@ -33,6 +37,9 @@ func (in *Input) flow(f *match.Flow, st *infer.State) model.Flow {
 		for _, e := range j.Evidence() {
 			m.Evidence = append(m.Evidence, in.Points[j.A].Name+" and "+in.Points[j.B].Name+": "+e)
 		}
+		if r := in.runnerUp(j); r != "" {
+			m.Evidence = append(m.Evidence, in.Points[j.A].Name+" and "+in.Points[j.B].Name+": "+r)
+		}
 	}
 	first := true
 	for c := range in.Caps {
@@ -54,6 +61,31 @@ func (in *Input) flow(f *match.Flow, st *infer.State) model.Flow {
 		m.RTT = &model.RTT{TotalS: float64(r.Total) / 1e9, ClientS: duration(r.Client), ServerS: duration(r.Server)}
 	}
 	return m
+}
+
+// runnerUp says which other conversation came closest to being taken for one of a joint's two, and by how much it lost.
+func (in *Input) runnerUp(j *match.Joint) string {
+	if j.Rival.Capture < 0 || j.Kinds == 0 {
+		return ""
+	}
+	v := in.Caps[j.Rival.Capture].Conv(j.Rival.ID)
+	id, ports := "", v.Proto == flow.ProtoTCP || v.Proto == flow.ProtoUDP
+	if ports {
+		id = fmt.Sprintf(" (%s.stream %d)", infer.ProtoName(v.Proto), v.Stream)
+	}
+	end := func(a string, p uint16) string {
+		if !ports {
+			return a
+		}
+		return net.JoinHostPort(a, strconv.Itoa(int(p)))
+	}
+	less := "as likely"
+	if d := int(j.Margin * math.Log10(2)); d > 20 {
+		less = "less likely by a factor beyond 10^20"
+	} else if d > 0 {
+		less = fmt.Sprintf("less likely by a factor of 10^%d", d)
+	}
+	return fmt.Sprintf("the runner-up, %s → %s%s at %s, is %s", end(infer.Addr(v.Version, v.Src), v.Sport), end(infer.Addr(v.Version, v.Dst), v.Dport), id, in.Points[j.Rival.Capture].Name, less)
 }
 
 // carried is the path of a direction's own packets: a point that saw only ICMP errors about them is not on it.

@@ -199,7 +199,7 @@ func (v *Verdict) vanished(s *Segment, f *match.Flow) (ev []Evidence, n int) {
 		for _, id := range side.Convs {
 			for _, i := range side.Cap.Packets(id) {
 				x := side.Cap.At(i)
-				if x.Is(flow.MarkError) && tellsWhy(x) {
+				if x.Is(flow.MarkError) {
 					return nil, 0
 				}
 				if m := v.Marks[c][i]; m.Fate == FateLost && int(m.Where) == s.Index+1 {
@@ -213,9 +213,6 @@ func (v *Verdict) vanished(s *Segment, f *match.Flow) (ev []Evidence, n int) {
 	}
 	return ev, n
 }
-
-// tellsWhy reports whether an ICMP error explains a loss: time exceeded, too big, unreachable.
-func tellsWhy(x *flow.Fact) bool { return true }
 
 // tunnels names tunnel ends: one point sees conversations inside of an encapsulation, the other bare or in another one.
 func (v *Verdict) tunnels(s *Segment) {

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -62,17 +65,34 @@ func grade(t *testing.T, c *lab.Case) lab.Score {
 	return s
 }
 
-// Made-up traffic over made-up paths: NAT, tunnels, offload, proxies, loss, disorder. Nearly nothing missing, nothing wrong.
+// Made-up traffic over made-up paths: NAT, tunnels, offload, proxies, loss, disorder. Nothing wrong is claimed, whatever the
+// chance; CORR_SEEDS=3000 tries more of them.
 func TestMadeUpCases(t *testing.T) {
-	for seed := int64(5); seed < 12; seed++ {
-		s := grade(t, lab.Random(seed, lab.Options{}))
-		required, correct, wrong := 0, 0, 0
-		for _, p := range s.Pairs {
-			required, correct, wrong = required+p.Required, correct+p.Correct, wrong+p.Wrong
+	seeds := int64(120)
+	if n, err := strconv.ParseInt(os.Getenv("CORR_SEEDS"), 10, 64); err == nil {
+		seeds = n
+	}
+	var mu sync.Mutex
+	required, correct, wrong := 0, 0, 0
+	t.Run("all", func(t *testing.T) {
+		for seed := range seeds {
+			t.Run(strconv.FormatInt(seed, 10), func(t *testing.T) {
+				t.Parallel()
+				s := grade(t, lab.Random(seed, lab.Options{}))
+				mu.Lock()
+				defer mu.Unlock()
+				for _, p := range s.Pairs {
+					required, correct, wrong = required+p.Required, correct+p.Correct, wrong+p.Wrong
+					if p.Wrong > 0 {
+						t.Errorf("%s-%s: %d of %d right, %d wrong: %v\nrepeat: go run ./backend/lab/cmd/lab -seed %d -o DIR", p.A, p.B, p.Correct, p.Required, p.Wrong, p.WrongList[:min(4, len(p.WrongList))], seed)
+					}
+				}
+			})
 		}
-		if wrong > 0 || correct*1000 < required*999 {
-			t.Errorf("seed %d: %d of %d right, %d wrong\n%s\nrepeat: go run ./backend/lab/cmd/lab -seed %d -o DIR", seed, correct, required, wrong, s, seed)
-		}
+	})
+	t.Logf("%d seeds: %d of %d required pairs, %d wrong", seeds, correct, required, wrong)
+	if correct*1000 < required*985 {
+		t.Errorf("%d of %d required pairs found", correct, required)
 	}
 }
 

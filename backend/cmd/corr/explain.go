@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -131,8 +132,10 @@ func writeExplanation(w io.Writer, f *annotate.File, doc *model.Document, point 
 	for _, t := range f.ChangedText(point, fr, cl) {
 		say("changed", "%s", t)
 	}
-	for _, t := range x.Why {
-		say("because", "%s", t)
+	if fr.Peer == 0 {
+		for _, t := range whyAlone(f, doc, point, fr, cl) {
+			say("because", "%s", t)
+		}
 	}
 	if fl != nil && fr.Peer != 0 {
 		for _, e := range fl.Evidence {
@@ -168,4 +171,56 @@ func delayText(has bool, ns, bound int64) string {
 		s += fmt.Sprintf(" ± %.3f ms", float64(bound)/1e6)
 	}
 	return s
+}
+
+// whyAlone says why a frame without counterpart has the fate it has.
+func whyAlone(f *annotate.File, doc *model.Document, point int, fr *annotate.Frame, cl *annotate.Class) []string {
+	from, to, ok := strings.Cut(cl.FateWhere, " > ")
+	agree := "agrees with this one in what the path keeps (numbers, identification, payload)"
+	switch {
+	case cl.Fate == "lost" && ok:
+		return []string{fmt.Sprintf("its conversation passes %s, which was recording, and no packet there %s", to, agree)}
+	case cl.Fate == "injected" && ok:
+		return []string{fmt.Sprintf("its conversation passes %s, which was recording, and no packet there %s: it was made in between", from, agree)}
+	case cl.Fate == "consumed" && ok:
+		return []string{fmt.Sprintf("it ends between %s and %s: what stands there answers or drops such packets", from, to)}
+	case cl.Fate == "outside":
+		return notRecording(f, doc, point, fr)
+	}
+	if s := map[string]string{
+		"filtered":  "the other captures hold no frame of its kind: their capture filters hide it",
+		"elsewhere": "no packet of its conversation in this direction passes another point",
+		"duplicate": "an earlier frame of this capture is the same packet, recorded twice (mirror port, interface any)",
+		"local":     "frames of its kind never leave the link",
+		"unknown":   "nothing tells whether it reached another point",
+	}[cl.Fate]; s != "" {
+		return []string{s}
+	}
+	return nil
+}
+
+// notRecording lists the points that were not recording when a frame passed.
+func notRecording(f *annotate.File, doc *model.Document, point int, fr *annotate.Frame) []string {
+	at, ok := f.Tables.Points[point].Ref(fr.Time)
+	if !ok {
+		return nil
+	}
+	var out []string
+	for i := range doc.Captures {
+		c := &doc.Captures[i]
+		if c.Name == f.Tables.Points[point].Name || c.Clock.OffsetS == nil || c.FirstNS == nil || c.LastNS == nil {
+			continue
+		}
+		offset := int64(*c.Clock.OffsetS * 1e9)
+		if before := *c.FirstNS - offset - at; before > 0 {
+			out = append(out, fmt.Sprintf("%s starts to record %s later", c.Name, span(before)))
+		} else if after := at - (*c.LastNS - offset); after > 0 {
+			out = append(out, fmt.Sprintf("the last frame of %s is %s earlier", c.Name, span(after)))
+		}
+	}
+	return out
+}
+
+func span(ns int64) string {
+	return time.Duration(ns).Round(time.Microsecond).String()
 }
