@@ -22,7 +22,8 @@ func (p *Pair) relax() {
 			room = min(room, max(0, int(q.Snaplen)-100))
 		}
 	}
-	groups := [2]map[string][]*Frame{p.A.twins(room), p.B.twins(room)}
+	within := !p.translated() // a translator between IP versions gives identifications of its own
+	groups := [2]map[string][]*Frame{p.A.twins(room, within), p.B.twins(room, within)}
 	key := [2]map[*Frame]string{{}, {}}
 	for s := range groups {
 		for k, l := range groups[s] {
@@ -101,13 +102,13 @@ func inOrder(l []Link, left, right []*Frame, copies frames) bool {
 }
 
 // twins groups the frames that look the same; groups of one are left out.
-func (c *Capture) twins(room int) map[string][]*Frame {
+func (c *Capture) twins(room int, ip bool) map[string][]*Frame {
 	m := map[string][]*Frame{}
 	for _, f := range c.Frames {
 		if f.Flow == nil {
 			continue
 		}
-		if k := read(c.Link, f).identity(room); k != "" {
+		if k := read(c.Link, f).identity(room, ip); k != "" {
 			k = strconv.Itoa(f.Flow.ID) + string(f.Dir) + k
 			m[k] = append(m[k], f)
 		}
@@ -120,8 +121,17 @@ func (c *Capture) twins(room int) map[string][]*Frame {
 	return m
 }
 
-// identity is what of a packet stays on its way, within one conversation and direction; empty: not known.
-func (h *header) identity(room int) string {
+// translated reports whether the points see different IP versions.
+func (p *Pair) translated() bool {
+	return slices.ContainsFunc(p.Matches, func(l Link) bool {
+		a, b := read(p.A.Link, l[0]).version, read(p.B.Link, l[1]).version
+		return a != b && a != 0 && b != 0
+	})
+}
+
+// identity is what of a packet stays on its way, within one conversation and direction, with or without its IP header;
+// empty: not known.
+func (h *header) identity(room int, ip bool) string {
 	if h.ip < 0 {
 		return ""
 	}
@@ -130,7 +140,9 @@ func (h *header) identity(room int) string {
 		start = min(len(h.data), h.ip+20)
 	}
 	head := []byte{h.proto}
-	if h.version == 4 {
+	if !ip {
+		// Nothing of it is the same on both sides.
+	} else if h.version == 4 {
 		head = append(head, h.data[h.ip+2:h.ip+8]...)
 	} else {
 		head = append(head, h.data[h.ip+4:h.ip+6]...)

@@ -132,7 +132,7 @@ func (v *stepVote) winner() (int8, bool) {
 // learn finds what the stretch keeps, from packets whose loose key is unique on both sides.
 func (m *matcher) learn(proto uint8, t *Traits) {
 	for n := learnFrom; ; n *= 4 {
-		var sameID, ids, sameTS, ts, sameWin, all int
+		var sameID, ids, sameTS, ts, sameOpt, opts, sameWin, all int
 		var steps [2]stepVote
 		whole := true
 		for d := 0; d < 2; d++ {
@@ -162,6 +162,11 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 					if f.TSval == h.TSval && f.Opt == h.Opt {
 						sameTS++
 					}
+				} else if f.Opt != 0 || h.Opt != 0 {
+					opts++
+					if f.Opt == h.Opt {
+						sameOpt++
+					}
 				}
 				if f.Window == h.Window {
 					sameWin++
@@ -174,6 +179,7 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 		}
 		t.KeepsID = ids > 0 && sameID*10 >= ids*9
 		t.KeepsTS = ts > 0 && sameTS*10 >= ts*9
+		t.KeepsOpt = sameOpt*10 >= opts*9
 		t.KeepsWin = all > 0 && sameWin*10 >= all*9
 		if all >= 4 || whole {
 			if all == 0 {

@@ -160,7 +160,7 @@ func (m *matcher) oneGroup(x, y []grouped, t *Traits, d int, w Window, strict bo
 		if f := m.a.At(x[0].i); strict && t.KeepsID && f.IPID != 0 {
 			how = HowIdentity
 		}
-		if (w == nil || m.inWindow(x[0].i, y[0].i, d, w)) && !m.otherWay(x[0].i, y[0].i, t, d) {
+		if (w == nil || m.inWindow(x[0].i, y[0].i, d, w)) && !m.otherWay(x[0].i, y[0].i, t, d) && !m.otherSending(x[0].i, y[0].i, t) {
 			take(x[0].i, y[0].i, how)
 		}
 		return
@@ -202,6 +202,19 @@ func (m *matcher) oneGroup(x, y []grouped, t *Traits, d int, w Window, strict bo
 func (m *matcher) otherWay(a, b uint32, t *Traits, d int) bool {
 	f, h := m.a.At(a), m.b.At(b)
 	return t.HasStep[d] && f.Len == 0 && f.IPID == 0 && h.IPID == 0 && f.Is(flow.MarkTCP) && f.Flags&decode.SYN == 0 && int8(f.TTL-h.TTL) != t.Step[d]
+}
+
+// otherSending reports whether two packets differ in what their sender changes from one sending to the next and the stretch
+// keeps: its clock (RFC 7323), or what it acknowledges selectively (RFC 2018). One may be the other's retransmission.
+func (m *matcher) otherSending(a, b uint32, t *Traits) bool {
+	f, h := m.a.At(a), m.b.At(b)
+	if (f.Flags|h.Flags)&decode.SYN != 0 {
+		return false
+	}
+	if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
+		return t.KeepsTS && f.TSval != h.TSval
+	}
+	return t.KeepsOpt && f.Is(flow.MarkTCP) && f.Opt != h.Opt
 }
 
 // withoutOwnID leaves out packets of a group that carry an identification of their own.

@@ -82,6 +82,7 @@ type Traits struct {
 	Shift    [2]uint32 // B's sequence number minus A's, by direction
 	KeepsID  bool
 	KeepsTS  bool
+	KeepsOpt bool // what segments without timestamps acknowledge selectively
 	KeepsWin bool
 	Pairs    int // certain packets that the traits come from
 	IDPairs  int // those of them with an identification to compare
@@ -138,7 +139,10 @@ func (t *Traits) strict(k uint64, f *flow.Fact) uint64 {
 		x |= uint64(f.Window) << 16
 	}
 	if t.KeepsTS {
-		x ^= uint64(f.TSval)<<32 ^ uint64(f.Opt)<<20
+		x ^= uint64(f.TSval) << 32
+	}
+	if t.KeepsTS || t.KeepsOpt && !f.Is(flow.MarkTS) {
+		x ^= uint64(f.Opt) << 20
 	}
 	return flow.Mix(k, x)
 }

@@ -47,6 +47,7 @@ func (m *matcher) probe(a, b *Side, proto uint8, j *Joint) (pairs []Pair, ok boo
 		j.SynProxied = proto == flow.ProtoTCP && synProxied(a, b, t)
 		if j.SynProxied {
 			m.dropHandshake()
+			m.learn(proto, t) // of short conversations the handshakes are most
 		}
 		pairs = m.pairPackets(proto, t, nil)
 		if len(pairs) == 0 && j.SynProxied {
