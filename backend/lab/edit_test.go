@@ -91,7 +91,7 @@ func FuzzRead(f *testing.F) {
 		x := &Frame{Data: data, OrigLen: uint32(len(data))}
 		h := read(capture.LinkType(link), x)
 		h.options()
-		h.identity(1 << 20, true)
+		h.identity(1<<20, true)
 		h.body()
 		h.changeAll()
 	})
