@@ -177,9 +177,9 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 		for d := range steps {
 			t.Step[d], t.HasStep[d] = steps[d].winner()
 		}
-		t.KeepsID = ids > 0 && sameID*10 >= ids*9
-		t.KeepsTS = ts > 0 && sameTS*10 >= ts*9
-		t.KeepsOpt = sameOpt*10 >= opts*9
+		t.KeepsID = ids > 0 && kept(sameID, ids)
+		t.KeepsTS = ts > 0 && kept(sameTS, ts)
+		t.KeepsOpt = kept(sameOpt, opts)
 		t.KeepsWin = all > 0 && sameWin*10 >= all*9
 		if all >= 4 || whole {
 			if all == 0 {
@@ -188,6 +188,12 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 			return
 		}
 	}
+}
+
+// kept reports whether a stretch keeps what is the same in so many of n packets that look alike. Values of 16 bits and more
+// don't agree by chance, but of packets that look alike one may be the other's retransmission.
+func kept(same, n int) bool {
+	return same*10 >= n*9 || same >= 3 && same*4 >= n*3
 }
 
 // sharedIDs reports whether two lists of which no packet has the same bytes share most identifications nevertheless: a

@@ -40,7 +40,7 @@ func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
 	if proto == flow.ProtoTCP {
 		m.resegmented(t, d, w)
 	}
-	m.fragments(d, w)
+	m.fragments(t, d, w)
 	m.rewritten(t, d, w)
 }
 
@@ -160,7 +160,7 @@ func (m *matcher) oneGroup(x, y []grouped, t *Traits, d int, w Window, strict bo
 		if f := m.a.At(x[0].i); strict && t.KeepsID && f.IPID != 0 {
 			how = HowIdentity
 		}
-		if (w == nil || m.inWindow(x[0].i, y[0].i, d, w)) && !m.otherWay(x[0].i, y[0].i, t, d) && !m.otherSending(x[0].i, y[0].i, t) {
+		if (w == nil || m.inWindow(x[0].i, y[0].i, d, w)) && !m.otherWay(x[0].i, y[0].i, t, d) && !t.otherSending(m.a.At(x[0].i), m.b.At(y[0].i)) {
 			take(x[0].i, y[0].i, how)
 		}
 		return
@@ -206,15 +206,14 @@ func (m *matcher) otherWay(a, b uint32, t *Traits, d int) bool {
 
 // otherSending reports whether two packets differ in what their sender changes from one sending to the next and the stretch
 // keeps: its clock (RFC 7323), or what it acknowledges selectively (RFC 2018). One may be the other's retransmission.
-func (m *matcher) otherSending(a, b uint32, t *Traits) bool {
-	f, h := m.a.At(a), m.b.At(b)
+func (t *Traits) otherSending(f, h *flow.Fact) bool {
 	if (f.Flags|h.Flags)&decode.SYN != 0 {
 		return false
 	}
 	if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
 		return t.KeepsTS && f.TSval != h.TSval
 	}
-	return t.KeepsOpt && f.Is(flow.MarkTCP) && f.Opt != h.Opt
+	return t.KeepsOpt && f.Is(flow.MarkTCP) && h.Is(flow.MarkTCP) && f.Opt != h.Opt
 }
 
 // withoutOwnID leaves out packets of a group that carry an identification of their own.

@@ -112,8 +112,8 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 		} else if !exact || w == nil || !m.inWindow(a.i, b.i, d, w) {
 			continue
 		}
-		if a.n == b.n && a.off == b.off && f.Full != h.Full && m.lvl.of(f) == levelFull {
-			continue // other bytes in the same place
+		if a.n == b.n && a.off == b.off && (f.Full != h.Full && m.lvl.of(f) == levelFull || t.otherSending(f, h)) {
+			continue // other bytes in the same place, or sent once more
 		}
 		if m.differs(a, b) {
 			continue
@@ -165,15 +165,15 @@ func followsID(a, b uint16, k int64) bool {
 
 // fragments pairs datagrams that are whole on one side with their fragments on the other (RFC 791 §3.2, RFC 8200
 // §4.5): by identification, or, where a whole IPv6 datagram has none, by the first fragment's bytes.
-func (m *matcher) fragments(d int, w Window) {
+func (m *matcher) fragments(t *Traits, d int, w Window) {
 	used := map[uint64]bool{}
-	m.fragmentsOf(m.a, m.b, m.restA, m.restB, func(whole, part uint32) {
+	m.fragmentsOf(t, m.a, m.b, m.restA, m.restB, func(whole, part uint32) {
 		if w == nil || m.inWindow(whole, part, d, w) {
 			m.pair(whole, part, HowResegment)
 			used[uint64(whole)], used[uint64(part)|1<<32] = true, true
 		}
 	})
-	m.fragmentsOf(m.b, m.a, m.restB, m.restA, func(whole, part uint32) {
+	m.fragmentsOf(t, m.b, m.a, m.restB, m.restA, func(whole, part uint32) {
 		if w == nil || m.inWindow(part, whole, d, w) {
 			m.pair(part, whole, HowResegment)
 			used[uint64(part)], used[uint64(whole)|1<<32] = true, true
@@ -186,7 +186,7 @@ func (m *matcher) fragments(d int, w Window) {
 // (RFC 8200 §4.5), senders send them back to back.
 const fragmentSpan = 2e9
 
-func (m *matcher) fragmentsOf(wc, pc *flow.Capture, wholes, parts []uint32, found func(whole, part uint32)) {
+func (m *matcher) fragmentsOf(t *Traits, wc, pc *flow.Capture, wholes, parts []uint32, found func(whole, part uint32)) {
 	anyPart := false
 	for _, i := range parts {
 		anyPart = anyPart || pc.At(i).Mark&(flow.MarkFragment|flow.MarkLater) != 0
@@ -205,7 +205,7 @@ func (m *matcher) fragmentsOf(wc, pc *flow.Capture, wholes, parts []uint32, foun
 			if f.Mark&(flow.MarkFragment|flow.MarkLater|flow.MarkError) != 0 || f.Len <= first.Len {
 				continue
 			}
-			if f.IPID != 0 && f.IPID != first.IPID || f.Is(flow.MarkHead) && first.Is(flow.MarkHead) && first.Len >= flow.HeadTier && f.Head != first.Head {
+			if f.IPID != 0 && f.IPID != first.IPID || f.Is(flow.MarkHead) && first.Is(flow.MarkHead) && first.Len >= flow.HeadTier && f.Head != first.Head || t.otherSending(f, first) {
 				continue
 			}
 			at = i
