@@ -30,18 +30,20 @@ const (
 	evError                    // the packet that an ICMP error quotes
 	evExchange                 // requests and answers that nest in time and size
 	evTuple                    // both addresses and ports
+	evProxied                  // a PROXY protocol header that names the other's addresses and ports
+	evFront                    // addresses and ports that a header may name; alone no evidence
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports"}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports", "PROXY protocol header", ""}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0}
 
 // most is what one kind may add up to: keys of one kind are not independent.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 35, 20, 60, 28, 0, 8}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 35, 20, 60, 28, 0, 8, 60, 0}
 
 // entry is one key of one conversation.
 type entry struct {
@@ -119,12 +121,16 @@ type sampler struct {
 }
 
 // entries lists the keys of those conversations of a capture that want says; nil wants all.
-func entries(caps []*flow.Capture, k int, l level, mask uint64, want func(id flow.ConvID) bool) []entry {
+// heads are the PROXY headers of each capture, nil if none has any.
+func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow.ConvID]proxied, want func(id flow.ConvID) bool) []entry {
 	c := caps[k]
 	var out []entry
 	for id := range c.Convs {
 		if want == nil || want(flow.ConvID(id)) {
 			out = conversationEntries(out, c, k, flow.ConvID(id), l, mask)
+			if heads != nil && c.Conv(flow.ConvID(id)).Proto == flow.ProtoTCP {
+				out = frontEntries(out, c, k, flow.ConvID(id), heads[k])
+			}
 		}
 	}
 	return out
@@ -143,7 +149,9 @@ func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l 
 	emit(evTuple, dir, addrKey(t.Src, t.Sport), addrKey(t.Dst, t.Dport))
 	if cv.Proto == flow.ProtoTCP {
 		for d := range in.Data {
-			streamEntries(emit, d, &in.Data[d])
+			if begins(c, in, d) {
+				streamEntries(emit, d, &in.Data[d])
+			}
 		}
 	}
 	if mask != sampleMask && cv.Proto == flow.ProtoTCP {
@@ -172,6 +180,20 @@ func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l 
 		}
 	}
 	return out
+}
+
+// begins reports whether the first data that a capture holds of a stream can be the stream's first: behind a SYN that it
+// holds too, the numbers tell (RFC 9293 §3.4).
+func begins(c *flow.Capture, in *flow.Info, d int) bool {
+	for _, at := range [2]int32{in.SYN, in.SYNACK} {
+		if at < 0 {
+			continue
+		}
+		if f := c.At(c.Handshakes[at].Fact); f.Dir() == d {
+			return !in.Data[d].Seen || c.At(in.Data[d].Fact).Seq-f.Seq <= 1
+		}
+	}
+	return true
 }
 
 // streamEntries makes keys of a stream's first bytes, at every length that was captured: another capture may hold fewer.
@@ -321,6 +343,10 @@ func groupVotes(out []vote, g []entry) []vote {
 		return out
 	}
 	kind := g[0].kind
+	header := kind == evProxied || kind == evFront
+	if header {
+		kind = evProxied
+	}
 	for i := 0; i < len(g); {
 		ie := captureEnd(g, i)
 		for j := ie; j < len(g); {
@@ -330,6 +356,9 @@ func groupVotes(out []vote, g []entry) []vote {
 				w := float32(bits[kind] / n)
 				for _, a := range g[i:ie] {
 					for _, b := range g[j:je] {
+						if header && a.kind == b.kind {
+							continue
+						}
 						out = append(out, vote{a.ref &^ 1, b.ref&^1 | (a.ref^b.ref)&1, w, kind})
 					}
 				}

@@ -68,12 +68,17 @@ func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
 // gather makes the candidates of all conversations that want says; nil wants all.
 func gather(caps []*flow.Capture, lvl level, mask uint64, want func(c Conv) bool) []Candidate {
 	lists := make([][]entry, len(caps))
+	heads := make([]map[flow.ConvID]proxied, len(caps))
+	parallel(len(caps), func(k int) { heads[k] = headers(caps[k]) })
+	if !slices.ContainsFunc(heads, func(h map[flow.ConvID]proxied) bool { return h != nil }) {
+		heads = nil
+	}
 	parallel(len(caps), func(k int) {
 		var w func(id flow.ConvID) bool
 		if want != nil {
 			w = func(id flow.ConvID) bool { return want(Conv{k, id}) }
 		}
-		lists[k] = entries(caps, k, lvl, mask, w)
+		lists[k] = entries(caps, k, lvl, mask, heads, w)
 	})
 	ks := candidates(votes(slices.Concat(lists...)))
 	rank(ks)

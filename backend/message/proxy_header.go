@@ -36,6 +36,16 @@ func isPROXYv2(b []byte) bool {
 	return len(b) >= proxyV2Fixed && hasPrefix(b, proxyV2) && b[12]>>4 == 2 && b[12]&15 <= 1
 }
 
+// Proxied gives the ends of the connection in front of a proxy that the PROXY protocol header at the beginning of b
+// names, in its initiator's direction; ok is false where there is no whole header or it names none.
+func Proxied(b []byte) (src, dst netip.AddrPort, ok bool) {
+	p, whole := parsePROXY(b)
+	if p == nil || !whole || p.Local || !p.Src.IsValid() || !p.Dst.IsValid() {
+		return src, dst, false
+	}
+	return p.Src, p.Dst, true
+}
+
 // parsePROXY reads a header that b begins with. nil: it is none; whole false: it goes on behind b.
 func parsePROXY(b []byte) (p *Proxy, whole bool) {
 	switch {

@@ -1,0 +1,60 @@
+package match
+
+import (
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/message"
+)
+
+// A PROXY protocol header names the ends of the connection in front of the proxy (haproxy's proxy-protocol.txt §2). A
+// conversation behind it so names the one that it carries on, wherever a capture in front sees the same addresses.
+
+// proxied is what a conversation's header says: the front connection as its initiator's packets carry it.
+type proxied struct {
+	dir   int // direction of the header
+	front flow.Tuple
+}
+
+// headers lists the conversations of a capture that begin with a PROXY header which names addresses.
+func headers(c *flow.Capture) map[flow.ConvID]proxied {
+	var out map[flow.ConvID]proxied
+	for id := range c.Convs {
+		if c.Conv(flow.ConvID(id)).Proto != flow.ProtoTCP {
+			continue
+		}
+		for d := range c.Convs[id].Data {
+			h := &c.Convs[id].Data[d]
+			if !h.Seen {
+				continue
+			}
+			b, ok := c.Payload(h.Fact)
+			if !ok {
+				continue
+			}
+			src, dst, ok := message.Proxied(b)
+			if !ok {
+				continue
+			}
+			if out == nil {
+				out = map[flow.ConvID]proxied{}
+			}
+			out[flow.ConvID(id)] = proxied{d, flow.Tuple{Src: decode.Addr(src.Addr().As16()), Dst: decode.Addr(dst.Addr().As16()), Sport: src.Port(), Dport: dst.Port()}}
+		}
+	}
+	return out
+}
+
+// frontEntries makes keys of a conversation's own ends, for headers to point at, and of those its header names.
+func frontEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, h map[flow.ConvID]proxied) []entry {
+	add := func(kind evidence, d int, t flow.Tuple) {
+		key := flow.Mix(flow.Mix(addrKey(t.Src, t.Sport), addrKey(t.Dst, t.Dport)), uint64(evProxied)<<8)
+		out = append(out, entry{key, newRef(k, id, d), kind})
+	}
+	for d := range 2 {
+		add(evFront, d, c.Tuple(id, d))
+	}
+	if p, ok := h[id]; ok {
+		add(evProxied, p.dir, p.front)
+	}
+	return out
+}
