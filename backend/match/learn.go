@@ -173,7 +173,7 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 				}
 			}
 		}
-		t.Pairs, t.IDPairs, t.SameID = all, ids, sameID
+		t.Pairs, t.IDPairs, t.SameID, t.TSPairs, t.SameTS = all, ids, sameID, ts, sameTS
 		for d := range steps {
 			t.Step[d], t.HasStep[d] = steps[d].winner()
 		}

@@ -275,8 +275,15 @@ func (r *Result) pairStretch(m *matcher, k *linker, f *Flow, d, from, to int, do
 // traitsOf is a joint's traits, filled up from its relation's where the flow is too short to tell.
 func (r *Result) traitsOf(j *Joint) *Traits {
 	t := j.Traits
-	if rel := r.Relations[[2]int{j.A, j.B}]; rel != nil && t.IDPairs < 2 && rel.traits.IDPairs > 0 {
-		t.KeepsID = rel.traits.SameID*10 >= rel.traits.IDPairs*9
+	rel := r.Relations[[2]int{j.A, j.B}]
+	if rel == nil {
+		return &t
+	}
+	if x := &rel.traits; t.IDPairs < 2 && x.IDPairs > 0 {
+		t.KeepsID = x.SameID*10 >= x.IDPairs*9
+	}
+	if x := &rel.traits; t.TSPairs < 4 && x.TSPairs > t.TSPairs {
+		t.KeepsTS = x.SameTS*10 >= x.TSPairs*9
 	}
 	return &t
 }

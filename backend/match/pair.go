@@ -87,6 +87,8 @@ type Traits struct {
 	Pairs    int // certain packets that the traits come from
 	IDPairs  int // those of them with an identification to compare
 	SameID   int
+	TSPairs  int // those with timestamps to compare
+	SameTS   int
 	// Step is by how much the TTL falls from A to B, by direction; HasStep: nearly all certain packets agree in it.
 	Step    [2]int8
 	HasStep [2]bool

@@ -233,6 +233,8 @@ func (r *Relation) note(p *probed) {
 	r.traits.Pairs += t.Pairs
 	r.traits.IDPairs += t.IDPairs
 	r.traits.SameID += t.SameID
+	r.traits.TSPairs += t.TSPairs
+	r.traits.SameTS += t.SameTS
 	if j.Way != 0 {
 		r.vote(f, int(j.Way))
 	}
