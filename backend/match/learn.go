@@ -11,9 +11,9 @@ import (
 // part may need more, so it doubles until some are found.
 const learnFrom = 64
 
-// shifts finds what must be added to A's sequence numbers to get B's. ok is false where nothing tells.
-func shifts(a, b *Side, lvl level) (s [2]uint32, ok bool) {
-	known := [2]bool{}
+// shifts finds what must be added to A's sequence numbers to get B's, and in which directions something tells; 0 where
+// nothing does.
+func shifts(a, b *Side, lvl level) (s [2]uint32, known [2]bool) {
 	for d := 0; d < 2; d++ {
 		if x, y, both := initial(a, d), initial(b, d), true; both {
 			if x >= 0 && y >= 0 {
@@ -26,8 +26,7 @@ func shifts(a, b *Side, lvl level) (s [2]uint32, ok bool) {
 			s[d], known[d] = shiftByPayload(a, b, d, lvl)
 		}
 	}
-	// An acknowledgement carries the other direction's shift: an unknown one shows where only it was captured.
-	return s, known[0] || known[1]
+	return s, known
 }
 
 // initial is the initial sequence number of direction d, -1 unseen.

@@ -31,15 +31,17 @@ const probeLimit = 256
 func (m *matcher) probe(a, b *Side, proto uint8, j *Joint) (pairs []Pair, ok bool) {
 	m.load(a, b)
 	t := &j.Traits
+	apart := false // the numbers differ in both directions, as far as they are known, and in one for certain
 	if proto == flow.ProtoTCP {
-		s, _ := shifts(a, b, m.lvl)
+		s, known := shifts(a, b, m.lvl)
 		t.Shift = s
+		apart = s != [2]uint32{} && (s[0] != 0 || !known[0]) && (s[1] != 0 || !known[1])
 	}
 	for d := 0; d < 2; d++ {
 		m.la[d], m.lb[d] = ends(m.la[d]), ends(m.lb[d])
 	}
 	m.learn(proto, t)
-	if proto == flow.ProtoTCP && t.Shift[0] != 0 && t.Shift[1] != 0 && !t.inPath(m) {
+	if apart && !t.inPath(m) {
 		j.Terminated = true
 		pairs = relayed(a, b)
 		pairs = firstTransmissions(pairs)
