@@ -35,7 +35,13 @@ func (m *matcher) probe(a, b *Side, proto uint8, j *Joint) (pairs []Pair, ok boo
 	if proto == flow.ProtoTCP {
 		s, known := shifts(a, b, m.lvl)
 		t.Shift = s
-		apart = s != [2]uint32{} && (s[0] != 0 || !known[0]) && (s[1] != 0 || !known[1])
+		apart = s[0] != 0 && s[1] != 0
+		for d := range s {
+			// By payload alone a shift is not certain: bytes that repeat agree in many places.
+			if s[d] != 0 && !known[1-d] && initial(a, d) >= 0 && initial(b, d) >= 0 {
+				apart = true
+			}
+		}
 	}
 	for d := 0; d < 2; d++ {
 		m.la[d], m.lb[d] = ends(m.la[d]), ends(m.lb[d])
