@@ -66,7 +66,7 @@ func (f *File) Close() error {
 func Read(in io.ReaderAt, size int64) (*File, error) {
 	var h [headerSize]byte
 	n, err := in.ReadAt(h[:min(size, headerSize)], 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if string(h[:min(n, len(magic))]) != magic[:min(n, len(magic))] && !isZero(h[:n]) || n == 0 {

@@ -47,7 +47,7 @@ func (e *TruncatedError) Error() string {
 	case e.Damage != "":
 		verb = "is damaged"
 		place += ": " + e.Damage
-	case e.Err != nil && e.Err != io.ErrUnexpectedEOF:
+	case e.Err != nil && !errors.Is(e.Err, io.ErrUnexpectedEOF):
 		// The disk failed, or what is compressed is broken.
 		verb = "can't be read on"
 		place += ": " + e.Err.Error()

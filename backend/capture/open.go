@@ -113,7 +113,7 @@ func (r *Reader) open(name string, in io.Reader) error {
 	r.info.File = name
 	r.src = source{r: counter{in, &r.bytes}, buf: make([]byte, chunk)}
 	if !r.src.need(1) {
-		if r.src.err != io.EOF {
+		if !errors.Is(r.src.err, io.EOF) {
 			return openFailure(name, r.src.err)
 		}
 		return &OpenError{File: name, Text: "is empty (0 bytes); record or copy it again", Err: ErrEmpty}
@@ -162,7 +162,7 @@ func (r *Reader) tooShort(packed string) error {
 	switch {
 	case r.src.end > 0 || packed == packedNone:
 		return r.notCapture()
-	case r.src.err == io.EOF:
+	case errors.Is(r.src.err, io.EOF):
 		e.Text, e.Err = fmt.Sprintf("is empty when decompressed (%s); record or copy it again", packed), ErrEmpty
 	default:
 		e.Text = fmt.Sprintf("can't be decompressed (%s: %v); copy it again", packed, r.src.err)
@@ -216,7 +216,7 @@ func (r *Reader) addInterface(i Interface) {
 // cut is the end of data inside a record, or in front of one where the end wasn't clean.
 func (r *Reader) cut(inFrame bool) error {
 	err := r.src.err
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	r.failed = &TruncatedError{
@@ -239,7 +239,7 @@ var errDamaged = errors.New("damaged")
 
 // atEnd answers a need that failed where a record should start.
 func (r *Reader) atEnd(inFrame bool) error {
-	if r.src.pos == r.src.end && r.src.err == io.EOF {
+	if r.src.pos == r.src.end && errors.Is(r.src.err, io.EOF) {
 		r.failed = io.EOF
 		return io.EOF
 	}

@@ -61,7 +61,7 @@ func (r *Reader) openNG() error {
 	}
 	r.next = r.nextNG
 	// Interfaces come in front of frames: read them now, so that Info knows the first. An error is Next's to give.
-	r.toFrame()
+	_, _, _ = r.toFrame()
 	if r.ng.order == nil {
 		return r.failed
 	}

@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -96,7 +97,7 @@ func (p *Capture) loadFrames(path string, half capture.LocalTime, ref int64) err
 	defer r.Close()
 	var k capture.Packet
 	for {
-		if err := r.Next(&k); err == io.EOF {
+		if err := r.Next(&k); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err

@@ -145,7 +145,7 @@ func (m *matcher) differs(a, b *segment) bool {
 // identifications: they count up by one each segment of equal size, or stay the same.
 func fitsID(a, b uint16, k, an, bn int64) bool {
 	if k < 0 {
-		a, b, k, an, bn = b, a, -k, bn, an
+		a, b, k, an = b, a, -k, bn
 	}
 	steps := int64(b - a)
 	if steps == 0 {

@@ -64,7 +64,7 @@ func Decode(r io.Reader) (*Document, error) {
 		if errors.As(err, &pe) {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%w: %v", ErrNotDocument, err)
+		return nil, fmt.Errorf("%w: %w", ErrNotDocument, err)
 	}
 	switch {
 	case d.Version == 0:

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -54,7 +55,7 @@ func reason(err error) string {
 	case os.IsPermission(err):
 		return "permission denied; it can't be read by this user"
 	}
-	if pe, ok := err.(*os.PathError); ok {
+	if pe := (*os.PathError)(nil); errors.As(err, &pe) {
 		return pe.Err.Error()
 	}
 	return err.Error()
