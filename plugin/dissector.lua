@@ -36,6 +36,7 @@ local sources = {} -- one for each corr.ann: path, store, recogniser, problem
 local wanted = {} -- what is added while no tree is shown
 local with_proto = true -- whether an item for the protocol is added
 local shown -- whether a tree is
+local windows = gui_enabled() -- without them a tree is shown during a whole pass or not at all
 local last -- number of the frame before, nil where wanted may be out of date
 local ahead, ahead_point -- the number and the capture of the next frame while the quick way is open, else nil
 local page, page_from, page_size -- the records around it: bytes, the first one's frame number, how many
@@ -189,7 +190,7 @@ end
 
 function proto.dissector(buffer, pinfo, tree)
   local n = pinfo.number
-  shown = tree.visible
+  shown = (n ~= ahead or windows) and tree.visible
   if n == ahead and not shown then
     local ok, done = pcall(quickly, n, pinfo, tree)
     if ok and done then

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
@@ -432,11 +433,16 @@ func (v *Verdict) largeLost(f *match.Flow) bool {
 				continue
 			}
 			small, least, lost, passed := uint32(0), ^uint32(0), 0, 0
+			silent := false // the loss begins with a silence, and nothing passes any more: the device forgot the conversation
+			var before capture.LocalTime
 			var acked, end uint32
 			haveAck, haveEnd := false, false
 			for _, id := range s.Convs {
 				for _, i := range s.Cap.Packets(id) {
 					x := s.Cap.At(i)
+					since := x.Time - before
+					before = x.Time
+					silent = silent && v.Marks[c][i].Fate != FateDelivered
 					if s.Dir(x) != d && x.Flags&decode.ACK != 0 && x.Mark&(flow.MarkError|flow.MarkLater) == 0 && (!haveAck || int32(x.Ack-acked) > 0) {
 						acked, haveAck = x.Ack, true
 					}
@@ -448,6 +454,7 @@ func (v *Verdict) largeLost(f *match.Flow) bool {
 						if e := x.Seq + x.Len; !haveEnd || int32(e-end) > 0 {
 							end, haveEnd = e, true
 						}
+						silent = silent || lost == 0 && passed > 0 && since >= idleLeast
 						lost++
 						least = min(least, x.Len)
 					case FateDelivered:
@@ -459,7 +466,7 @@ func (v *Verdict) largeLost(f *match.Flow) bool {
 			if haveAck && int32(acked-end) >= 0 {
 				continue // it came through in the end, in smaller portions
 			}
-			if lost >= 3 && passed > 0 && least > small && least >= 500 {
+			if lost >= 3 && passed > 0 && least > small && least >= 500 && !silent {
 				return true
 			}
 		}

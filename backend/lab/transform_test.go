@@ -63,6 +63,7 @@ var derivations = []struct{ from, specs string }{
 	{"tls-offload", "clock=1h@b,renumber,isn"},
 	{"gso-split", "isn,renumber,hops=2@a-b"},
 	{"cooked", "clock=1h@a,isn,renumber,drop=4@a"},
+	{"double-nat", "idle=60@a-b,clock=1h@b"},
 }
 
 func derive(t *testing.T, from, specs string, seed int64) *Case {

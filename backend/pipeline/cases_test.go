@@ -364,6 +364,7 @@ func TestNoFalseAlarm(t *testing.T) {
 // rulesFire are derived cases for kinds of findings that no recorded case shows.
 var rulesFire = map[string][2]string{
 	"clock-step":         {"snat-basic", "step=3s@b"},
+	"idle-expired":       {"snat-basic", "idle=60@a-b"},
 	"capture-drops":      {"routers-3-8", "drop=6@b"},
 	"sack-changed":       {"", ""},
 	"option-removed":     {"", ""},

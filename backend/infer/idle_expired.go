@@ -1,0 +1,142 @@
+package infer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/clock"
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// idleLeast is the silence, ns, from which on a conversation may have been forgotten: a retransmission takes less, and no
+// device's timer for established connections is as short (RFC 5382 REQ-5 asks for more than two hours).
+const idleLeast = 5_000_000_000
+
+var idleExpired = rule{Doc{ID: "idle-expired", weight: 93,
+	Title:    "A device on the path forgets conversations that are silent for long",
+	Meaning:  "Firewalls and translations drop the state of connections without traffic. Both ends believe theirs to be open; whoever speaks first speaks to nobody.",
+	Sign:     "After a silence longer than any that a conversation survives there, packets and their retransmissions arrive at one point and never at the next, and nothing of the conversation passes any more; or what stands between answers with RST.",
+	Not:      "Where another conversation survived a longer silence, or a single packet was lost, or something passes later.",
+	Explains: []string{"message-not-delivered", "loss", "rst-injected"}},
+	func(v *Verdict) (out []*Finding) {
+		for _, s := range v.Segments {
+			survived, fatal := int64(0), int64(0)
+			x := &Finding{Severity: Error, Segment: s}
+			at := ""
+			v.each(s, func(f *match.Flow, j *match.Joint) {
+				if f.Proto != flow.ProtoTCP || j.Terminated {
+					return
+				}
+				q := v.silences(s, f)
+				survived = max(survived, q.survived)
+				if q.fatal == 0 {
+					return
+				}
+				if fatal == 0 || q.fatal < fatal {
+					fatal = q.fatal
+				}
+				if at == "" {
+					e := q.evidence[0]
+					at = fmt.Sprintf("%s comes %s after the packet before, and like its %d successors never reaches %s", v.frame(e.Capture, e.Frame), millis(q.fatal), q.lost-1, v.point(s.other(e.Capture)))
+				}
+				x.Flows = append(x.Flows, f)
+				if len(x.Evidence) < evidenceMost {
+					x.Evidence = append(x.Evidence, q.evidence...)
+				}
+			})
+			if len(x.Flows) == 0 || survived >= fatal {
+				continue
+			}
+			x.Confidence = min(95, 70+5*len(x.Flows))
+			x.Title = fmt.Sprintf("what stands between %s forgets conversations that are silent for %s: %s", v.stretch(s), millis(fatal), v.several(x.Flows))
+			x.Detail = at
+			timer := fmt.Sprintf("below %s", millis(fatal))
+			if survived >= idleLeast {
+				timer = fmt.Sprintf("between %s and %s (an estimate: the longest silence that a conversation survived, and the shortest that one did not)", millis(survived), millis(fatal))
+			}
+			x.Inferred = "its timer lies " + timer
+			x.Next = fmt.Sprintf("let the application or TCP keepalive speak more often than that, or ask the owner of what stands between %s for a longer timer", v.stretch(s))
+			out = append(out, x)
+		}
+		return out
+	}}
+
+// silences is what one conversation says of a device's patience.
+type silences struct {
+	survived int64 // the longest silence after which something passed, ns
+	fatal    int64 // the silence after which nothing passed any more, ns; 0: none
+	lost     int   // packets after it
+	evidence []Evidence
+}
+
+// silences looks at a conversation's packets where they come to a stretch, in both directions.
+func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
+	type passing struct {
+		t      clock.RefTime
+		c      int
+		i      uint32
+		passed bool
+		lost   bool
+	}
+	var l []passing
+	reset := false
+	for d := range 2 {
+		toB, ok := v.Toward(f, d, s.A, s.B)
+		if !ok {
+			return q
+		}
+		near, far := s.A, s.B
+		if !toB {
+			near, far = far, near
+		}
+		side := f.Sides[near]
+		if side == nil {
+			return q
+		}
+		for _, id := range side.Convs {
+			for _, i := range side.Cap.Packets(id) {
+				x := side.Cap.At(i)
+				if side.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
+					continue
+				}
+				t, ok := v.Time(near, i)
+				if !ok {
+					return q
+				}
+				m := v.Marks[near][i]
+				lost := (m.Fate == FateLost || m.Fate == FateConsumed) && int(m.Where) == s.Index+1
+				l = append(l, passing{t, near, i, s.Link != nil && s.Link.Has(near, i), lost})
+			}
+		}
+		if behind := f.Sides[far]; behind != nil {
+			for _, id := range behind.Convs {
+				for _, i := range behind.Cap.Packets(id) {
+					x, m := behind.Cap.At(i), v.Marks[far][i]
+					reset = reset || behind.Dir(x) == d && x.Flags&decode.RST != 0 && m.Fate == FateInjected && int(m.Where) == s.Index+1
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(l, func(a, b passing) int { return int(min(max(a.t-b.t, -1), 1)) })
+	last := -1
+	for k := range l {
+		if !l[k].passed {
+			continue
+		}
+		if last >= 0 && k == last+1 { // nothing was lost in between
+			q.survived = max(q.survived, int64(l[k].t-l[last].t))
+		}
+		last = k
+	}
+	rest := l[last+1:]
+	if last < 0 || len(rest) == 0 || int64(rest[0].t-l[last].t) < idleLeast || slices.ContainsFunc(rest, func(p passing) bool { return !p.lost }) || len(rest) < 2 && !reset {
+		return q
+	}
+	q.fatal, q.lost = int64(rest[0].t-l[last].t), len(rest)
+	for _, p := range rest[:min(len(rest), 3)] {
+		q.evidence = append(q.evidence, Evidence{p.c, int64(p.i), "corr.fate", v.Marks[p.c][p.i].Fate.String()})
+	}
+	return q
+}
