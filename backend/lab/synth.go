@@ -97,7 +97,7 @@ func (w *world) notes() {
 		return
 	}
 	q := w.c.Pairs[w.at-1]
-	kind := map[string]string{"synproxy": "syn-proxy", "transparent": "terminating-transparent-proxy", "proxy": "terminating-proxy", "nat64": "nat64"}[w.box]
+	kind := map[string]string{"synproxy": "syn-proxy", "transparent": "terminating-transparent-proxy", "proxy": "terminating-proxy", "nat64": "siit"}[w.box] // ports stay, each host has an address of its own: RFC 7915
 	b := box(kind)
 	switch w.box {
 	case "transparent", "proxy":
