@@ -66,9 +66,21 @@ func assemble(o Options) ([]byte, error) {
 		}
 		// A block of its own: Lua allows 200 locals in one.
 		fmt.Fprintf(&b, "\ndo -- %s\n%send\n", name, src)
+		if name == "values.lua" {
+			writeValues(&b)
+		}
 	}
 	b.WriteString(epilogue)
 	return b.Bytes(), nil
+}
+
+// writeValues writes each field's value, as the table has it.
+func writeValues(b *bytes.Buffer) {
+	b.WriteString("\ndo -- values of the fields\nlocal value = corr.value\ncorr.values = {\n")
+	for _, f := range field.All {
+		fmt.Fprintf(b, "  [%s] = %s,\n", quote(f.Name), f.Value)
+	}
+	b.WriteString("}\nend\n")
 }
 
 func writeFields(b *bytes.Buffer) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -111,7 +113,7 @@ func prove(src []byte) error {
 	for _, q := range questions() {
 		if got, err := q.ask(l); err != nil {
 			return err
-		} else if got != q.answer {
+		} else if !q.fits(got) {
 			return fmt.Errorf("of frame %d it says %q, not %q", q.frame, got, q.answer)
 		}
 	}
@@ -138,6 +140,15 @@ func load(src []byte, dir string) (*lua.LState, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// fits reports whether an answer is the right one. Where a tree is shown, further fields may be there too.
+func (q *question) fits(got string) bool {
+	if !q.visible {
+		return got == q.answer
+	}
+	lines := strings.Split(got, "\n")
+	return !slices.ContainsFunc(strings.Split(q.answer, "\n"), func(want string) bool { return !slices.Contains(lines, want) })
 }
 
 // ask puts the question to the plugin.

@@ -21,7 +21,7 @@ func TestProves(t *testing.T) {
 	}
 	for name, change := range map[string][2]string{
 		"a syntax error":       {"local corr = {}", "local corr = {"},
-		"a field that is lost": {`["corr.fate"] = class("fate")`, `["corr.fate"] = class("origin")`},
+		"a field that is lost": {`["corr.fate"] = value.class("fate")`, `["corr.fate"] = value.class("origin")`},
 		"a wrong frame":        {"if f.peer ~= 0 and f.class.peer then return f.peer end", "if f.peer ~= 0 and f.class.peer then return f.peer + 1 end"},
 		"no registration":      {"register_postdissector(proto)", ""},
 	} {
@@ -47,11 +47,20 @@ func TestOtherLuas(t *testing.T) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\ndofile(%q)\nask_anew()\n", mock, filepath.Join(dir, "corr.lua"))
+	l, err := load(src, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
 	want := ""
 	for _, q := range questions() {
 		f := provedFrame(q.frame - 1)
+		answer, err := q.ask(l)
+		if err != nil {
+			t.Fatal(err)
+		}
 		fmt.Fprintf(&b, "print(ask(%d, %d, %.9f, %v, %q))\n", q.frame, f.Len, float64(f.Time)/1e9, q.visible, q.wanted)
-		want += q.answer + "\n"
+		want += answer + "\n"
 	}
 	for name, text := range map[string][]byte{"corr.lua": src, "ask.lua": []byte(b.String())} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {

@@ -1,4 +1,8 @@
--- What is said of a frame, field by field. A function gives one value, a list, or nil: not known.
+-- What is said of a frame. The field table (backend/field) names these functions: each field's value is an expression of
+-- them. A value function gives one value, a list, or nil: not known.
+
+local value = {}
+corr.value = value
 
 local word, stamp = corr.word, corr.stamp
 
@@ -123,7 +127,8 @@ local function each(list, name)
   return all
 end
 
-local function extra_list(name, key)
+-- A list of what few frames have; key: of its elements only this.
+function value.extra_list(name, key)
   return function(f)
     local x = extra(f)
     if not x then return nil end
@@ -140,7 +145,7 @@ local ENDS = {
 }
 
 -- corr.changed.text: what the frame carries itself, and addresses and ports by its conversation's tuples.
-local function changed_text(f)
+function value.changed_text(f)
   local all = {}
   local here, there
   if f.flow ~= 0 and f.class.changed and f.class.peer then
@@ -163,79 +168,65 @@ local function changed_text(f)
   return all
 end
 
-local function class(name)
+-- What the frame's class says under a name.
+function value.class(name)
   return function(f) return f.class[name] end
 end
 
-local function at_point(name)
+-- What its conversation says of this point under a name.
+function value.at_point(name)
   return function(f)
     local at = flow_at(f)
     return at and at[name]
   end
 end
 
-corr.values = {
-  ["corr.point"] = function(f) return f.point.name end,
-  ["corr.flow"] = function(f)
-    if f.flow ~= 0 then return f.flow end
-  end,
-  ["corr.path"] = function(f)
-    if f.flow == 0 then return nil end
-    local flow = f.point.store:flow(f.flow)
-    if f.class.reverse then return flow.path_reverse end
-    return flow.path
-  end,
-  ["corr.fate"] = class("fate"),
-  ["corr.fate.where"] = class("fate_where"),
-  ["corr.origin"] = class("origin"),
-  ["corr.match"] = class("match"),
-  ["corr.peer_frame"] = function(f)
-    if f.extra_at ~= 0 then return of_peers(f, function(_, _, _, n) return n end) end
-    if f.peer ~= 0 and f.class.peer then return f.peer end
-  end,
-  ["corr.peer_point"] = function(f)
-    if f.extra_at ~= 0 then return of_peers(f, function(_, p) return p.name end) end
-    if f.peer ~= 0 and f.class.peer then return f.class.peer.name end
-  end,
-  ["corr.peer_stream"] = function(f)
-    return of_peers(f, function(g, _, index, _, stream)
-      if stream or g.flow == 0 then return stream end
-      local at = g.point.store:flow(g.flow).at[index]
-      return at and at.stream
-    end)
-  end,
-  ["corr.confidence"] = class("confidence"),
-  ["corr.changed"] = class("changed"),
-  ["corr.changed.text"] = changed_text,
-  ["corr.middlebox"] = class("middlebox"),
-  ["corr.middlebox.kind"] = class("kinds"),
-  ["corr.delay"] = function(f)
-    local d = f.delay
-    if d == NO_DELAY then return nil end
-    if d == DELAY_IN_EXTRA then
-      local x = extra(f)
-      return x and x.delay
-    end
-    if d >= 2147483648 then d = d - 4294967296 end
-    local sec = math.floor(d / 1000000000)
-    return corr.duration(sec, d - sec * 1000000000)
-  end,
-  ["corr.delay.error"] = class("delay_error"),
-  ["corr.time"] = function(f) return corr.reference_time(f.point, f.sec, f.ns) end,
-  ["corr.rtt"] = at_point("rtt"),
-  ["corr.rtt.client"] = at_point("rtt_client"),
-  ["corr.rtt.server"] = at_point("rtt_server"),
-  ["corr.hops"] = class("hops"),
-  ["corr.hops.peer"] = class("hops_peer"),
-  ["corr.ttl.initial"] = class("ttl_initial"),
-  ["corr.message"] = function(f)
+function value.point(f) return f.point.name end
+
+function value.flow(f)
+  if f.flow ~= 0 then return f.flow end
+end
+
+function value.path(f)
+  if f.flow == 0 then return nil end
+  local flow = f.point.store:flow(f.flow)
+  if f.class.reverse then return flow.path_reverse end
+  return flow.path
+end
+
+function value.peer_frame(f)
+  if f.extra_at ~= 0 then return of_peers(f, function(_, _, _, n) return n end) end
+  if f.peer ~= 0 and f.class.peer then return f.peer end
+end
+
+function value.peer_point(f)
+  if f.extra_at ~= 0 then return of_peers(f, function(_, p) return p.name end) end
+  if f.peer ~= 0 and f.class.peer then return f.class.peer.name end
+end
+
+function value.peer_stream(f)
+  return of_peers(f, function(g, _, index, _, stream)
+    if stream or g.flow == 0 then return stream end
+    local at = g.point.store:flow(g.flow).at[index]
+    return at and at.stream
+  end)
+end
+
+function value.delay(f)
+  local d = f.delay
+  if d == NO_DELAY then return nil end
+  if d == DELAY_IN_EXTRA then
     local x = extra(f)
-    return x and x.message
-  end,
-  ["corr.message.peer"] = extra_list("message_peers", "frame"),
-  ["corr.finding"] = extra_list("findings", "title"),
-  ["corr.finding.id"] = extra_list("findings", "id"),
-  ["corr.finding.severity"] = extra_list("findings", "severity"),
-  ["corr.log"] = extra_list("logs", "text"),
-  ["corr.log.action"] = extra_list("logs", "action"),
-}
+    return x and x.delay
+  end
+  if d >= 2147483648 then d = d - 4294967296 end
+  local sec = math.floor(d / 1000000000)
+  return corr.duration(sec, d - sec * 1000000000)
+end
+
+function value.time(f) return corr.reference_time(f.point, f.sec, f.ns) end
+
+function value.message(f)
+  local x = extra(f)
+  return x and x.message
+end

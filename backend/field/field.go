@@ -21,6 +21,8 @@ type Field struct {
 	Text    string // what it means, one sentence or two, no full stop at the end
 	Source  string // what it is found from
 	Example string
+	// Value is the Lua expression, over the functions of plugin/values.lua, that gives a function from a frame to its value.
+	Value string
 }
 
 // Protocol is the name that all fields begin with.
