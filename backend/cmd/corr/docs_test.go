@@ -39,7 +39,15 @@ func TestDocs(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(bin, "tshark"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"README.md", "docs/tutorial.md", "docs/middleboxes.md"} {
+	names := []string{"README.md", "docs/tutorial.md"}
+	pages, err := filepath.Glob(filepath.Join(root, "docs/middleboxes/*.md"))
+	if err != nil || len(pages) < 10 {
+		t.Fatalf("%d pages in docs/middleboxes: %v", len(pages), err)
+	}
+	for _, page := range pages {
+		names = append(names, "docs/middleboxes/"+filepath.Base(page))
+	}
+	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			dir := scene(t, root)
 			path := filepath.Join(root, name)
