@@ -13,16 +13,16 @@ const (
 
 // Field is one corr.* field.
 type Field struct {
-	Name    string
-	Title   string // what the packet tree shows before the value
-	Type    Type
-	Repeats bool   // a frame may have several values
-	Unit    string // empty where values have none
-	Text    string // what it means, one sentence or two, no full stop at the end
-	Source  string // what it is found from
-	Example string
+	Name    string `json:"name"`
+	Title   string `json:"title"` // what the packet tree shows before the value
+	Type    Type   `json:"type"`
+	Repeats bool   `json:"repeats"` // a frame may have several values
+	Unit    string `json:"unit"`    // empty where values have none
+	Text    string `json:"text"`    // what it means, one sentence or two, no full stop at the end
+	Source  string `json:"source"`  // what it is found from
+	Example string `json:"example"`
 	// Value is the Lua expression, over the functions of plugin/values.lua, that gives a function from a frame to its value.
-	Value string
+	Value string `json:"-"`
 }
 
 // Protocol is the name that all fields begin with.

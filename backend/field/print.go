@@ -2,6 +2,7 @@ package field
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -30,6 +31,13 @@ func WriteShort(w io.Writer) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Name, f.typeText(), f.Example)
 	}
 	return t.Flush()
+}
+
+// WriteJSON prints the table as a list of objects.
+func WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(All)
 }
 
 // WriteMarkdown prints docs/fields.md.

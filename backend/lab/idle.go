@@ -3,7 +3,6 @@ package lab
 import (
 	"cmp"
 	"slices"
-	"strconv"
 )
 
 var idleTransform = Transform{"idle", "SECONDS@A-B", "a device between two points forgets TCP conversations that are silent for so long; a third pauses longer, a third half as long", forget}
@@ -12,7 +11,7 @@ var idleTransform = Transform{"idle", "SECONDS@A-B", "a device between two point
 // patience, and sent again, gets no further than the stretch; the rest of such a conversation never happens. Every third
 // conversation is put off to a time behind all that, so that the recorders go on.
 func forget(c *Case, a args) error {
-	seconds, err := strconv.ParseFloat(a.value, 64)
+	seconds, err := a.float(60)
 	if err != nil {
 		return err
 	}
@@ -97,13 +96,7 @@ func (c *Case) silence(q *Pair, f *Flow, t travel, rest frames, pause int64) {
 		delete(rest, x.f)
 	}
 	for _, p := range c.Captures {
-		gone := frames{}
-		for _, x := range p.Frames {
-			if rest[x] {
-				gone[x] = true
-			}
-		}
-		c.take(p, gone, "lost")
+		c.take(p, rest, "lost")
 	}
 	c.delay(last, pause)
 	side := 0

@@ -140,11 +140,11 @@ func (h *header) identity(room int, ip bool) string {
 		start = min(len(h.data), h.ip+20)
 	}
 	head := []byte{h.proto}
-	if !ip {
-		// Nothing of it is the same on both sides.
-	} else if h.version == 4 {
+	switch {
+	case !ip: // nothing of it is the same on both sides
+	case h.version == 4:
 		head = append(head, h.data[h.ip+2:h.ip+8]...)
-	} else {
+	default:
 		head = append(head, h.data[h.ip+4:h.ip+6]...)
 	}
 	end := min(len(h.data), h.end, h.payload+min(room, 1<<20))

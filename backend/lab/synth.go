@@ -9,7 +9,7 @@ import (
 type Options struct {
 	Points int    // 2 to 16
 	Flows  int    // conversations; a million take some GB of memory
-	Box    string // synproxy, transparent, proxy, nat64, none
+	Box    string // synproxy, transparent, proxy, siit, none
 	Twins  bool   // conversations that look alike: the same server, the same sizes, mostly the same bytes
 	Plain  bool   // no transformations on top: captures in ns, clocks right, nothing missed
 }
@@ -46,9 +46,9 @@ func (w *world) conversation(i int, twins bool) {
 	more := i / 45_000 * 3
 	if kind := w.rng.IntN(10); kind >= 6 && w.box != "proxy" {
 		switch {
-		case kind == 6 && w.box != "nat64":
+		case kind == 6 && w.box != "siit":
 			w.ping()
-		case kind == 7 && w.box != "nat64":
+		case kind == 7 && w.box != "siit":
 			w.esp(i)
 		case kind == 8:
 			w.quic(port)
@@ -85,8 +85,8 @@ func (w *world) again(client, server *peer) {
 
 // through is the way of packets that nothing ends on.
 func (w *world) through() leg {
-	if w.box == "nat64" {
-		return w.nat64()
+	if w.box == "siit" {
+		return w.siit()
 	}
 	return w.whole()
 }
@@ -97,14 +97,14 @@ func (w *world) notes() {
 		return
 	}
 	q := w.c.Pairs[w.at-1]
-	kind := map[string]string{"synproxy": "syn-proxy", "transparent": "terminating-transparent-proxy", "proxy": "terminating-proxy", "nat64": "siit"}[w.box] // ports stay, each host has an address of its own: RFC 7915
+	kind := map[string]string{"synproxy": "syn-proxy", "transparent": "terminating-transparent-proxy", "proxy": "terminating-proxy", "siit": "siit"}[w.box] // ports stay, each host has an address of its own: RFC 7915
 	b := box(kind)
 	switch w.box {
 	case "transparent", "proxy":
 		b["terminates_tcp"], b["isn"], b["ip_id"], b["ttl"] = true, "own", "own", "reset to 255"
 	case "synproxy":
 		b["isn"] = "constant shift of the server's numbers"
-	case "nat64":
+	case "siit":
 		b["nat"], b["ip_id"] = "IPv6 to IPv4", "own"
 	}
 	q.Middleboxes = append(q.Middleboxes, b)

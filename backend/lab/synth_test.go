@@ -55,7 +55,7 @@ func TestRandomSameSeedSameTruth(t *testing.T) {
 
 // TestBoxes: each kind of device, on paths of two to sixteen points.
 func TestBoxes(t *testing.T) {
-	for _, box := range []string{"none", "synproxy", "transparent", "proxy", "nat64"} {
+	for _, box := range []string{"none", "synproxy", "transparent", "proxy", "siit"} {
 		for _, points := range []int{2, 3, 16} {
 			c := Random(5, Options{Box: box, Points: points, Flows: 20, Plain: true})
 			if err := c.check(); err != nil {

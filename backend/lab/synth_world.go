@@ -20,7 +20,7 @@ type world struct {
 	delay   []int64 // ns
 	routers []int
 
-	box  string   // what ends or rewrites connections on its own: "", synproxy, transparent, proxy, nat64
+	box  string   // what ends or rewrites connections on its own: "", synproxy, transparent, proxy, siit
 	at   int      // its stretch
 	when int64    // true time at which the next conversation begins
 	end  int64    // true time of the last packet so far
@@ -204,13 +204,13 @@ func newWorld(seed int64, rng *rand.Rand, o Options) *world {
 	if rng.IntN(2) == 0 {
 		w.routers[0], w.delay[0] = 0, 1000 // recorded at the client itself
 	}
-	boxes := []string{"", "", "", "synproxy", "transparent", "proxy", "nat64"}
+	boxes := []string{"", "", "", "synproxy", "transparent", "proxy", "siit"}
 	w.box = boxes[rng.IntN(len(boxes))]
 	if o.Box != "" {
 		w.box = o.Box
 	}
 	w.at = 1 + rng.IntN(w.n-1)
-	if w.box == "nat64" {
+	if w.box == "siit" {
 		w.six = true
 	}
 	for i := range w.n {

@@ -1,6 +1,8 @@
 package match
 
 import (
+	"slices"
+
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/message"
@@ -13,6 +15,16 @@ import (
 type proxied struct {
 	dir   int // direction of the header
 	front flow.Tuple
+}
+
+// allHeaders lists the headers of every capture, nil if none has any.
+func allHeaders(caps []*flow.Capture) []map[flow.ConvID]proxied {
+	all := make([]map[flow.ConvID]proxied, len(caps))
+	parallel(len(caps), func(k int) { all[k] = headers(caps[k]) })
+	if !slices.ContainsFunc(all, func(h map[flow.ConvID]proxied) bool { return h != nil }) {
+		return nil
+	}
+	return all
 }
 
 // headers lists the conversations of a capture that begin with a PROXY header which names addresses.

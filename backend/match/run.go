@@ -45,14 +45,15 @@ func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
 	parallel(len(caps), func(k int) { MarkDuplicates(caps[k]) })
 	r := &Result{Caps: caps, Relations: map[[2]int]*Relation{}, probed: map[anchorKey]*Joint{}}
 	lvl := commonLevel(caps)
-	ks := gather(caps, lvl, sampleMask, nil)
+	heads := allHeaders(caps)
+	ks := gather(caps, lvl, sampleMask, heads, nil)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	fo := newForest(caps)
 	taken := &taken{by: map[takenKey]Conv{}}
 	anchors := r.anchor(fo, taken, ks)
-	if more := r.closer(fo, lvl, ks); len(more) > 0 {
+	if more := r.closer(fo, lvl, heads, ks); len(more) > 0 {
 		ks = more
 		anchors = append(anchors, r.anchor(fo, taken, ks)...)
 	}
@@ -66,13 +67,8 @@ func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
 }
 
 // gather makes the candidates of all conversations that want says; nil wants all.
-func gather(caps []*flow.Capture, lvl level, mask uint64, want func(c Conv) bool) []Candidate {
+func gather(caps []*flow.Capture, lvl level, mask uint64, heads []map[flow.ConvID]proxied, want func(c Conv) bool) []Candidate {
 	lists := make([][]entry, len(caps))
-	heads := make([]map[flow.ConvID]proxied, len(caps))
-	parallel(len(caps), func(k int) { heads[k] = headers(caps[k]) })
-	if !slices.ContainsFunc(heads, func(h map[flow.ConvID]proxied) bool { return h != nil }) {
-		heads = nil
-	}
 	parallel(len(caps), func(k int) {
 		var w func(id flow.ConvID) bool
 		if want != nil {
@@ -91,7 +87,7 @@ const closerMost = 1 << 22
 // closer looks again at the conversations that have no counterpart in some other capture, with keys of all their
 // packets: of two captures that overlap little, the sampled keys may have missed what both hold. It gives the
 // candidates of both rounds.
-func (r *Result) closer(fo *forest, lvl level, ks []Candidate) []Candidate {
+func (r *Result) closer(fo *forest, lvl level, heads []map[flow.ConvID]proxied, ks []Candidate) []Candidate {
 	partners := map[int32]uint64{} // by flow root: captures it is in
 	for k, c := range r.Caps {
 		for id := range c.Convs {
@@ -131,7 +127,7 @@ func (r *Result) closer(fo *forest, lvl level, ks []Candidate) []Candidate {
 	if mask >= sampleMask {
 		return nil
 	}
-	more := gather(r.Caps, lvl, mask, alone)
+	more := gather(r.Caps, lvl, mask, heads, alone)
 	type pair struct{ a, b Conv }
 	have := make(map[pair]bool, len(more))
 	for _, k := range more {

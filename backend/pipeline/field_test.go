@@ -63,4 +63,11 @@ func TestOneRowMakesAField(t *testing.T) {
 	if !strings.Contains(docs.String(), "| corr.test | string | A field for a test |") {
 		t.Error("the reference page has no corr.test")
 	}
+	var list strings.Builder
+	if err := field.WriteJSON(&list); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(list.String(), `"name": "corr.test"`) {
+		t.Error("the list in JSON has no corr.test")
+	}
 }

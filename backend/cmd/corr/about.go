@@ -12,14 +12,18 @@ import (
 )
 
 func fieldsCommand() *cli.Command {
-	return &cli.Command{Name: "fields", Usage: "the corr.* fields that Wireshark shows", ArgsUsage: "[--markdown]",
+	return &cli.Command{Name: "fields", Usage: "the corr.* fields that Wireshark shows", ArgsUsage: "[--json | --markdown]",
 		Description: `examples
   corr fields
-  corr fields --markdown > fields.md`,
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "markdown", Usage: "print a reference page"}},
+  corr fields --markdown > fields.md
+  corr fields --json`,
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}, &cli.BoolFlag{Name: "markdown", Usage: "print a reference page"}},
 		Action: func(c *cli.Context) error {
 			return buffered(c, func(w io.Writer) error {
-				if c.Bool("markdown") {
+				switch {
+				case c.Bool("json"):
+					return field.WriteJSON(w)
+				case c.Bool("markdown"):
 					return field.WriteMarkdown(w)
 				}
 				return field.WriteText(w, textOptions(c.App.Writer, "").Width)

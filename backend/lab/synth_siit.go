@@ -6,8 +6,8 @@ import (
 	"github.com/corr-dev/corr/backend/capture"
 )
 
-// nat64 is the path with a translator between IPv6 and IPv4 (RFC 6146, RFC 7915) at the box's stretch.
-func (w *world) nat64() leg {
+// siit is the path with a translator between IPv6 and IPv4 without state (RFC 7915) at the box's stretch.
+func (w *world) siit() leg {
 	g := w.whole()
 	g.view = func(point int, dir byte, id uint32, ip []byte) []byte {
 		if point < w.at {
