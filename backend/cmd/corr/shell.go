@@ -76,7 +76,7 @@ complete -o filenames -F _corr corr
 func manCommand() *cli.Command {
 	return &cli.Command{Name: "man", Usage: "the manual page, in troff", Hidden: true, Description: "examples\n  corr man | man -l -\n  corr man > corr.1",
 		Action: func(c *cli.Context) error {
-			text, err := c.App.ToMan()
+			text, err := c.App.ToManWithSection(1)
 			if err != nil {
 				return err
 			}
