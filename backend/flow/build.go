@@ -202,20 +202,52 @@ func transport(f *Fact, d *decode.Packet) {
 			f.Opt = uint32(Mix(uint64(t.SACK[k][0]-t.Ack)<<32|uint64(t.SACK[k][1]-t.Ack), uint64(f.Opt)))
 		}
 	case ProtoICMP, ProtoICMPv6:
-		f.Flags, f.Window = uint16(d.ICMPType), uint16(d.ICMPCode)
+		f.Flags, f.Window = icmpType(d)
 		if q := &d.Quote; q.Valid {
 			// Addresses, ports, TTL and checksums inside the quote are translated on the way; what names the quoted
-			// packet is not: its identification, length and sequence number.
+			// packet is not: its identification, length and sequence number. From one IP version to the other the
+			// identification isn't kept either, nor the header's length.
 			f.Mark |= MarkError | MarkHead
 			f.Seq, f.Ack = q.Seq, q.IP.ID
-			f.Full = uint32(Mix(uint64(q.IP.Len)<<32|uint64(q.IP.ID), uint64(q.Seq)<<16|uint64(q.IP.Proto)))
-			f.Head = f.Full
+			f.Head = uint32(Mix(uint64(q.IP.DataLen), uint64(q.Seq)<<16|uint64(versionless(q.IP.Proto))))
+			f.Full = uint32(Mix(uint64(f.Head)<<32|uint64(q.IP.ID), 1))
 			return
 		}
 		f.Seq, f.Ack = uint32(d.Sport), uint32(d.ICMPSeq)
 	case ProtoESP, ProtoSCTP:
 		f.Seq, f.Ack = d.TCP.Seq, d.TCP.Ack
 	}
+}
+
+// versionless takes ICMPv6 for ICMP.
+func versionless(proto uint8) uint8 {
+	if proto == ProtoICMPv6 {
+		return ProtoICMP
+	}
+	return proto
+}
+
+// icmpType gives type and code in ICMP's numbers: a translator between IP versions (RFC 7915 §4.2, §5.2) changes them.
+func icmpType(d *decode.Packet) (kind, code uint16) {
+	kind, code = uint16(d.ICMPType), uint16(d.ICMPCode)
+	if d.IP.Proto != ProtoICMPv6 {
+		return kind, code
+	}
+	switch {
+	case kind == 128, kind == 129: // echo
+		return 8 - 8*(kind-128), code
+	case kind == 1: // destination unreachable
+		return 3, [...]uint16{1, 10, 1, 1, 3}[min(code, 4)]
+	case kind == 2: // packet too big
+		return 3, 4
+	case kind == 3: // time exceeded
+		return 11, code
+	case kind == 4 && code == 1: // unknown next header
+		return 3, 2
+	case kind == 4: // parameter problem
+		return 12, 0
+	}
+	return kind << 8, code // has no counterpart
 }
 
 // link interns the frame's link-layer context.

@@ -37,7 +37,7 @@ const (
 	ProtoSCTP   = 132
 )
 
-// Fact is one packet. Fields that a protocol lacks are 0.
+// Fact is one packet. Fields that a protocol lacks are 0. Types and codes of ICMPv6 stand in ICMP's numbers.
 //
 //	           TCP     UDP            ICMP echo  ICMP error             ESP   SCTP   later fragment
 //	Seq        seq     0              id         quoted seq             SPI   vtag   IP id

@@ -1,9 +1,10 @@
 package infer
 
 import (
+	"bytes"
 	"fmt"
-	"slices"
 
+	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 )
@@ -136,16 +137,28 @@ func (v *Verdict) first(f *match.Flow, c, d int) int64 {
 	return -1
 }
 
-// mappings collects the addresses that a source translation on a stretch shows to either side.
+// mappings collects the addresses that a source translation on a stretch shows to either side, and whether one between
+// IP versions keeps state (NAT64, RFC 6146): a port changes, or several hosts have one address behind it.
 func (v *Verdict) mappings(s *Segment) {
 	s.shown = map[ownKey]bool{}
+	behind := map[ownKey]flow.Tuple{}
 	v.each(s, func(f *match.Flow, j *match.Joint) {
 		if j.Terminated {
 			return
 		}
 		from, to, ok := v.travel(f, 0, s)
 		a, b := f.Tuple(from), f.Tuple(to)
-		if ok && a.Src != b.Src && a.Dst == b.Dst {
+		switch {
+		case !ok:
+		case a.Version != b.Version:
+			k := ownKey{to, from, b.Version, b.Src}
+			if t, known := behind[k]; known && t.Src != a.Src {
+				s.stateful = true
+			}
+			behind[k] = a
+			s.stateful = s.stateful || a.Sport != b.Sport
+			s.stateless = len(behind) > 1 || bytes.Equal(a.Src[12:], b.Src[12:])
+		case a.Src != b.Src && a.Dst == b.Dst:
 			s.shown[ownKey{to, from, b.Version, b.Src}] = true
 		}
 	})
@@ -169,11 +182,14 @@ func (v *Verdict) translation(s *Segment, f *match.Flow, j *match.Joint) {
 	kind := SourceNAT
 	switch {
 	case a.Version != b.Version:
-		kind = v.familyKind(f, s)
+		kind = SIIT
+		if s.stateful {
+			kind = NAT64
+		}
+	case samePrefixOnly(a, b):
+		kind = PrefixNAT
 	case src && dst:
 		kind = DoubleNAT
-	case src && a.Version == 6 && a.Sport == b.Sport && sameSuffix(a.Src, b.Src):
-		kind = PrefixNAT
 	case dst:
 		kind = DestinationNAT
 		// Opened from outside to an address that the inside is shown as: a source translation's own mapping, used the
@@ -184,6 +200,9 @@ func (v *Verdict) translation(s *Segment, f *match.Flow, j *match.Joint) {
 	}
 	x := s.box(kind)
 	x.Confidence = 99
+	if kind == SIIT && !s.stateless {
+		x.Confidence = 70 // one that keeps state may leave a lone client its ports
+	}
 	x.Flows[f] = true
 	at, bt := v.first(f, s.A, 0), v.first(f, s.B, 0)
 	for _, c := range []struct {
@@ -222,14 +241,28 @@ func port(proto uint8, end string) string {
 	return ""
 }
 
-func sameSuffix(a, b [16]byte) bool { return slices.Equal(a[8:], b[8:]) }
-
-// familyKind tells translations between IP versions apart: with a port that changes, or many inner hosts behind one
-// outer address, it keeps state (NAT64, RFC 6146); else it is stateless (SIIT, RFC 7915).
-func (v *Verdict) familyKind(f *match.Flow, s *Segment) string {
-	a, b := f.Tuple(s.A), f.Tuple(s.B)
-	if a.Sport != b.Sport {
-		return NAT64
+// samePrefixOnly reports whether the addresses that differ between two tuples differ as NPTv6 makes them: in the prefix,
+// or in one word more that keeps the sum (RFC 6296 §3.4, §3.5).
+func samePrefixOnly(a, b flow.Tuple) bool {
+	if a.Version != 6 || b.Version != 6 || a.Sport != b.Sport || a.Dport != b.Dport {
+		return false
 	}
-	return SIIT
+	for _, p := range [2][2]decode.Addr{{a.Src, b.Src}, {a.Dst, b.Dst}} {
+		if p[0] != p[1] && !bytes.Equal(p[0][8:], p[1][8:]) && wordSum(p[0]) != wordSum(p[1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// wordSum is the ones' complement sum of an address's words, as checksums have it (RFC 1071).
+func wordSum(a decode.Addr) uint32 {
+	var sum uint32
+	for i := 0; i < len(a); i += 2 {
+		sum += uint32(a[i])<<8 | uint32(a[i+1])
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return sum % 0xffff // 0 and ffff are the same number
 }

@@ -215,6 +215,7 @@ func (v *Verdict) vanished(s *Segment, f *match.Flow) (ev []Evidence, n int) {
 }
 
 // tunnels names tunnel ends: one point sees conversations inside of an encapsulation, the other bare or in another one.
+// IPv4 inside of IPv6 is a softwire (RFC 6333, RFC 7596).
 func (v *Verdict) tunnels(s *Segment) {
 	for _, f := range v.Flows {
 		if f.Joint(s.A, s.B) == nil {
@@ -224,7 +225,11 @@ func (v *Verdict) tunnels(s *Segment) {
 		if a == b || a == "" && b == "" {
 			continue
 		}
-		x := s.box(TunnelEndpoint)
+		kind := TunnelEndpoint
+		if v.softwire(f, s.A) != v.softwire(f, s.B) {
+			kind = Softwire
+		}
+		x := s.box(kind)
 		x.Flows[f] = true
 		x.Confidence = 97
 		x.change("encapsulation", orNone(a)+" → "+orNone(b))
@@ -232,6 +237,17 @@ func (v *Verdict) tunnels(s *Segment) {
 			x.prove(Evidence{s.A, v.first(f, s.A, 0), "frame.protocols", orNone(a)}, Evidence{s.B, v.first(f, s.B, 0), "frame.protocols", orNone(b)})
 		}
 	}
+}
+
+// softwire reports whether a capture sees a flow of IPv4 directly inside of IPv6.
+func (v *Verdict) softwire(f *match.Flow, c int) bool {
+	s := f.Sides[c]
+	pk := s.Cap.Packets(s.Convs[0])
+	if len(pk) == 0 || f.Tuple(c).Version != 4 {
+		return false
+	}
+	l := s.Cap.Link(s.Cap.At(pk[0]))
+	return l.NTunnel > 0 && l.Tunnel[min(int(l.NTunnel), len(l.Tunnel))-1] == decode.TunnelIP6
 }
 
 func orNone(s string) string {

@@ -130,7 +130,7 @@ func (v *Verdict) toldTooBig(f *match.Flow, c int) bool {
 	side := f.Sides[c]
 	for _, id := range side.Convs {
 		for _, i := range side.Cap.Packets(id) {
-			if x := side.Cap.At(i); x.Is(flow.MarkError) && (x.Flags == 3 && x.Window == 4 || x.Flags == 2) {
+			if x := side.Cap.At(i); x.Is(flow.MarkError) && x.Flags == 3 && x.Window == 4 {
 				return true
 			}
 		}

@@ -17,7 +17,7 @@ var natFound = rule{Doc{ID: "nat", weight: 10,
 		for _, s := range v.Segments {
 			for _, b := range s.Boxes {
 				switch b.Kind {
-				case SourceNAT, DestinationNAT, DoubleNAT, PrefixNAT, NAT64, SIIT, Softwire:
+				case SourceNAT, DestinationNAT, DoubleNAT, PrefixNAT, NAT64, SIIT:
 				default:
 					continue
 				}

@@ -80,9 +80,11 @@ type Segment struct {
 	// Sent and Lost count packets of conversations that pass: toward B, toward A.
 	Sent, Lost [2]int64
 
-	shown  map[ownKey]bool // addresses that a source translation shows
-	worked tally           // packets of conversations that work
-	travel [2]int          // directions of flows that pass both ends: toward B, toward A
+	shown     map[ownKey]bool // addresses that a source translation shows
+	stateful  bool            // a translation between IP versions keeps state,
+	stateless bool            // or several hosts, or an address inside of the other, show that it has none
+	worked    tally           // packets of conversations that work
+	travel    [2]int          // directions of flows that pass both ends: toward B, toward A
 }
 
 // New runs all inferences.

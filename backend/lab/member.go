@@ -63,7 +63,13 @@ func parseTuple(proto string, v any) tuple {
 	}
 	src, _ := netip.ParseAddr(text(l[0]))
 	dst, _ := netip.ParseAddr(text(l[2]))
-	return tuple{protoNumber[proto], src, dst, uint16(integer(l[1])), uint16(integer(l[3]))}
+	n := protoNumber[proto]
+	if n == protoICMP && src.Is6() {
+		n = protoICMPv6 // behind a translator between IP versions
+	} else if n == protoICMPv6 && src.Is4() {
+		n = protoICMP
+	}
+	return tuple{n, src, dst, uint16(integer(l[1])), uint16(integer(l[3]))}
 }
 
 // canon is the same for both directions.

@@ -32,18 +32,19 @@ const (
 	evTuple                    // both addresses and ports
 	evProxied                  // a PROXY protocol header that names the other's addresses and ports
 	evFront                    // addresses and ports that a header may name; alone no evidence
+	evAlike                    // addresses that other conversations show to belong together, and the time
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports", "PROXY protocol header", ""}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports", "PROXY protocol header", "", "hosts that other conversations show to be the same, and the time"}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0, 0}
 
 // most is what one kind may add up to: keys of one kind are not independent.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 35, 20, 60, 28, 0, 8, 60, 0}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 35, 20, 60, 28, 0, 8, 60, 0, 0}
 
 // entry is one key of one conversation.
 type entry struct {
@@ -138,8 +139,12 @@ func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow
 
 func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l level, mask uint64) []entry {
 	in, cv := &c.Convs[id], c.Conv(id)
+	proto := cv.Proto
+	if proto == flow.ProtoICMPv6 {
+		proto = flow.ProtoICMP // what a translator between IP versions makes of it
+	}
 	emit := func(kind evidence, dir int, a, b uint64) {
-		out = append(out, entry{flow.Mix(flow.Mix(a, b), uint64(kind)<<8|uint64(cv.Proto)), newRef(k, id, dir), kind})
+		out = append(out, entry{flow.Mix(flow.Mix(a, b), uint64(kind)<<8|uint64(proto)), newRef(k, id, dir), kind})
 	}
 	t := c.Tuple(id, 0)
 	dir := 0

@@ -15,6 +15,7 @@ const fastAhead = 6
 // load fills the packet lists of both sides.
 func (m *matcher) load(a, b *Side) {
 	m.a, m.b = a.Cap, b.Cap
+	m.versions = a.Cap.Tuple(a.Convs[0], 0).Version != b.Cap.Tuple(b.Convs[0], 0).Version
 	for d := 0; d < 2; d++ {
 		m.la[d] = a.packets(d, m.la[d])
 		m.lb[d] = b.packets(d, m.lb[d])

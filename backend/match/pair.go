@@ -99,10 +99,12 @@ type matcher struct {
 	lvl    level
 	a, b   *flow.Capture
 	la, lb [2][]uint32
-	restA  []uint32
-	restB  []uint32
-	groups []grouped
-	out    []Pair
+	// versions: a translator between IP versions stands between.
+	versions bool
+	restA    []uint32
+	restB    []uint32
+	groups   []grouped
+	out      []Pair
 }
 
 // flagsKept are the TCP flags that no device changes without saying something else.
@@ -115,6 +117,8 @@ func (m *matcher) loose(f *flow.Fact, proto uint8, ds, da uint32) uint64 {
 		h = m.lvl.hash(f)
 	}
 	switch {
+	case f.Is(flow.MarkError) && m.versions:
+		return flow.Mix(uint64(f.Head)<<32|uint64(f.Flags)<<16|uint64(f.Window), 4)
 	case f.Is(flow.MarkError):
 		return flow.Mix(uint64(f.Full)<<32|uint64(f.Flags)<<16|uint64(f.Window), 3)
 	case f.Is(flow.MarkLater):

@@ -59,6 +59,7 @@ func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
 	}
 	r.relate(caps, lvl, anchors)
 	r.agreeing(fo, taken, lvl, ks)
+	ks = append(ks, r.alike(fo, taken, lvl)...)
 	r.twins(fo, taken)
 	r.flows(fo)
 	r.joints(lvl, ks)

@@ -10,9 +10,10 @@ import (
 	"github.com/corr-dev/corr/backend/lab"
 )
 
-const usage = `usage: lab [-from CASE] [-apply SPECS] [-seed N] -o DIR
+const usage = `usage: lab [-from CASE | -ordered BETWEEN] [-apply SPECS] [-seed N] -o DIR
 
-Without -from a case is made up from the seed. SPECS: transformations in order, separated by commas.
+Without -from a case is made up from the seed. BETWEEN: DIR holds what scripts/record recorded, and this stands between
+its points, routers and kinds: 5:nat64, or 1:softwire,2:softwire+source-nat. SPECS: transformations in order, separated by commas.
 
   lab -from testdata/snat-basic -apply 'snaplen=96@b,clock=3600s@b,vlan@b' -seed 7 -o /tmp/x
   lab -seed 42 -o /tmp/y
@@ -21,6 +22,7 @@ Without -from a case is made up from the seed. SPECS: transformations in order, 
 
 func main() {
 	from := flag.String("from", "", "recorded case to derive from")
+	ordered := flag.String("ordered", "", "what stands between the points of a recording in DIR")
 	apply := flag.String("apply", "", "transformations")
 	seed := flag.Int64("seed", 1, "what is drawn by chance follows from this")
 	out := flag.String("o", "", "folder to write")
@@ -41,14 +43,14 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := write(*from, *apply, *seed, *out); err != nil {
+	if err := write(*from, *ordered, *apply, *seed, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		os.Exit(1)
 	}
 }
 
-func write(from, apply string, seed int64, out string) error {
-	c, err := source(from, seed)
+func write(from, ordered, apply string, seed int64, out string) error {
+	c, err := source(from, ordered, out, seed)
 	if err != nil {
 		return err
 	}
@@ -62,7 +64,10 @@ func write(from, apply string, seed int64, out string) error {
 	return nil
 }
 
-func source(from string, seed int64) (*lab.Case, error) {
+func source(from, ordered, out string, seed int64) (*lab.Case, error) {
+	if ordered != "" {
+		return lab.Ordered(out, strings.Split(ordered, ","))
+	}
 	if from == "" {
 		return lab.Random(seed, lab.Options{}), nil
 	}
