@@ -63,7 +63,7 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log) (*Result, error
 	for i := range out.Claims {
 		out.Messages = append(out.Messages, out.Claims[i].messages()...)
 	}
-	r.Tie(ties, causal(out.Claims))
+	r.Tie(ties, causal(out.Claims), fronts(out.Claims))
 	return out, nil
 }
 
@@ -248,6 +248,17 @@ func relations(cs []Claim, ties []match.Tie) []Relation {
 		return cmp.Or(cmp.Compare(x.Front.Capture, y.Front.Capture), cmp.Compare(x.Front.ID, y.Front.ID), cmp.Compare(x.Back.Capture, y.Back.Capture), cmp.Compare(x.Back.ID, y.Back.ID))
 	})
 	return out
+}
+
+// fronts counts the sure claims by the captures in front and behind.
+func fronts(cs []Claim) map[[2]int]int {
+	n := map[[2]int]int{}
+	for i := range cs {
+		if cs[i].Confidence >= 90 {
+			n[[2]int{cs[i].Front.Conv.Capture, cs[i].Back.Conv.Capture}]++
+		}
+	}
+	return n
 }
 
 // causal lists frames of which one exists because of the other: they bound the clocks. Only what is sure counts.

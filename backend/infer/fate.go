@@ -21,11 +21,12 @@ func (v *Verdict) fates() {
 	j := &judge{v: v, class: map[classKey]*classCount{}, cover: map[coverKey]*coverage{}}
 	j.classes()
 	j.owners()
+	j.askers()
 	for _, s := range v.Segments {
 		s.count(v)
 	}
 	v.parallel(func() func(n int, f *match.Flow) {
-		w := &judge{v: v, class: j.class, own: j.own, cover: map[coverKey]*coverage{}}
+		w := &judge{v: v, class: j.class, own: j.own, ends: j.ends, cover: map[coverKey]*coverage{}}
 		return w.flow
 	})
 	v.parallel(func() func(n int, f *match.Flow) { return j.late })
@@ -36,6 +37,7 @@ type judge struct {
 	v     *Verdict
 	class map[classKey]*classCount
 	own   map[ownKey]bool
+	ends  map[endKey]ended
 	cover map[coverKey]*coverage // of the flow at hand
 	buf   []match.Pair
 }
@@ -129,6 +131,7 @@ type step struct {
 func (j *judge) side(n int, f *match.Flow, c, d int) {
 	v := j.v
 	down, up := j.steps(f, c, d)
+	made, isMade := j.endedBy(f, c, d)
 	for _, id := range f.Sides[c].Convs {
 		for _, i := range v.Caps[c].Packets(id) {
 			x := v.At(c, i)
@@ -142,6 +145,10 @@ func (j *judge) side(n int, f *match.Flow, c, d int) {
 				continue
 			case x.Is(flow.MarkLocal) || linkLocal(v.Caps[c], x):
 				m.Fate = FateLocal
+				continue
+			}
+			if isMade {
+				*m = made
 				continue
 			}
 			*m = j.frame(f, c, d, i, down, up)

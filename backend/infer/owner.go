@@ -64,3 +64,62 @@ func (j *judge) owned(f *match.Flow, c, other, d int) (Fate, bool) {
 	}
 	return FateUnknown, false
 }
+
+// endKey is a device that ends requests, as one capture sees it: the service that it offers, or itself as a client.
+type endKey struct {
+	capture int
+	service bool
+	proto   uint8
+	version uint8
+	addr    decode.Addr
+	port    uint16 // the service's
+}
+
+// ended is where a device stands.
+type ended struct {
+	segment  int
+	servesAt bool
+}
+
+// askers collects the devices that end requests and ask anew, from requests that both sides hold.
+func (j *judge) askers() {
+	j.ends = map[endKey]ended{}
+	for i := range j.v.Exchanges.Claims {
+		c := &j.v.Exchanges.Claims[i]
+		s := j.v.Segment(c.Front.Conv.Capture, c.Back.Conv.Capture)
+		f, g := j.v.FlowOf[c.Front.Conv.Capture][c.Front.Conv.ID], j.v.FlowOf[c.Back.Conv.Capture][c.Back.Conv.ID]
+		if s == nil || f == nil || g == nil || f == g || c.Confidence < 90 {
+			continue
+		}
+		j.ends[serviceKey(f, c.Front.Conv.Capture)] = ended{s.Index, true}
+		j.ends[clientKey(g, c.Back.Conv.Capture)] = ended{s.Index, false}
+	}
+}
+
+func serviceKey(f *match.Flow, c int) endKey {
+	t := f.Tuple(c)
+	return endKey{c, true, f.Proto, t.Version, t.Dst, t.Dport}
+}
+
+func clientKey(f *match.Flow, c int) endKey {
+	t := f.Tuple(c)
+	return endKey{c, false, f.Proto, t.Version, t.Src, t.Dport}
+}
+
+// endedBy judges the frames of a conversation that only c saw and that a device ends which asks anew: answered by
+// itself, or carried on as a conversation that is not this one's alone.
+func (j *judge) endedBy(f *match.Flow, c, d int) (Mark, bool) {
+	if len(j.ends) == 0 || !f.Alone() {
+		return Mark{}, false
+	}
+	e, known := j.ends[serviceKey(f, c)]
+	if !known {
+		if e, known = j.ends[clientKey(f, c)]; !known {
+			return Mark{}, false
+		}
+	}
+	if e.servesAt == (d == 0) {
+		return Mark{Fate: FateConsumed, Origin: j.v.origin(f, d), Where: uint8(e.segment + 1)}, true
+	}
+	return Mark{Fate: FateInjected, Origin: OriginMiddlebox, Where: uint8(e.segment + 1)}, true
+}

@@ -46,6 +46,28 @@ func (v *Verdict) segments() {
 			}
 		}
 	}
+	joined := make([]int, len(v.Caps))
+	for i := range joined {
+		joined[i] = i
+	}
+	join := func(a, b int) bool {
+		x, y := joined[a], joined[b]
+		for i := range joined {
+			if joined[i] == y {
+				joined[i] = x
+			}
+		}
+		return x != y
+	}
+	for k := range by {
+		join(k[0], k[1])
+	}
+	for _, k := range v.fronts() {
+		// No conversation passes both, but requests do.
+		if v.linked(k[0], k[1]) && join(k[0], k[1]) {
+			by[k] = &counts{}
+		}
+	}
 	for k, n := range by {
 		s := &Segment{A: k[0], B: k[1], Link: v.link(k[0], k[1]), Flows: n.flows, Terminated: n.ended, Routers: Unknown}
 		if len(n.ttl) > 0 {
@@ -64,6 +86,22 @@ func (v *Verdict) segments() {
 	for i, s := range v.Segments {
 		s.Index = i
 	}
+}
+
+// fronts lists the captures of which one holds requests of the other, most requests first.
+func (v *Verdict) fronts() (out [][2]int) {
+	for k := range v.Fronts {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(x, y [2]int) int {
+		return cmp.Or(cmp.Compare(v.Fronts[y], v.Fronts[x]), cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1]))
+	})
+	for i, k := range out {
+		if v.Rank[k[0]] > v.Rank[k[1]] {
+			out[i] = [2]int{k[1], k[0]}
+		}
+	}
+	return out
 }
 
 // other is the segment's other end.
@@ -99,20 +137,28 @@ func (v *Verdict) link(a, b int) *match.Link {
 // routersAroundProxy counts the routers on both sides of a device that ends TCP: what the frames that it sent itself
 // passed on their way to each point. The device itself is none.
 func (v *Verdict) routersAroundProxy(s *Segment) int {
-	var at [2]map[int]int
-	for k, c := range []int{s.A, s.B} {
-		at[k] = map[int]int{}
-		for _, f := range v.Flows {
-			j := f.Joint(s.A, s.B)
-			if j == nil || !j.Terminated {
-				continue
+	at := [2]map[int]int{{}, {}}
+	count := func(k, c int, f *match.Flow, d int) {
+		for _, i := range f.Sides[c].Cap.Packets(f.Sides[c].Convs[0]) {
+			x := v.At(c, i)
+			if f.Sides[c].Dir(x) == d && x.Mark&(flow.MarkError|flow.MarkLater) == 0 {
+				at[k][int(initialOf(x.TTL))-int(x.TTL)]++
 			}
-			from := arriving(f, c, s.other(c))
-			for _, i := range f.Sides[c].Cap.Packets(f.Sides[c].Convs[0]) {
-				x := v.At(c, i)
-				if f.Sides[c].Dir(x) == from && x.Mark&(flow.MarkError|flow.MarkLater) == 0 {
-					at[k][int(initialOf(x.TTL))-int(x.TTL)]++
-				}
+		}
+	}
+	for k, c := range []int{s.A, s.B} {
+		for _, f := range v.Flows {
+			if j := f.Joint(s.A, s.B); j != nil && j.Terminated {
+				count(k, c, f, arriving(f, c, s.other(c)))
+			}
+		}
+		for i := range v.Exchanges.Claims {
+			x := &v.Exchanges.Claims[i]
+			front, back := x.Front.Conv, x.Back.Conv
+			if c == front.Capture && s.other(c) == back.Capture {
+				count(k, c, v.FlowOf[c][front.ID], 1)
+			} else if c == back.Capture && s.other(c) == front.Capture {
+				count(k, c, v.FlowOf[c][back.ID], 0)
 			}
 		}
 	}

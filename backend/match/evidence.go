@@ -43,8 +43,9 @@ var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbe
 // less than they are.
 var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0, 0}
 
-// most is what one kind may add up to: keys of one kind are not independent.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 35, 20, 60, 28, 0, 8, 60, 0, 0}
+// most is what one kind may add up to: keys of one kind are not independent. Identifications are counters: that two of
+// them pass through the same values is one coincidence by direction, however many packets they number.
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 14, 20, 60, 28, 0, 8, 60, 0, 0}
 
 // entry is one key of one conversation.
 type entry struct {

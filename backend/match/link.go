@@ -261,7 +261,7 @@ func (r *Result) pairStretch(m *matcher, k *linker, f *Flow, d, from, to int, do
 	if from > to {
 		a, b, x, y = to, from, up, down
 	}
-	m.a, m.b = f.Sides[a].Cap, f.Sides[b].Cap
+	m.between(f.Sides[a], f.Sides[b])
 	m.la[d], m.lb[d] = *x, *y
 	if j.SynProxied {
 		m.la[d], m.lb[d] = withoutHandshake(m.a, *x, d), withoutHandshake(m.b, *y, d)

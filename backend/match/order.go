@@ -106,6 +106,11 @@ func (r *Result) Order() []int {
 			}
 		}
 	}
+	for k, n := range r.Fronts {
+		if net[k[0]][k[1]] == 0 {
+			net[k[0]][k[1]], net[k[1]][k[0]] = n, -n
+		}
+	}
 	left := make([]int, n)
 	for i := range left {
 		left[i] = i

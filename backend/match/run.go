@@ -24,6 +24,8 @@ type Result struct {
 	FlowOf [][]*Flow
 
 	Causes []Causation // pairs of frames beside the links that bound the clocks
+	// Fronts counts the requests in one capture that another one holds in other words, behind a device that ended them.
+	Fronts map[[2]int]int
 
 	probed map[anchorKey]*Joint // by the first probe, for flows of two conversations
 }
@@ -237,6 +239,9 @@ func (r *Result) sideways(k Candidate) bool {
 }
 
 func (r *Result) accept(fo *forest, tk *taken, k Candidate) bool {
+	if r.opposed(k) {
+		return false
+	}
 	if exclusive(r.Caps[k.A.Capture].Conv(k.A.ID).Proto) {
 		if !tk.free(k.A, k.B) || fo.overlap(k.A, k.B) {
 			return false
@@ -245,6 +250,28 @@ func (r *Result) accept(fo *forest, tk *taken, k Candidate) bool {
 	}
 	fo.join(k.A, k.B, k.Flip)
 	return true
+}
+
+// opposed reports whether two conversations were opened in opposite directions, by what both captures hold of their
+// handshakes: no device on a path turns a connection round.
+func (r *Result) opposed(k Candidate) bool {
+	a, ok := r.openedBy(k.A)
+	b, ok2 := r.openedBy(k.B)
+	return ok && ok2 && (a != b) != k.Flip
+}
+
+// openedBy is the direction of a conversation that its SYN went, or its SYN/ACK went against; ok is false where neither
+// was captured.
+func (r *Result) openedBy(c Conv) (dir int, ok bool) {
+	src := r.Caps[c.Capture]
+	in := &src.Convs[c.ID]
+	switch {
+	case in.SYN >= 0:
+		return src.At(src.Handshakes[in.SYN].Fact).Dir(), true
+	case in.SYNACK >= 0:
+		return 1 - src.At(src.Handshakes[in.SYNACK].Fact).Dir(), true
+	}
+	return 0, false
 }
 
 func byScore(ks []Candidate) []Candidate {

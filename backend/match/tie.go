@@ -28,9 +28,9 @@ type Tie struct {
 // Alone reports whether only one capture saw the flow.
 func (f *Flow) Alone() bool { return f.sides() == 1 }
 
-// Tie joins conversations and notes what bounds the clocks.
-func (r *Result) Tie(ties []Tie, causes []Causation) {
-	r.Causes = append(r.Causes, causes...)
+// Tie joins conversations and notes what bounds the clocks. fronts counts requests by the captures in front and behind.
+func (r *Result) Tie(ties []Tie, causes []Causation, fronts map[[2]int]int) {
+	r.Causes, r.Fronts = append(r.Causes, causes...), fronts
 	gone := map[*Flow]bool{}
 	for _, t := range ties {
 		x, y := r.FlowOf[t.Front.Capture][t.Front.ID], r.FlowOf[t.Back.Capture][t.Back.ID]
