@@ -199,6 +199,9 @@ func (v *Verdict) path(p []int) string {
 // unevenHops finds stretches with another number of routers in one direction than in the other.
 func (v *Verdict) unevenHops() (out []*Finding) {
 	for _, s := range v.Segments {
+		if v.Routers[s.A] || v.Routers[s.B] {
+			continue // it sees one direction before it decrements, the other behind itself
+		}
 		var n [2]map[int]int
 		n[0], n[1] = map[int]int{}, map[int]int{}
 		var fs []*match.Flow

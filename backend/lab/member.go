@@ -36,6 +36,15 @@ func (c *Case) member() {
 			}
 		}
 	}
+	for _, p := range c.Captures {
+		for _, l := range p.Copies { // one of the two may have been seen behind a translation
+			for k := range l {
+				if l[k].Flow == nil && !read(p.Link, l[k]).quoted {
+					l[k].Flow, l[k].Dir = l[1-k].Flow, l[1-k].Dir
+				}
+			}
+		}
+	}
 	c.directions()
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/capture/capturetest"
 )
 
@@ -25,11 +26,8 @@ func Ordered(dir string, between []string) (*Case, error) {
 		if err := p.loadFrames(filepath.Join(dir, p.File), 500, 0); err != nil {
 			return nil, err
 		}
-		for _, f := range p.Frames {
-			f.recorded = 0 // nothing refers to numbers
-			if f.Dir = 'r'; f.Data[10] < f.Data[4] {
-				f.Dir = 'f'
-			}
+		if err := p.directions(); err != nil {
+			return nil, err
 		}
 		c.Captures = append(c.Captures, p)
 	}
@@ -55,14 +53,61 @@ func Ordered(dir string, between []string) (*Case, error) {
 	return c, c.conversations()
 }
 
+// directions tells the frames' directions by MAC addresses. A capture on all interfaces of the box holds each packet
+// twice, as it came and as it went on.
+func (p *Capture) directions() error {
+	const box = 3 // in its MAC addresses
+	var in, out [2][]*Frame
+	for _, f := range p.Frames {
+		f.recorded = 0 // nothing refers to numbers
+		f.Dir = 'r'
+		if p.Link == capture.LinkEthernet {
+			if f.Data[10] < f.Data[4] {
+				f.Dir = 'f'
+			}
+			continue
+		}
+		// Cooked (SLL): 4 is what went out; the address is the sender's.
+		sent, from := f.Data[1] == 4, [2]byte{f.Data[10], f.Data[11]}
+		if sent && from == [2]byte{box, 2} || !sent && from[0] < box {
+			f.Dir = 'f'
+		}
+		if read(p.Link, f).local() {
+			continue
+		}
+		if l := &in[dirIndex(f.Dir)]; !sent {
+			*l = append(*l, f)
+		} else {
+			out[dirIndex(f.Dir)] = append(out[dirIndex(f.Dir)], f)
+		}
+	}
+	for d := range in {
+		if len(in[d]) != len(out[d]) {
+			return fmt.Errorf("%s: %d packets came in and %d went out in one direction", p.File, len(in[d]), len(out[d]))
+		}
+		for i := range in[d] {
+			p.Copies = append(p.Copies, [2]*Frame{in[d][i], out[d][i]})
+		}
+	}
+	return nil
+}
+
 // count ties the frames of each direction in order.
 func (q *Pair) count() error {
 	var by [2]map[byte][]*Frame
 	for s, p := range []*Capture{q.A, q.B} {
 		by[s] = map[byte][]*Frame{}
+		copies := map[*Frame]bool{}
+		for _, l := range p.Copies {
+			copies[l[1]] = true
+		}
 		for _, f := range p.Frames {
 			if read(p.Link, f).local() {
 				q.Only[s]["local"] = append(q.Only[s]["local"], f)
+				continue
+			}
+			if copies[f] {
+				q.Only[s]["span_copy"] = append(q.Only[s]["span_copy"], f)
 				continue
 			}
 			by[s][f.Dir] = append(by[s][f.Dir], f)
@@ -133,6 +178,9 @@ func (c *Case) conversations() error {
 	}
 	for _, q := range c.Pairs {
 		for _, l := range q.Matches {
+			l[1].Flow = l[0].Flow
+		}
+		for _, l := range q.B.Copies {
 			l[1].Flow = l[0].Flow
 		}
 	}

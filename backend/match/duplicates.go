@@ -12,10 +12,11 @@ const copyWithin = 20_000_000 // ns
 // copies without an IP identification are copies too.
 const systematic = 0.25
 
-// MarkDuplicates marks frames that are copies of an earlier frame of the same capture.
-func MarkDuplicates(c *flow.Capture) {
+// MarkDuplicates marks frames that are copies of an earlier frame of the same capture. It reports whether a router
+// recorded itself: it sees most packets before and after it decrements their TTL.
+func MarkDuplicates(c *flow.Capture) (router bool) {
 	var exact, unsure []uint32
-	seen := 0
+	seen, stepped := 0, 0
 	for id := range c.Convs {
 		pk := c.Packets(flow.ConvID(id))
 		for n, i := range pk {
@@ -33,6 +34,9 @@ func MarkDuplicates(c *flow.Capture) {
 				if f.Time < g.Time { // records may stand out of the order of time
 					later = pk[k]
 				}
+				if f.TTL != g.TTL {
+					stepped++
+				}
 				if f.IPID != 0 {
 					exact = append(exact, later)
 					c.At(later).Mark |= flow.MarkDuplicate
@@ -48,6 +52,7 @@ func MarkDuplicates(c *flow.Capture) {
 			c.At(i).Mark |= flow.MarkDuplicate
 		}
 	}
+	return float64(stepped) > systematic*float64(seen)
 }
 
 // sameFrame reports whether two facts of a conversation are one packet seen twice. The TTL may differ: a router that

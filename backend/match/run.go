@@ -27,6 +27,10 @@ type Result struct {
 	// Fronts counts the requests in one capture that another one holds in other words, behind a device that ended them.
 	Fronts map[[2]int]int
 
+	// Routers says of each capture whether a router made it of its own packets, on both sides of itself.
+	Routers []bool
+
+	both   []bothSides          // by capture
 	probed map[anchorKey]*Joint // by the first probe, for flows of two conversations
 }
 
@@ -44,15 +48,25 @@ const (
 
 // Run joins conversations and orders points. Packets of the flows are paired by Packets, once the clocks are known.
 func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
-	parallel(len(caps), func(k int) { MarkDuplicates(caps[k]) })
-	r := &Result{Caps: caps, Relations: map[[2]int]*Relation{}, probed: map[anchorKey]*Joint{}}
+	both, routers := make([]bothSides, len(caps)), make([]bool, len(caps))
+	parallel(len(caps), func(k int) {
+		routers[k] = MarkDuplicates(caps[k])
+		both[k] = findBothSides(caps[k])
+		routers[k] = routers[k] || float64(len(both[k])) > systematic*float64(len(caps[k].Convs))
+	})
+	r := &Result{Caps: caps, Routers: routers, both: both, Relations: map[[2]int]*Relation{}, probed: map[anchorKey]*Joint{}}
 	lvl := commonLevel(caps)
 	heads := allHeaders(caps)
-	ks := gather(caps, lvl, sampleMask, heads, nil)
+	ks := r.gather(lvl, sampleMask, heads, nil)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	fo := newForest(caps)
+	for k, sides := range both {
+		for id, o := range sides {
+			fo.join(Conv{k, o.of}, Conv{k, id}, o.flip)
+		}
+	}
 	taken := &taken{by: map[takenKey]Conv{}}
 	anchors := r.anchor(fo, taken, ks)
 	if more := r.closer(fo, lvl, heads, ks); len(more) > 0 {
@@ -70,7 +84,8 @@ func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
 }
 
 // gather makes the candidates of all conversations that want says; nil wants all.
-func gather(caps []*flow.Capture, lvl level, mask uint64, heads []map[flow.ConvID]proxied, want func(c Conv) bool) []Candidate {
+func (r *Result) gather(lvl level, mask uint64, heads []map[flow.ConvID]proxied, want func(c Conv) bool) []Candidate {
+	caps := r.Caps
 	lists := make([][]entry, len(caps))
 	parallel(len(caps), func(k int) {
 		var w func(id flow.ConvID) bool
@@ -78,6 +93,7 @@ func gather(caps []*flow.Capture, lvl level, mask uint64, heads []map[flow.ConvI
 			w = func(id flow.ConvID) bool { return want(Conv{k, id}) }
 		}
 		lists[k] = entries(caps, k, lvl, mask, heads, w)
+		r.both[k].standIn(lists[k])
 	})
 	ks := candidates(votes(slices.Concat(lists...)))
 	rank(ks)
@@ -130,7 +146,7 @@ func (r *Result) closer(fo *forest, lvl level, heads []map[flow.ConvID]proxied, 
 	if mask >= sampleMask {
 		return nil
 	}
-	more := gather(r.Caps, lvl, mask, heads, alone)
+	more := r.gather(lvl, mask, heads, alone)
 	type pair struct{ a, b Conv }
 	have := make(map[pair]bool, len(more))
 	for _, k := range more {
@@ -439,7 +455,8 @@ func (r *Result) twins(fo *forest, tk *taken) {
 			out := map[tuple][]Conv{}
 			for id := range r.Caps[c].Convs {
 				cv := Conv{c, flow.ConvID(id)}
-				if _, joined := tk.by[takenKey{cv, other}]; joined || r.Caps[c].Conv(cv.ID).Proto != flow.ProtoTCP {
+				_, joined := tk.by[takenKey{cv, other}]
+				if _, stoodFor := r.both[c][cv.ID]; joined || stoodFor || r.Caps[c].Conv(cv.ID).Proto != flow.ProtoTCP {
 					continue
 				}
 				k := tuple{r.Caps[c].Tuple(cv.ID, r.Caps[c].ClientDir(cv.ID)), flow.ProtoTCP}

@@ -1,0 +1,164 @@
+package match
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// A capture on all interfaces of a device that translates addresses holds every packet twice, as two conversations: as
+// it came, and as it went on. They are one, and the later frame of each packet is a copy.
+
+// bothSides is the other side of conversations of one capture: the one that is seen first stands for both.
+type bothSides map[flow.ConvID]otherSide
+
+type otherSide struct {
+	of   flow.ConvID
+	flip bool // it runs the other way round
+}
+
+const (
+	bothLook  = 32 // packets of a conversation that are compared at first
+	bothLeast = 2  // that must agree
+	bothNear  = 16 // equal packets around one that are compared
+)
+
+// sight is one packet of a conversation by all that a translation leaves alone.
+type sight struct {
+	key  uint64
+	time capture.LocalTime
+	i    uint32
+	id   flow.ConvID
+}
+
+// untouched is the key of what a translation of addresses keeps of a packet; 0 for packets that tell too little.
+func untouched(f *flow.Fact, proto uint8) uint64 {
+	if f.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLocal|flow.MarkNoTime) != 0 {
+		return 0
+	}
+	seq := f.Seq
+	if proto == flow.ProtoICMP || proto == flow.ProtoICMPv6 {
+		seq = 0 // the identifier is translated as ports are
+	} else if proto != flow.ProtoTCP && f.IPID == 0 && f.Len == 0 {
+		return 0
+	}
+	return flow.Mix(flow.Mix(uint64(seq)<<32|uint64(f.Ack), uint64(f.Full)<<32|uint64(f.Len)), flow.Mix(uint64(f.TSval)<<32|uint64(f.Window)<<16|uint64(f.IPID), uint64(f.Flags)<<8|uint64(proto))) | 1
+}
+
+// findBothSides finds them and marks the copies.
+func findBothSides(c *flow.Capture) bothSides {
+	all := make([]flow.ConvID, len(c.Convs))
+	for id := range all {
+		all[id] = flow.ConvID(id)
+	}
+	// Two packets of each conversation say where it is worth looking at more.
+	some := map[flow.ConvID]bool{}
+	first := sights(c, all, 2)
+	for n := range first {
+		for k := n + 1; k < min(n+bothNear, len(first)) && copyOf(first[n], first[k]); k++ {
+			some[first[n].id], some[first[k].id] = true, true
+		}
+	}
+	all = slices.DeleteFunc(all, func(id flow.ConvID) bool { return !some[id] })
+	heads := sights(c, all, bothLook)
+	type pair struct{ a, b flow.ConvID }
+	votes, seen := map[pair][2]int{}, map[flow.ConvID]int{}
+	for n, x := range heads {
+		seen[x.id]++
+		for _, y := range heads[n+1 : min(n+bothNear, len(heads))] {
+			if !copyOf(x, y) {
+				break
+			}
+			f, g := c.At(x.i), c.At(y.i)
+			if x.id == y.id || f.Link == g.Link && f.TTL == g.TTL {
+				continue
+			}
+			if f.IPID == 0 && !f.Is(flow.MarkTCP) && g.TTL >= f.TTL {
+				continue // whoever asks two at once sends them the same bytes; a router decrements
+			}
+			p, flip := pair{min(x.id, y.id), max(x.id, y.id)}, 0
+			if f.Dir() != g.Dir() {
+				flip = 1
+			}
+			v := votes[p]
+			v[flip]++
+			votes[p] = v
+			break // the next one is this packet's copy; later ones are copies of that
+		}
+	}
+	var pairs []pair
+	for p := range votes {
+		pairs = append(pairs, p)
+	}
+	slices.SortFunc(pairs, func(x, y pair) int {
+		return cmp.Or(cmp.Compare(votes[y][0]+votes[y][1], votes[x][0]+votes[x][1]), cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b))
+	})
+	out := bothSides{}
+	used := map[flow.ConvID]bool{}
+	for _, p := range pairs {
+		v := votes[p]
+		n := max(v[0], v[1])
+		if used[p.a] || used[p.b] || v[0] > 0 && v[1] > 0 || n < bothLeast && !opensBoth(c, p.a, p.b) || n*10 < 8*min(seen[p.a], seen[p.b]) {
+			continue
+		}
+		used[p.a], used[p.b] = true, true
+		out[p.b] = otherSide{p.a, v[1] > 0}
+		markCopies(c, p.a, p.b)
+	}
+	return out
+}
+
+// sights lists the first packets of conversations, equal ones together in the order of time.
+func sights(c *flow.Capture, ids []flow.ConvID, most int) (out []sight) {
+	for _, id := range ids {
+		proto := c.Conv(id).Proto
+		for n, i := range c.Packets(id) {
+			if n == most {
+				break
+			}
+			f := c.At(i)
+			if k := untouched(f, proto); k != 0 {
+				out = append(out, sight{k, f.Time, i, id})
+			}
+		}
+	}
+	slices.SortFunc(out, func(x, y sight) int {
+		return cmp.Or(cmp.Compare(x.key, y.key), cmp.Compare(x.time, y.time), cmp.Compare(x.i, y.i))
+	})
+	return out
+}
+
+// copyOf reports whether y, not earlier than x, may be x seen again.
+func copyOf(x, y sight) bool { return y.key == x.key && y.time-x.time <= copyWithin }
+
+// opensBoth reports whether both conversations begin with a SYN: its number says enough.
+func opensBoth(c *flow.Capture, a, b flow.ConvID) bool {
+	return c.Convs[a].SYN >= 0 && c.Convs[b].SYN >= 0
+}
+
+// markCopies marks the later frame of each packet that both conversations hold.
+func markCopies(c *flow.Capture, a, b flow.ConvID) {
+	all := sights(c, []flow.ConvID{a, b}, math.MaxInt)
+	for n := 0; n+1 < len(all); n++ {
+		if x, y := all[n], all[n+1]; x.id != y.id && copyOf(x, y) {
+			c.At(y.i).Mark |= flow.MarkDuplicate
+			n++
+		}
+	}
+}
+
+// standIn gives the entries of a conversation's other side to the one that stands for both.
+func (s bothSides) standIn(es []entry) {
+	for i := range es {
+		if o, ok := s[es[i].ref.conv()]; ok {
+			d := int(es[i].ref & 1)
+			if o.flip {
+				d = 1 - d
+			}
+			es[i].ref = newRef(es[i].ref.capture(), o.of, d)
+		}
+	}
+}
