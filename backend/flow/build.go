@@ -209,6 +209,9 @@ func transport(f *Fact, d *decode.Packet) {
 			// identification isn't kept either, nor the header's length.
 			f.Mark |= MarkError | MarkHead
 			f.Seq, f.Ack = q.Seq, q.IP.ID
+			if d.IP.Src == q.IP.Dst {
+				f.Opt = ErrorByEnd
+			}
 			f.Head = uint32(Mix(uint64(q.IP.DataLen), uint64(q.Seq)<<16|uint64(versionless(q.IP.Proto))))
 			f.Full = uint32(Mix(uint64(f.Head)<<32|uint64(q.IP.ID), 1))
 			return

@@ -44,6 +44,7 @@ const (
 //	Ack        ack     0              seq        quoted IP id           seq   TSN    offset
 //	Flags      flags   0              type       type                   0     0      0
 //	Window     window  0              code       code                   0     0      0
+//	Opt        options 0              0          ErrorByEnd or 0        0     0      0
 type Fact struct {
 	Time     capture.LocalTime
 	Seq, Ack uint32
@@ -62,6 +63,9 @@ type Fact struct {
 	Mark     Mark
 	Link     uint16 // index into Capture.Links
 }
+
+// ErrorByEnd says of an ICMP error that the host sent it which the quoted packet was for.
+const ErrorByEnd = 1
 
 // ID is the fact's conversation, NoConv for none.
 func (f *Fact) ID() ConvID { return ConvID(f.Conv >> 1) }

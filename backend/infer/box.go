@@ -105,6 +105,7 @@ func (v *Verdict) boxes() {
 		}
 		v.forwarders(s)
 		v.filters(s)
+		v.rejecters(s)
 		v.tunnels(s)
 		v.gateways(s)
 		v.name(s)

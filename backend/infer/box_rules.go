@@ -189,6 +189,24 @@ func (v *Verdict) filters(s *Segment) {
 	}
 }
 
+// rejecters names a packet filter that says no in the destination's place.
+func (v *Verdict) rejecters(s *Segment) {
+	for _, f := range v.Flows {
+		c, i, ok := v.rejection(s, f)
+		if !ok || v.At(c, uint32(i)).Is(flow.MarkError) && v.At(c, uint32(i)).Window < 2 {
+			continue
+		}
+		x := s.box(PacketFilter)
+		x.Confidence = max(x.Confidence, 95)
+		x.Flows[f] = true
+		x.change(fmt.Sprintf("%s/%d", protoName(f.Proto), f.Tuple(c).Dport), "rejected")
+		field, value := refusalWords(v.At(c, uint32(i)))
+		if len(x.Evidence) < 3 {
+			x.prove(Evidence{c, i, field, value})
+		}
+	}
+}
+
 // vanished lists frames of a flow that were lost on a stretch without an ICMP error about them.
 func (v *Verdict) vanished(s *Segment, f *match.Flow) (ev []Evidence, n int) {
 	for _, c := range []int{s.A, s.B} {

@@ -427,6 +427,16 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 			}
 			return m, true
 		}
+		no := int64(-1)
+		if s.down && d == 0 {
+			no = v.refusal(f, c)
+		}
+		if no >= 0 && v.At(c, uint32(no)).Opt != flow.ErrorByEnd || v.answeredNearer(f, c, d, s.down) {
+			if m.Fate = FateConsumed; !s.down {
+				m.Fate, m.Origin = FateInjected, OriginMiddlebox
+			}
+			return m, true
+		}
 		if j.hidden(f, c, s.to) {
 			return Mark{Fate: FateFiltered, Origin: m.Origin}, true
 		}
@@ -452,6 +462,30 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 func (v *Verdict) answered(f *match.Flow, c int) bool {
 	s := f.Sides[c]
 	return s.Carries(0) && s.Carries(1)
+}
+
+// answeredNearer reports whether all answers of a conversation that only c saw passed fewer routers than what the other
+// end sends elsewhere: a device on the way gave them in its name.
+func (v *Verdict) answeredNearer(f *match.Flow, c, d int, down bool) bool {
+	if down {
+		d = 1 - d
+	}
+	s := f.Sides[c]
+	n := 0
+	for _, id := range s.Convs {
+		for _, i := range s.Cap.Packets(id) {
+			x := s.Cap.At(i)
+			if s.Dir(x) != d || x.Is(flow.MarkError) {
+				continue
+			}
+			usual, ok := v.Hops.usual(s.Cap, c, x)
+			if own := int(initialOf(x.TTL)) - int(x.TTL); !ok || own >= usual {
+				return false
+			}
+			n++
+		}
+	}
+	return n > 0
 }
 
 // onlyHere judges a frame that comes from another point's side, of a conversation that this other point never saw.

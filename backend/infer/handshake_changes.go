@@ -23,16 +23,23 @@ func handshakeRule(doc Doc, field, title string, diff func(before, after *flow.H
 					if !ok || h == nil || g == nil {
 						continue
 					}
-					a, b, differ := diff(h, g, v.At(from, h.Fact), v.At(to, g.Fact))
+					before := h.Fact
+					if !j.Terminated && !j.SynProxied {
+						// The SYN that arrived may be another transmission than the first one sent.
+						if before, ok = v.counterpart(s, to, g.Fact); !ok {
+							continue
+						}
+					}
+					a, b, differ := diff(h, g, v.At(from, before), v.At(to, g.Fact))
 					if !differ {
 						continue
 					}
 					found = true
 					if first == "" {
-						first = fmt.Sprintf("%s %s has %s, %s has %s", []string{"SYN", "SYN/ACK"}[d], v.frame(from, int64(h.Fact)), a, v.frame(to, int64(g.Fact)), b)
+						first = fmt.Sprintf("%s %s has %s, %s has %s", []string{"SYN", "SYN/ACK"}[d], v.frame(from, int64(before)), a, v.frame(to, int64(g.Fact)), b)
 					}
 					if len(x.Evidence) < evidenceMost {
-						x.Evidence = append(x.Evidence, Evidence{from, int64(h.Fact), field, a}, Evidence{to, int64(g.Fact), field, b})
+						x.Evidence = append(x.Evidence, Evidence{from, int64(before), field, a}, Evidence{to, int64(g.Fact), field, b})
 					}
 				}
 				if found {
@@ -49,6 +56,17 @@ func handshakeRule(doc Doc, field, title string, diff func(before, after *flow.H
 		}
 		return out
 	}}
+}
+
+// counterpart is the frame at a stretch's other end that a frame of c is matched with.
+func (v *Verdict) counterpart(s *Segment, c int, i uint32) (uint32, bool) {
+	for _, p := range s.Link.Peers(c, i, nil) {
+		if c == s.Link.A {
+			return p.B, true
+		}
+		return p.A, true
+	}
+	return 0, false
 }
 
 func number(n int) string {

@@ -82,6 +82,17 @@ func newHops(r *match.Result) *Hops {
 	return h
 }
 
+// usual is the number of routers that most packets of a frame's sender have passed at a point.
+func (h *Hops) usual(c *flow.Capture, capture int, f *flow.Fact) (hops int, ok bool) {
+	cv := c.Conv(f.ID())
+	a := cv.Src
+	if f.Reverse() {
+		a = cv.Dst
+	}
+	n, ok := h.by[capture][sender{cv.Version, a}]
+	return n.hops, ok
+}
+
 // Of is the number of routers between the sender of a frame and the point, and the sender's initial TTL; Unknown, 0 for
 // frames without an IP header.
 func (h *Hops) Of(r *match.Result, capture int, f *flow.Fact) (hops int, initial uint8) {

@@ -42,7 +42,11 @@ func (v *Verdict) vanishing(outcome string, d int, verb string) (out []*Finding)
 					what = FlagNames(v.At(c, uint32(ev[0].Frame)).Flags &^ (decode.ECE | decode.CWR))
 				}
 				far = v.point(s.other(c))
-				x.Detail = fmt.Sprintf("seen: %s of %s at %s and %d more like it; %s was recording and has none", what, v.tuple(f, c), v.frame(c, ev[0].Frame), len(ev)-1, far)
+				more := ""
+				if len(ev) > 1 {
+					more = fmt.Sprintf(" and %d more like it", len(ev)-1)
+				}
+				x.Detail = fmt.Sprintf("seen: %s of %s at %s%s; %s was recording and has none", what, v.tuple(f, c), v.frame(c, ev[0].Frame), more, far)
 				x.Next = fmt.Sprintf("ask the owners of what stands between %s for drops of %s around %s UTC by the clock of %s", v.stretch(s), v.tuple(f, c), v.clockTime(c, ev[0].Frame), v.point(c))
 			}
 			x.Flows = append(x.Flows, f)

@@ -100,7 +100,11 @@ func plural(n int, one, many string) string {
 
 // failed reports whether a conversation did not do what its ends wanted, by a cause on the path.
 func (v *Verdict) failed(f *match.Flow) bool {
-	switch v.State[f.ID-1].Outcome {
+	st := v.State[f.ID-1]
+	if st.Outcome == "refused" && st.ClosedBy == "middlebox" {
+		return true
+	}
+	switch st.Outcome {
 	case "ok", "open", "reset", "refused", "no-answer":
 		return false
 	}

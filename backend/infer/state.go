@@ -360,16 +360,47 @@ func (v *Verdict) terminatedAt(f *match.Flow, c int) *match.Joint {
 	return nil
 }
 
-// refused reports a SYN answered by RST.
+// refused reports a SYN answered by RST, or by an ICMP error that says no (RFC 792, RFC 1812 §5.2.7.1): by the other end,
+// or by a device on the way.
 func (v *Verdict) refused(f *match.Flow, st *State) bool {
 	for c := range f.Sides {
-		if st.Ends[c].RST[1] >= 0 {
-			st.Outcome = "refused"
-			st.ClosedBy = v.end(f, 1)
-			return true
+		i := st.Ends[c].RST[1]
+		if i < 0 {
+			if i = v.refusal(f, c); i >= 0 && v.At(c, uint32(i)).Window < 2 {
+				i = -1 // no way to get there: nobody refused
+			}
 		}
+		if i < 0 {
+			continue
+		}
+		st.Outcome, st.ClosedBy = "refused", v.end(f, 1)
+		x := v.At(c, uint32(i))
+		if x.Is(flow.MarkError) && x.Opt != flow.ErrorByEnd || !x.Is(flow.MarkError) && v.Marks[c][i].Fate == FateInjected {
+			st.ClosedBy = "middlebox"
+		}
+		return true
 	}
 	return false
+}
+
+// refusal is the first ICMP error toward a flow's initiator that says no: unreachable or prohibited; -1: none.
+func (v *Verdict) refusal(f *match.Flow, c int) int64 {
+	s := f.Sides[c]
+	if s == nil {
+		return -1
+	}
+	for _, id := range s.Convs {
+		for _, i := range s.Cap.Packets(id) {
+			x := s.Cap.At(i)
+			if !x.Is(flow.MarkError) || x.Flags != 3 || s.Dir(x) != 1 {
+				continue
+			}
+			if refusals[x.Window] != "" {
+				return int64(i)
+			}
+		}
+	}
+	return -1
 }
 
 // firstCloser is the end that closed first, by the point nearest to the side that did.

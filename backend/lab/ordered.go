@@ -17,8 +17,10 @@ import (
 // of its addresses; the direction is told by MAC addresses that grow toward the server. between says what stands
 // between neighbours: the number of routers and the kinds of middleboxes, "5:nat64" or "2:softwire+source-nat".
 //
+// closed lists the ports that the box refuses, on the first stretch, in the server's place.
+//
 // It gives an error where payloads, sequence numbers or counts show that the path was not such a one.
-func Ordered(dir string, between []string) (*Case, error) {
+func Ordered(dir string, between []string, closed []uint16) (*Case, error) {
 	c := &Case{Name: filepath.Base(filepath.Clean(dir)), rest: map[string]any{"schema": 1, "path": "client - r1 - box - r2 - server",
 		"clock_model": "local_ns = true_ns + offset_s*1e9 + (true_ns - ref_true_ns)*drift_ppm*1e-6 (then cut to the file's resolution)"}}
 	for i := range len(between) + 1 {
@@ -44,13 +46,13 @@ func Ordered(dir string, between []string) (*Case, error) {
 		for _, kind := range strings.FieldsFunc(kinds, func(r rune) bool { return r == '+' }) {
 			q.Middleboxes = append(q.Middleboxes, map[string]any{"kind": kind, "at": "box"})
 		}
-		if err := q.count(); err != nil {
+		if err := q.count(closed); err != nil {
 			return nil, err
 		}
 		c.Pairs = append(c.Pairs, q)
 	}
 	c.countRouters()
-	return c, c.conversations()
+	return c, c.conversations(closed)
 }
 
 // directions tells the frames' directions by MAC addresses. A capture on all interfaces of the box holds each packet
@@ -93,7 +95,7 @@ func (p *Capture) directions() error {
 }
 
 // count ties the frames of each direction in order.
-func (q *Pair) count() error {
+func (q *Pair) count(closed []uint16) error {
 	var by [2]map[byte][]*Frame
 	for s, p := range []*Capture{q.A, q.B} {
 		by[s] = map[byte][]*Frame{}
@@ -104,6 +106,14 @@ func (q *Pair) count() error {
 		for _, f := range p.Frames {
 			if read(p.Link, f).local() {
 				q.Only[s]["local"] = append(q.Only[s]["local"], f)
+				continue
+			}
+			if h := read(p.Link, f); s == 0 && h.refused(closed) {
+				reason := "middlebox_generated"
+				if f.Dir == 'f' {
+					reason = "dropped_by_middlebox"
+				}
+				q.Only[s][reason] = append(q.Only[s][reason], f)
 				continue
 			}
 			if copies[f] {
@@ -126,6 +136,15 @@ func (q *Pair) count() error {
 		}
 	}
 	return nil
+}
+
+// refused reports whether a packet, or what it quotes, goes to or comes from one of some ports.
+func (h *header) refused(closed []uint16) bool {
+	t := h.tuple
+	if h.quoted {
+		t = h.inner
+	}
+	return slices.Contains(closed, t.dport) || slices.Contains(closed, t.sport)
 }
 
 // sameCargo reports what no device of such a path changes: payloads of TCP and UDP, sequence numbers.
@@ -151,7 +170,7 @@ func (c *Case) countRouters() {
 }
 
 // conversations collects them by the tuples at the first point and follows them along the links.
-func (c *Case) conversations() error {
+func (c *Case) conversations(closed []uint16) error {
 	flows := map[tuple]*Flow{}
 	first := c.Captures[0]
 	for _, f := range first.Frames {
@@ -165,6 +184,10 @@ func (c *Case) conversations() error {
 			w = &Flow{ID: len(c.Flows), Proto: protoName(h.proto), Initiator: "client", Outcome: "ok", at: map[*Capture]map[string]any{}, rest: map[string]any{"instance": 1}}
 			if f.Dir == 'r' {
 				w.Initiator = "server"
+			}
+			if h.tcp() && h.refused(closed) {
+				w.Outcome = "refused"
+				w.rest["by"] = "box"
 			}
 			flows[k] = w
 			c.Flows = append(c.Flows, w)

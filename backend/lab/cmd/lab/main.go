@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/corr-dev/corr/backend/lab"
@@ -23,6 +24,7 @@ its points, routers and kinds: 5:nat64, or 1:softwire,2:softwire+source-nat. SPE
 func main() {
 	from := flag.String("from", "", "recorded case to derive from")
 	ordered := flag.String("ordered", "", "what stands between the points of a recording in DIR")
+	closed := flag.String("closed", "", "ports that what stands there refuses in the server's place")
 	apply := flag.String("apply", "", "transformations")
 	seed := flag.Int64("seed", 1, "what is drawn by chance follows from this")
 	out := flag.String("o", "", "folder to write")
@@ -43,14 +45,14 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := write(*from, *ordered, *apply, *seed, *out); err != nil {
+	if err := write(*from, *ordered, *closed, *apply, *seed, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "lab:", err)
 		os.Exit(1)
 	}
 }
 
-func write(from, ordered, apply string, seed int64, out string) error {
-	c, err := source(from, ordered, out, seed)
+func write(from, ordered, closed, apply string, seed int64, out string) error {
+	c, err := source(from, ordered, closed, out, seed)
 	if err != nil {
 		return err
 	}
@@ -64,9 +66,17 @@ func write(from, ordered, apply string, seed int64, out string) error {
 	return nil
 }
 
-func source(from, ordered, out string, seed int64) (*lab.Case, error) {
+func source(from, ordered, closed, out string, seed int64) (*lab.Case, error) {
 	if ordered != "" {
-		return lab.Ordered(out, strings.Split(ordered, ","))
+		var ports []uint16
+		for _, s := range strings.FieldsFunc(closed, func(r rune) bool { return r == ',' }) {
+			n, err := strconv.ParseUint(s, 10, 16)
+			if err != nil {
+				return nil, err
+			}
+			ports = append(ports, uint16(n))
+		}
+		return lab.Ordered(out, strings.Split(ordered, ","), ports)
 	}
 	if from == "" {
 		return lab.Random(seed, lab.Options{}), nil
