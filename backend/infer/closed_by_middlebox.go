@@ -74,11 +74,14 @@ var closeContradiction = rule{Doc{ID: "close-contradiction", weight: 60,
 	Title:   "Each end sees the other close first",
 	Meaning: "Both captures are right: whoever closed stands between them.",
 	Sign:    "At the point nearer to the client the first FIN or RST comes from the server's side, at the point nearer to the server from the client's side.",
-	Not:     "Where the two are one packet each way of a simultaneous close: then each is delivered to the other point."},
+	Not:     "Where the two are one packet each way of a simultaneous close: then each is delivered to the other point; where a proxy had passed everything on."},
 	func(v *Verdict) (out []*Finding) {
 		for _, s := range v.Segments {
 			x := &Finding{Severity: Warn, Confidence: 95, Segment: s}
 			v.each(s, func(f *match.Flow, j *match.Joint) {
+				if j.Terminated && v.State[f.ID-1].Outcome == "ok" {
+					return // a proxy closes both connections once everything is through
+				}
 				da, _, a := v.State[f.ID-1].Ends[s.A].closer()
 				db, _, b := v.State[f.ID-1].Ends[s.B].closer()
 				if a < 0 || b < 0 || da == db {

@@ -287,6 +287,9 @@ func (v *Verdict) closedInBetween(f *match.Flow, st *State) bool {
 		df, rf, m := st.Ends[far].closer()
 		// Toward the initiator direction 1 comes from the device, toward the responder direction 0.
 		if n >= 0 && m >= 0 && dn == 1 && df == 0 {
+			if f.Tuple(near) != f.Tuple(far) && v.through(f) {
+				continue // so does a proxy that both ends know, once it has passed everything on
+			}
 			st.Outcome, st.ClosedBy = "closed-by-middlebox", "middlebox"
 			if rn && rf {
 				st.Outcome = "reset-by-middlebox"
@@ -296,6 +299,23 @@ func (v *Verdict) closedInBetween(f *match.Flow, st *State) bool {
 		}
 	}
 	return false
+}
+
+// through reports whether all bytes of a flow that any point saw were passed on.
+func (v *Verdict) through(f *match.Flow) bool {
+	for c, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		for _, id := range s.Convs {
+			for _, i := range s.Cap.Packets(id) {
+				if m := v.Marks[c][i]; v.At(c, i).Len > 0 && (m.Fate == FateConsumed || m.Fate == FateLost) {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }
 
 // gaveUp reports whether a request of a flow was passed on by a proxy and never answered behind it.
