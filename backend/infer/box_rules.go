@@ -13,7 +13,7 @@ import (
 func (v *Verdict) termination(s *Segment, f *match.Flow, j *match.Joint) {
 	var x *Box
 	switch {
-	case j.Terminated && sameTuple(f.Tuple(s.A), f.Tuple(s.B)):
+	case j.Terminated && sameHosts(f.Tuple(s.A), f.Tuple(s.B)):
 		x = s.box(TransparentProxy)
 	case j.Terminated:
 		x = s.box(Proxy)
@@ -40,7 +40,12 @@ func (v *Verdict) termination(s *Segment, f *match.Flow, j *match.Joint) {
 	}
 }
 
-func sameTuple(a, b flow.Tuple) bool { return a == b }
+// sameHosts reports whether the ends believe that they speak to each other: the addresses and the service stay. The
+// initiator's port may be the device's own.
+func sameHosts(a, b flow.Tuple) bool {
+	a.Sport = b.Sport
+	return a == b
+}
 
 // terminationConfidence rests on independent signs: sequence numbers of both sides, identifications, timestamps.
 func (v *Verdict) terminationConfidence(f *match.Flow, j *match.Joint) int {
@@ -346,7 +351,7 @@ func (v *Verdict) gateways(s *Segment) {
 // conditions lists what a stretch does to packets without any device meaning to.
 func (v *Verdict) conditions(s *Segment) {
 	reseg := false
-	s.Link.Each(func(p match.Pair) { reseg = reseg || p.How == match.HowResegment })
+	s.Link.Each(func(p match.Pair) { reseg = reseg || p.How == match.HowResegment && v.At(s.Link.A, p.A).Is(flow.MarkTCP) })
 	if reseg {
 		s.Conditions = append(s.Conditions, "segmentation-offload")
 	}

@@ -287,7 +287,7 @@ func (v *Verdict) closedInBetween(f *match.Flow, st *State) bool {
 		df, rf, m := st.Ends[far].closer()
 		// Toward the initiator direction 1 comes from the device, toward the responder direction 0.
 		if n >= 0 && m >= 0 && dn == 1 && df == 0 {
-			if f.Tuple(near) != f.Tuple(far) && v.through(f) {
+			if !sameHosts(f.Tuple(near), f.Tuple(far)) && v.through(f) {
 				continue // so does a proxy that both ends know, once it has passed everything on
 			}
 			st.Outcome, st.ClosedBy = "closed-by-middlebox", "middlebox"
