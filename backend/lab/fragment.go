@@ -1,5 +1,7 @@
 package lab
 
+import "slices"
+
 var fragmentTransform = Transform{"fragment", "MTU@CAPTURE", "IPv4 packets beyond the MTU are seen as fragments", eachCapture(fragment)}
 
 func fragment(c *Case, p *Capture, a args) error {
@@ -36,7 +38,25 @@ func fragment(c *Case, p *Capture, a args) error {
 	for _, f := range cut {
 		c.replace(p, []*Frame{f}, fragments(p, f, mtu))
 	}
+	for _, q := range c.Pairs {
+		q.Seg = slices.DeleteFunc(q.Seg, func(l Link) bool {
+			x, y := read(q.A.Link, l[0]), read(q.B.Link, l[1])
+			lo, end, ok := x.datagramBytes()
+			from, to, ok2 := y.datagramBytes()
+			return ok && ok2 && (lo >= to || from >= end)
+		})
+	}
 	return nil
+}
+
+// datagramBytes is the range of an IPv4 datagram's bytes, behind its header, that a fragment holds; ok is false for what
+// is no fragment.
+func (h *header) datagramBytes() (from, to int, ok bool) {
+	if h.ip < 0 || h.version != 4 || be.Uint16(h.data[h.ip+6:])&0x3fff == 0 {
+		return 0, 0, false
+	}
+	from = int(be.Uint16(h.data[h.ip+6:])&0x1fff) * 8
+	return from, from + int(be.Uint16(h.data[h.ip+2:])) - int(h.data[h.ip]&15)*4, true
 }
 
 // copied collects the frames that have SPAN copies, and these.

@@ -50,6 +50,7 @@ var derivations = []struct{ from, specs string }{
 	{"four-points", "sll@a,raw@b,null@c,loop@d"},
 	{"ipv6-routers", "raw@a,null@b"},
 	{"snat-basic", "fragment=600@b"},
+	{"udp-icmp-nat", "fragment=900@a,fragment=600@b"},
 	{"four-points", "fragment=900@b,snaplen=128@c"},
 	{"mss-loss-reorder", "gro@a"},
 	{"routers-3-8", "gro@b,gro@a"},

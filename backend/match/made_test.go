@@ -112,6 +112,7 @@ func TestDerivedCases(t *testing.T) {
 		{"a recorder that missed frames", "double-nat", "drop=5@b"},
 		{"little overlap", "snat-basic", "late=0.4@a,early=0.7@b"},
 		{"without IP identification", "routers-3-8", "ipid=zero,isn"},
+		{"fragments that are cut again", "udp-icmp-nat", "fragment=900@a,fragment=600@b"},
 		{"further routers", "gso-split", "hops=4@client"},
 		{"raw IP against Linux cooked", "mss-loss-reorder", "raw@a,sll2@b"},
 	} {

@@ -46,6 +46,7 @@ func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
 		m.resegmented(t, d, w)
 	}
 	m.fragments(t, d, w)
+	m.refragmented(d, w)
 	m.rewritten(t, d, w)
 }
 

@@ -224,6 +224,55 @@ func (m *matcher) fragmentsOf(t *Traits, wc, pc *flow.Capture, wholes, parts []u
 	}
 }
 
+// piece is a fragment by its place in the datagram.
+type piece struct {
+	id      uint16
+	lo, end int64
+	i       uint32
+}
+
+// pieces lists the fragments of a list. What lies before a later fragment's bytes is the upper layer's header too.
+func pieces(c *flow.Capture, l []uint32) (out []piece) {
+	for _, i := range l {
+		f := c.At(i)
+		switch {
+		case f.Is(flow.MarkLater):
+			out = append(out, piece{uint16(f.Seq), int64(f.Ack), int64(f.Ack) + int64(f.Len), i})
+		case f.Is(flow.MarkFragment):
+			header := int64(8)
+			if f.Is(flow.MarkTCP) {
+				header = 20
+			}
+			out = append(out, piece{f.IPID, 0, int64(f.Len) + header, i})
+		}
+	}
+	return out
+}
+
+// refragmented pairs fragments that were cut anew on the way, or put together from smaller ones, by the bytes of one
+// datagram that they share.
+func (m *matcher) refragmented(d int, w Window) {
+	x, y := pieces(m.a, m.restA), pieces(m.b, m.restB)
+	if len(x) == 0 || len(y) == 0 {
+		return
+	}
+	byID := map[uint16][]piece{}
+	for _, p := range y {
+		byID[p.id] = append(byID[p.id], p)
+	}
+	used := map[uint64]bool{}
+	for _, p := range x {
+		for _, q := range byID[p.id] {
+			if p.id == 0 || p.lo >= q.end || q.lo >= p.end || w != nil && !m.inWindow(p.i, q.i, d, w) {
+				continue
+			}
+			m.pair(p.i, q.i, HowResegment)
+			used[uint64(p.i)], used[uint64(q.i)|1<<32] = true, true
+		}
+	}
+	m.restA, m.restB = drop(m.restA, used, 0), drop(m.restB, used, 1<<32)
+}
+
 // manyIDs lists the identifications that several packets of a list carry.
 func manyIDs(c *flow.Capture, l []uint32) map[uint16]bool {
 	many := map[uint16]bool{}
