@@ -131,16 +131,20 @@ func (rel *Relation) cause(r *Result, c Causation) {
 	}
 }
 
-// Offset bounds b's clock minus a's around time t of a, ns, from what the captures share for certain; ok is false where
-// they share nothing.
+// Offset bounds b's clock minus a's, ns, over all that both captures hold, from what they share for certain; ok is false
+// where they share nothing.
 func (r *Result) Offset(a, b int, t capture.LocalTime) (lo, hi int64, ok bool) {
 	rel := r.Relations[[2]int{min(a, b), max(a, b)}]
 	if rel == nil || rel.Time.len() == 0 {
 		return 0, 0, false
 	}
 	if a < b {
-		x, y, ok := rel.Time.window(t, 0)
-		return int64(x - t), int64(y - t), ok
+		x, y, _ := rel.Time.window(t, 0)
+		lo, hi = int64(x-t), int64(y-t)
+		if x, y, causal := rel.Time.causal(); causal {
+			lo, hi = max(lo, x), min(hi, y)
+		}
+		return lo, hi, lo <= hi
 	}
 	// t is b's time in the relation's terms: take all samples.
 	first := true
@@ -153,7 +157,11 @@ func (r *Result) Offset(a, b int, t capture.LocalTime) (lo, hi int64, ok bool) {
 			lo, hi = min(lo, d), max(hi, d)
 		}
 	}
-	return lo - slackNS, hi + slackNS, !first
+	lo, hi = lo-slackNS, hi+slackNS
+	if x, y, causal := rel.Time.causal(); causal {
+		lo, hi = max(lo, -y), min(hi, -x)
+	}
+	return lo, hi, lo <= hi
 }
 
 // sortCauses puts causal pairs into the order of the link's first capture.

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"math"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -96,4 +97,27 @@ func (tl *Timeline) bound(s []sample, t capture.LocalTime) (lo, hi capture.Local
 	}
 	slack := capture.LocalTime(slackNS + int64(float64(dist)*driftSlew) + int64(dhi-dlo)/2)
 	return t + dlo - slack, t + dhi + slack, true
+}
+
+// drift is how fast clocks part that nobody slews: 50 ppm each is what common oscillators keep within.
+const drift = 1e-4
+
+// causal bounds B's clock minus A's, ns, at all times of the samples: a packet arrives after it was sent, so travelling
+// from A to B it shows the offset too large, from B to A too small. ok is false without samples of both ways, or where they
+// contradict each other: then a clock steps.
+func (tl *Timeline) causal() (lo, hi int64, ok bool) {
+	there, back := tl.samples[2], tl.samples[0]
+	if len(there) == 0 || len(back) == 0 {
+		return 0, 0, false
+	}
+	lo, hi = math.MinInt64, math.MaxInt64
+	for _, s := range there {
+		hi = min(hi, int64(s.d))
+	}
+	for _, s := range back {
+		lo = max(lo, int64(s.d))
+	}
+	span := max(there[len(there)-1].t, back[len(back)-1].t) - min(there[0].t, back[0].t)
+	room := int64(float64(span) * drift)
+	return lo - room, hi + room, lo-room <= hi+room
 }
