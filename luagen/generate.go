@@ -38,8 +38,8 @@ local source = debug.getinfo(1, "S").source
 local folder = string.match(source, "^@(.*[/\\])") or ""
 local annotations = folder .. %s
 
-if corr_add_annotations then
-  corr_add_annotations(annotations)
+if _G.corr_add_annotations then
+  _G.corr_add_annotations(annotations)
   return
 end
 
@@ -48,7 +48,7 @@ local corr = {}
 `
 
 const epilogue = `
-corr_add_annotations = corr.add_source
+_G.corr_add_annotations = corr.add_source
 corr.add_source(annotations)
 `
 

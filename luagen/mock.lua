@@ -4,6 +4,7 @@ local post -- the protocol that registered itself as postdissector
 
 ProtoField = setmetatable({}, {
   __index = function(_, kind)
+    if kind == "new" then return function(_, name, type) return { name = name, kind = type } end end
     return function(name) return { name = name, kind = kind } end
   end,
 })
@@ -12,6 +13,7 @@ ProtoExpert = { new = function(name) return { name = name } end }
 -- Wireshark's are userdata: no tables.
 NSTime = { new = function(sec, ns) return function() return sec, ns end end }
 Dissector = { get = function(name) return name end }
+ftypes = { STRING = "string" }
 base = { DEC = 1, UTC = 2, UNICODE = 3 }
 expert = { group = { PROTOCOL = 1, UNDECODED = 2 }, severity = { ERROR = 1, WARN = 2, NOTE = 3, CHAT = 4 } }
 function gui_enabled() return false end

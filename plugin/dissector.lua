@@ -12,7 +12,8 @@ local experts = {}
 local function make_field(f)
   if f.type == "relative_time" then return ProtoField.relative_time(f.name, f.title, f.text) end
   if f.type == "absolute_time" then return ProtoField.absolute_time(f.name, f.title, base.UTC, f.text) end
-  if f.type == "string" then return ProtoField.string(f.name, f.title, base.UNICODE, f.text) end
+  -- ProtoField.string with a base loses the description from Wireshark 4.0 on.
+  if f.type == "string" then return ProtoField.new(f.title, f.name, ftypes.STRING, nil, base.UNICODE, nil, f.text) end
   return ProtoField[f.type](f.name, f.title, base.DEC, nil, nil, f.text)
 end
 
