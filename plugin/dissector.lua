@@ -233,3 +233,4 @@ function proto.dissector(buffer, pinfo, tree)
 end
 
 register_postdissector(proto)
+if windows and register_menu then corr.menus.register(sources) end

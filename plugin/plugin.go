@@ -10,4 +10,4 @@ import "embed"
 var Files embed.FS
 
 // Order is the order in which the files build upon each other.
-var Order = []string{"bytes.lua", "clock.lua", "store.lua", "records.lua", "recognise.lua", "values.lua", "dissector.lua"}
+var Order = []string{"bytes.lua", "clock.lua", "store.lua", "records.lua", "recognise.lua", "values.lua", "menus.lua", "dissector.lua"}

@@ -159,7 +159,7 @@ end
 function Store:make_point(i)
   local r = self:row(self.point_table, i)
   local flags = word(r, 17)
-  local p = { index = i, store = self, name = self:text(word(r, 1)), frames = word(r, 13),
+  local p = { index = i, store = self, name = self:text(word(r, 1)), path = self:text(word(r, 9)), frames = word(r, 13),
     clock_known = flags % 2 == 1, sub_micro = flags % 4 >= 2, known = new_cache(), texts = new_cache() }
   p.at_sec, p.at_ns = stamp(r, 21)
   p.offset_sec, p.offset_ns = stamp(r, 29)

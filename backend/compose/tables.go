@@ -1,6 +1,8 @@
 package compose
 
 import (
+	"path/filepath"
+
 	"strings"
 
 	"github.com/corr-dev/corr/backend/annotate"
@@ -31,7 +33,7 @@ func (in *Input) Tables(d *model.Document) annotate.Tables {
 
 func (in *Input) point(c int) annotate.Point {
 	k := &in.Clocks.Of[c]
-	p := annotate.Point{Name: in.Points[c].Name, Cell: in.Points[c].Cell, File: in.Points[c].File, Frames: uint32(in.Caps[c].Len()),
+	p := annotate.Point{Name: in.Points[c].Name, Cell: in.Points[c].Cell, File: absolute(in.Points[c].File), Frames: uint32(in.Caps[c].Len()),
 		ClockKnown: k.Known, At: k.At, Offset: k.Offset, DriftPPM: k.DriftPPM}
 	for _, s := range k.Steps {
 		p.Steps = append(p.Steps, annotate.ClockStep{At: s.At, Offset: k.Offset + s.By})
@@ -63,4 +65,12 @@ func (in *Input) pathText(path []int, known map[string]string) string {
 	}
 	known[s] = s
 	return s
+}
+
+// absolute is where a capture lies, for a Wireshark that opens it from anywhere; standard input stays "-".
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil && path != "-" {
+		return abs
+	}
+	return path
 }

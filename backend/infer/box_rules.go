@@ -351,7 +351,9 @@ func (v *Verdict) gateways(s *Segment) {
 // conditions lists what a stretch does to packets without any device meaning to.
 func (v *Verdict) conditions(s *Segment) {
 	reseg := false
-	s.Link.Each(func(p match.Pair) { reseg = reseg || p.How == match.HowResegment && v.At(s.Link.A, p.A).Is(flow.MarkTCP) })
+	s.Link.Each(func(p match.Pair) {
+		reseg = reseg || p.How == match.HowResegment && v.At(s.Link.A, p.A).Is(flow.MarkTCP)
+	})
 	if reseg {
 		s.Conditions = append(s.Conditions, "segmentation-offload")
 	}
