@@ -29,3 +29,9 @@ corpus *flags:
 
 screenshots:
     ./scripts/screenshots
+
+versions *suites:
+    ./scripts/versions {{suites}}
+
+record kind folder:
+    ./scripts/record {{kind}} {{folder}}

@@ -44,6 +44,7 @@ if _G.corr_add_annotations then
 end
 
 local corr = {}
+corr.arguments = { ... } -- -X lua_script1:summary
 
 `
 

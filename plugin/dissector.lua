@@ -234,3 +234,14 @@ end
 
 register_postdissector(proto)
 if windows and register_menu then corr.menus.register(sources) end
+
+-- tshark -q -X lua_script:corr.lua -X lua_script1:summary: the findings, once the file is read.
+for _, a in ipairs(corr.arguments) do
+  if a == "summary" then
+    local tap = Listener.new("frame")
+    function tap.draw()
+      local s = corr.menus.current(sources)
+      print(s and corr.menus.findings(s.store) or "corr knows no frame of this file.")
+    end
+  end
+end

@@ -117,17 +117,13 @@ local function point(sources, name)
   end
 end
 
--- The result that the opened file belongs to: the one that knows frames of it, else the first that can be read.
+-- The result that the opened file belongs to: the one that knows frames of it.
 local function current(sources)
-  local first
   for _, s in ipairs(sources) do
-    if s.store then
-      first = first or s
-      if s.recogniser.seen > 0 and s.recogniser.known + s.recogniser.upto > 0 then return s end
-    end
+    if s.store and s.recogniser.seen > 0 and s.recogniser.known + s.recogniser.upto > 0 then return s end
   end
-  return first
 end
+menus.current = current
 
 local function folder(s) return string.match(s.path, "^(.*[/\\])") or "" end
 

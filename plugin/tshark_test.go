@@ -275,6 +275,10 @@ func TestOutputs(t *testing.T) {
 	if !strings.Contains(expert, "ended 1 conversation: 10.") || !strings.Contains(expert, "Errors") {
 		t.Errorf("-z expert tells no finding:\n%s", expert)
 	}
+	summary := tshark(t, "-q", "-r", c.captures[1], "-X", c.script, "-X", "lua_script1:summary")
+	if !strings.HasPrefix(summary, "error  a TCP-terminating firewall (Check Point) between a and b ended 1 conversation") {
+		t.Errorf("the summary begins with %.100q", summary)
+	}
 	if got := tshark(t, "-r", c.captures[0], "-X", c.script, "-Y", "corr.middlebox && corr.fate == \"injected\"", "-T", "fields", "-e", "corr.middlebox.kind"); !strings.Contains(got, "terminating-transparent-proxy") {
 		t.Errorf("the display filter finds %q", got)
 	}
