@@ -1,6 +1,7 @@
 -- The postdissector: recognises each frame and shows what is known of it.
 
-local fill, unpack, RECORD, FORMAT = corr.fill, corr.unpack, corr.RECORD, corr.RECORD_FORMAT
+local fill, unpack, RECORD, FORMAT, SHORT = corr.fill, corr.unpack, corr.RECORD, corr.RECORD_FORMAT, corr.RECORD_SHORT
+local FINDING = corr.EXTRA_FINDING
 
 local proto = Proto.new("corr", corr.title)
 -- The fields' owner. A filter on a field counts as a reference to its owner; so fields of "corr" itself would hide whether
@@ -20,7 +21,7 @@ end
 local registered, registered_experts = {}, {}
 for i, f in ipairs(corr.fields) do
   registered[i] = make_field(f)
-  fields[i] = { field = registered[i], value = corr.values[f.name], repeats = f.repeats }
+  fields[i] = { name = f.name, field = registered[i], value = corr.values[f.name], repeats = f.repeats }
 end
 for i, severity in ipairs({ "error", "warn", "note", "chat" }) do
   experts[severity] = ProtoExpert.new("corr.expert." .. severity, "Finding", expert.group.PROTOCOL,
@@ -38,6 +39,7 @@ local wanted = {} -- what is added while no tree is shown
 local with_proto = true -- whether an item for the protocol is added
 local shown -- whether a tree is
 local windows = gui_enabled() -- without them a tree is shown during a whole pass or not at all
+local flow_field -- corr.flow where nothing else is wanted
 local last -- number of the frame before, nil where wanted may be out of date
 local ahead, ahead_point -- the number and the capture of the next frame while the quick way is open, else nil
 local page, page_from, page_size -- the records around it: bytes, the first one's frame number, how many
@@ -116,8 +118,8 @@ end
 local function show(tree, list, f)
   local sub = tree
   -- Nothing tells whether somebody gathers expert information: frames with findings always give theirs.
-  local findings = f.extra_at ~= 0 and corr.extra(f).findings
-  if with_proto or findings and findings[1] then sub = tree:add(proto) end
+  local findings = f.finding and corr.extra(f).findings
+  if with_proto or findings then sub = tree:add(proto) end
   for i = 1, #list do
     local x = list[i]
     add(sub, x.field, x.value(f))
@@ -143,24 +145,19 @@ local function annotate(s, n, sec, ns, len, tree, list, bytes)
 end
 
 -- The quick way: while one capture is in step and no tree is shown, a frame costs one look at its record. This runs for
--- every frame, so it calls as little as it can.
-local function quickly(n, pinfo, tree)
-  local p, o = ahead_point, n - page_from
-  if o >= page_size then
-    if n > p.frames then return false end
-    page, page_from, page_size = corr.page(p, n - 1)
-    page_from = page_from + 1
-    o = n - page_from
-  end
-  local sec, ns, len, flow, class, peer, delay, extra = unpack(FORMAT, page, o * RECORD + 1)
-  if len ~= pinfo.len or ns >= 1000000000 then return false end
-  local off = pinfo.abs_ts - sec - ns / 1e9
-  if off > 5e-7 or off < -5e-7 then return false end -- a double's rounding
+-- every frame, so it calls as little as it can, and takes the next frame for the one that follows: its time and length
+-- tell if it is not.
+local function next_page()
+  if ahead > ahead_point.frames then return false end
+  local ok, bytes, from, size = pcall(corr.page, ahead_point, ahead - 1)
+  if not ok then return false end -- the long way tells
+  page, page_from, page_size = bytes, from + 1, size
+  return true
+end
+
+local function show_wanted(tree, p, sec, ns, flow, class, peer, delay, extra)
   local f = fill(p, sec, ns, flow, class, peer, delay, extra)
-  if with_proto or extra ~= 0 then
-    show(tree, wanted, f)
-    return true
-  end
+  if with_proto or extra >= FINDING then return show(tree, wanted, f) end
   for i = 1, #wanted do
     local x = wanted[i]
     local v = x.value(f)
@@ -172,6 +169,31 @@ local function quickly(n, pinfo, tree)
       end
     end
   end
+end
+
+local function quickly(pinfo, tree)
+  local o = ahead - page_from
+  if o >= page_size then
+    if not next_page() then return false end
+    o = ahead - page_from
+  end
+  if flow_field then
+    local sec, ns, len, flow, extra = unpack(SHORT, page, o * RECORD + 1)
+    if extra < FINDING then
+      if len ~= pinfo.len or ns >= 1000000000 then return false end
+      local off = pinfo.abs_ts - sec - ns / 1e9
+      if off > 5e-7 or off < -5e-7 then return false end -- a double's rounding
+      if flow ~= 0 then tree_add(tree, flow_field, flow) end
+      ahead = ahead + 1
+      return true
+    end
+  end
+  local sec, ns, len, flow, class, peer, delay, extra = unpack(FORMAT, page, o * RECORD + 1)
+  if len ~= pinfo.len or ns >= 1000000000 then return false end
+  local off = pinfo.abs_ts - sec - ns / 1e9
+  if off > 5e-7 or off < -5e-7 then return false end
+  if not pcall(show_wanted, tree, ahead_point, sec, ns, flow, class, peer, delay, extra) then return false end
+  ahead = ahead + 1
   return true
 end
 
@@ -185,29 +207,28 @@ local function speed_up(n, tree)
 end
 
 local function slow_down()
-  if ahead then sources[1].recogniser:went(ahead - 1) end
+  if ahead then
+    last = ahead - 1
+    sources[1].recogniser:went(last)
+  end
   ahead = nil
 end
 
 function proto.dissector(buffer, pinfo, tree)
-  local n = pinfo.number
-  shown = (n ~= ahead or windows) and tree.visible
-  if n == ahead and not shown then
-    local ok, done = pcall(quickly, n, pinfo, tree)
-    if ok and done then
-      last, ahead = n, n + 1
-      return
-    end
-  end
+  -- A window asks for frames in any order, and shows trees.
+  if ahead and (not windows or pinfo.number == ahead and not tree.visible) and quickly(pinfo, tree) then return end
   slow_down()
+  local n = pinfo.number
+  shown = tree.visible
   local list = fields
   if shown then
-    last, with_proto = nil, true
+    last, with_proto, flow_field = nil, true, nil
   else
     -- A pass visits every frame once; what is asked for changes between passes only.
     if not last or n ~= last + 1 then
       wanted = referenced(tree)
       with_proto = proto_referenced(tree)
+      flow_field = #wanted == 1 and not with_proto and wanted[1].name == "corr.flow" and wanted[1].field or nil
     end
     last = n
     list = wanted

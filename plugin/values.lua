@@ -4,7 +4,7 @@
 local value = {}
 corr.value = value
 
-local word, stamp = corr.word, corr.stamp
+local word, stamp, EXTRA_FINDING = corr.word, corr.stamp, corr.EXTRA_FINDING
 
 local NO_DELAY = 2147483648 -- 0x80000000
 local DELAY_IN_EXTRA = 2147483649
@@ -71,6 +71,7 @@ end
 -- The digest of a record's frame, where another one has the same time and length; nil where none has.
 function corr.tie(p, n)
   local _, _, _, _, _, _, _, extra = corr.record(p, n - 1)
+  if extra >= EXTRA_FINDING then extra = extra - EXTRA_FINDING end
   return extra ~= 0 and read_extra(p, extra).tie or nil
 end
 
@@ -94,6 +95,8 @@ function corr.fill(p, sec, ns, flow, class, peer, delay, extra)
   local f = frame
   f.point, f.sec, f.ns, f.flow, f.peer, f.delay = p, sec, ns, flow, peer, delay
   f.class = p.known.of[class] or p.store:class(p, class)
+  f.finding = extra >= EXTRA_FINDING
+  if f.finding then extra = extra - EXTRA_FINDING end
   f.extra_at, f.extra_read = extra, nil
   return f
 end

@@ -75,6 +75,9 @@ func (c *CaptureWriter) Add(f *Frame) error {
 		if extra, err = c.heap.entry(f, inExtra, &c.w.tables); err != nil {
 			return c.fail(fmt.Errorf("frame %d: %w", c.count+1, err))
 		}
+		if f.Extra != nil && len(f.Extra.Findings) > 0 {
+			extra |= extraFinding
+		}
 	}
 	b := c.buf[c.used : c.used+recordSize : c.used+recordSize]
 	c.stamp(b, int64(f.Time))

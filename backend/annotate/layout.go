@@ -6,7 +6,7 @@ import (
 )
 
 // Version of the layout. A reader takes exactly its own: a correlation is cheap to make again.
-const Version = 1
+const Version = 2
 
 const (
 	magic        = "corr.ann"
@@ -48,6 +48,9 @@ const (
 	recPeer  = 20
 	recDelay = 24
 	recExtra = 28
+
+	// extraFinding in a record's extra says that its entry names findings: those are shown unasked.
+	extraFinding = 1 << 31
 )
 
 // Sections of the directory, in this order.
