@@ -39,7 +39,7 @@ var lines = []struct {
 func TestFormats(t *testing.T) {
 	for _, x := range lines {
 		var got []Record
-		st, err := ReadFrom(context.Background(), Source{Path: "x"}, strings.NewReader(x.line+"\n"), func(r *Record) { got = append(got, *r) })
+		st, err := ReadFrom(context.Background(), Source{Path: "x"}, strings.NewReader(x.line+"\n"), nil, func(r *Record) { got = append(got, *r) })
 		if err != nil || len(got) != 1 {
 			t.Errorf("%s: %d records, %v, %+v", x.name, len(got), err, st)
 			continue
@@ -80,7 +80,7 @@ func TestTie(t *testing.T) {
 		"src=10.9.9.9 sport=1 dst=10.2.2.9 dport=2 proto=tcp action=accept",                                                                   // nobody
 		"nonsense",
 	}, "\n")
-	st, err := ReadFrom(context.Background(), Source{Path: "fw.log"}, strings.NewReader(log), tie.Add)
+	st, err := ReadFrom(context.Background(), Source{Path: "fw.log"}, strings.NewReader(log), nil, tie.Add)
 	if err != nil || st.Lines != 6 || st.Bad != 1 || len(st.Samples) != 1 {
 		t.Fatalf("%+v, %v", st, err)
 	}
@@ -108,10 +108,10 @@ func TestCompressedAndUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	if _, err := ReadFrom(context.Background(), Source{}, &b, func(*Record) { n++ }); err != nil || n != 1 {
+	if _, err := ReadFrom(context.Background(), Source{}, &b, nil, func(*Record) { n++ }); err != nil || n != 1 {
 		t.Errorf("%d records, %v", n, err)
 	}
-	if _, err := ReadFrom(context.Background(), Source{Path: "x.txt"}, strings.NewReader("a poem\nof two lines\n"), func(*Record) {}); err == nil || !strings.Contains(err.Error(), "no log of a known format") {
+	if _, err := ReadFrom(context.Background(), Source{Path: "x.txt"}, strings.NewReader("a poem\nof two lines\n"), nil, func(*Record) {}); err == nil || !strings.Contains(err.Error(), "no log of a known format") {
 		t.Errorf("a poem is taken for a log: %v", err)
 	}
 }
@@ -120,7 +120,7 @@ func TestCompressedAndUnknown(t *testing.T) {
 func TestLongLine(t *testing.T) {
 	in := strings.NewReader(lines[0].line + "|x=" + strings.Repeat("y", 1<<20) + "\n" + lines[0].line + "\n")
 	n := 0
-	if st, err := ReadFrom(context.Background(), Source{}, in, func(r *Record) {
+	if st, err := ReadFrom(context.Background(), Source{}, in, nil, func(r *Record) {
 		if n++; len(r.Text) > lineMost {
 			t.Errorf("a line of %d bytes was kept", len(r.Text))
 		}
@@ -135,7 +135,7 @@ func FuzzFormats(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, name := range Formats() {
-			_, err := ReadFrom(context.Background(), Source{Path: "x", Format: name}, strings.NewReader(text), func(r *Record) {
+			_, err := ReadFrom(context.Background(), Source{Path: "x", Format: name}, strings.NewReader(text), nil, func(r *Record) {
 				if !r.From.IsValid() || !r.To.IsValid() {
 					t.Errorf("%s gives a record without ends for %q", name, text)
 				}
@@ -151,7 +151,7 @@ func BenchmarkCheckPoint(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ReadFrom(context.Background(), Source{}, strings.NewReader(text), tie.Add); err != nil {
+		if _, err := ReadFrom(context.Background(), Source{}, strings.NewReader(text), nil, tie.Add); err != nil {
 			b.Fatal(err)
 		}
 	}

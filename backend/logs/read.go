@@ -57,8 +57,8 @@ func UseMap(m string) error {
 // lineMost bounds a line; the rest of a longer one is skipped.
 const lineMost = 64 << 10
 
-// Read gives every record of a log to yield, in order.
-func Read(ctx context.Context, s Source, yield func(*Record)) (Stats, error) {
+// Read gives the records of a log to yield, in order: all of them, or (of not nil) those that may speak of some ends.
+func Read(ctx context.Context, s Source, of *Ends, yield func(*Record)) (Stats, error) {
 	in := io.Reader(os.Stdin)
 	if s.Path != "-" {
 		f, err := os.Open(s.Path)
@@ -68,11 +68,11 @@ func Read(ctx context.Context, s Source, yield func(*Record)) (Stats, error) {
 		defer f.Close() // only read from
 		in = f
 	}
-	return ReadFrom(ctx, s, in, yield)
+	return ReadFrom(ctx, s, in, of, yield)
 }
 
 // ReadFrom is Read from an open log.
-func ReadFrom(ctx context.Context, s Source, in io.Reader, yield func(*Record)) (Stats, error) {
+func ReadFrom(ctx context.Context, s Source, in io.Reader, of *Ends, yield func(*Record)) (Stats, error) {
 	in, err := unpack(in)
 	if err != nil {
 		return Stats{}, fmt.Errorf("%s: %w", s.Path, err)
@@ -88,8 +88,10 @@ func ReadFrom(ctx context.Context, s Source, in io.Reader, yield func(*Record)) 
 	}
 	st := Stats{Format: kind.name}
 	p := kind.make()
+	var found scan
+	var long []byte
 	for {
-		line, err := nextLine(b)
+		line, err := nextLine(b, &long)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return st, fmt.Errorf("%s: line %d: %w", s.Path, st.Lines+1, err)
 		}
@@ -97,6 +99,9 @@ func ReadFrom(ctx context.Context, s Source, in io.Reader, yield func(*Record)) 
 			st.Lines++
 			if st.Lines&0xfff == 0 && ctx.Err() != nil {
 				return st, ctx.Err()
+			}
+			if of != nil && !of.speaks(line, &found) {
+				continue
 			}
 			text := strings.TrimRight(string(line), "\r\n")
 			if r, ok, skip := p.parse(text); ok {
@@ -114,11 +119,16 @@ func ReadFrom(ctx context.Context, s Source, in io.Reader, yield func(*Record)) 
 	}
 }
 
-// nextLine reads a line; of a longer one than lineMost the rest is passed over.
-func nextLine(b *bufio.Reader) ([]byte, error) {
-	var out []byte
+// nextLine reads a line, valid until the next call; of a longer one than lineMost the rest is passed over. long is the room
+// for lines that the reader's buffer does not hold in one piece.
+func nextLine(b *bufio.Reader, long *[]byte) ([]byte, error) {
+	out := (*long)[:0]
+	defer func() { *long = out[:0] }()
 	for {
 		part, err := b.ReadSlice('\n')
+		if len(out) == 0 && len(part) <= lineMost && !errors.Is(err, bufio.ErrBufferFull) {
+			return part, err
+		}
 		if room := lineMost - len(out); room > 0 {
 			out = append(out, part[:min(len(part), room)]...)
 		}

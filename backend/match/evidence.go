@@ -32,20 +32,21 @@ const (
 	evTuple                    // both addresses and ports
 	evProxied                  // a PROXY protocol header that names the other's addresses and ports
 	evFront                    // addresses and ports that a header may name; alone no evidence
+	evLog                      // a log's record of the translation
 	evAlike                    // addresses that other conversations show to belong together, and the time
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports", "PROXY protocol header", "", "hosts that other conversations show to be the same, and the time"}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports", "PROXY protocol header", "", "translations that a log records", "hosts that other conversations show to be the same, and the time"}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0, 0}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0, 50, 0}
 
 // most is what one kind may add up to: keys of one kind are not independent. Identifications are counters: that two of
 // them pass through the same values is one coincidence by direction, however many packets they number.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 14, 20, 60, 28, 0, 8, 60, 0, 0}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 14, 20, 60, 28, 0, 8, 60, 0, 50, 0}
 
 // entry is one key of one conversation.
 type entry struct {
@@ -123,8 +124,8 @@ type sampler struct {
 }
 
 // entries lists the keys of those conversations of a capture that want says; nil wants all.
-// heads are the PROXY headers of each capture, nil if none has any.
-func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow.ConvID]proxied, want func(id flow.ConvID) bool) []entry {
+// heads are the PROXY headers of each capture, nil if none has any; logged is what logs say of translations, nil for nothing.
+func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow.ConvID]proxied, logged *said, want func(id flow.ConvID) bool) []entry {
 	c := caps[k]
 	var out []entry
 	for id := range c.Convs {
@@ -132,6 +133,9 @@ func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow
 			out = conversationEntries(out, c, k, flow.ConvID(id), l, mask)
 			if heads != nil && c.Conv(flow.ConvID(id)).Proto == flow.ProtoTCP {
 				out = frontEntries(out, c, k, flow.ConvID(id), heads[k])
+			}
+			if logged != nil {
+				out = logged.entries(out, c, k, flow.ConvID(id))
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func grade(t *testing.T, c *lab.Case) lab.Score {
 		t.Fatal(err)
 	}
 	caps := read(t, c.Paths(dir))
-	r, err := match.Run(context.Background(), caps)
+	r, err := match.Run(context.Background(), caps, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestStrangers(t *testing.T) {
 		if err != nil || len(b) == 0 {
 			t.Fatalf("%s: %v", x[1], err)
 		}
-		r, err := match.Run(context.Background(), read(t, []string{a[0], b[0]}))
+		r, err := match.Run(context.Background(), read(t, []string{a[0], b[0]}), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +165,7 @@ func BenchmarkMatch(b *testing.B) {
 		b.StopTimer()
 		caps := read(b, []string{"../../testdata/mss-loss-reorder/a.pcap", "../../testdata/mss-loss-reorder/b.pcapng"})
 		b.StartTimer()
-		r, err := match.Run(context.Background(), caps)
+		r, err := match.Run(context.Background(), caps, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

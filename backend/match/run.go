@@ -31,6 +31,7 @@ type Result struct {
 	Routers []bool
 
 	both   []bothSides          // by capture
+	logged *said                // nil: nothing
 	probed map[anchorKey]*Joint // by the first probe, for flows of two conversations
 }
 
@@ -46,15 +47,15 @@ const (
 	timeMost = 10
 )
 
-// Run joins conversations and orders points. Packets of the flows are paired by Packets, once the clocks are known.
-func Run(ctx context.Context, caps []*flow.Capture) (*Result, error) {
+// Run joins conversations and orders points; logged is what logs say of translations. Packets of the flows are paired by Packets, once the clocks are known.
+func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Result, error) {
 	both, routers := make([]bothSides, len(caps)), make([]bool, len(caps))
 	parallel(len(caps), func(k int) {
 		routers[k] = MarkDuplicates(caps[k])
 		both[k] = findBothSides(caps[k])
 		routers[k] = routers[k] || float64(len(both[k])) > systematic*float64(len(caps[k].Convs))
 	})
-	r := &Result{Caps: caps, Routers: routers, both: both, Relations: map[[2]int]*Relation{}, probed: map[anchorKey]*Joint{}}
+	r := &Result{Caps: caps, Routers: routers, both: both, logged: newSaid(logged), Relations: map[[2]int]*Relation{}, probed: map[anchorKey]*Joint{}}
 	lvl := commonLevel(caps)
 	heads := allHeaders(caps)
 	ks := r.gather(lvl, sampleMask, heads, nil)
@@ -92,7 +93,7 @@ func (r *Result) gather(lvl level, mask uint64, heads []map[flow.ConvID]proxied,
 		if want != nil {
 			w = func(id flow.ConvID) bool { return want(Conv{k, id}) }
 		}
-		lists[k] = entries(caps, k, lvl, mask, heads, w)
+		lists[k] = entries(caps, k, lvl, mask, heads, r.logged, w)
 		r.both[k].standIn(lists[k])
 	})
 	ks := candidates(votes(slices.Concat(lists...)))

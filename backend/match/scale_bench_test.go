@@ -28,7 +28,7 @@ func BenchmarkConversations(b *testing.B) {
 				b.StopTimer()
 				caps := read(b, []string{a, c})
 				b.StartTimer()
-				r, err := match.Run(context.Background(), caps)
+				r, err := match.Run(context.Background(), caps, nil)
 				if err != nil {
 					b.Fatal(err)
 				}

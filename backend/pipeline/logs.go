@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/corr-dev/corr/backend/clock"
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/infer"
 	"github.com/corr-dev/corr/backend/logs"
 	"github.com/corr-dev/corr/backend/match"
@@ -16,12 +18,24 @@ import (
 
 // heard is what the logs said.
 type heard struct {
+	logs  []heardLog
 	tied  []logs.Tied
 	notes []string // how reading went, a line for each log
 }
 
-// hear reads the logs and ties their records to conversations.
-func hear(ctx context.Context, o Options, r *match.Result, m *clock.Model) (*heard, error) {
+// heardLog is one log: the records that may speak of conversations that were captured.
+type heardLog struct {
+	arg     string
+	stats   logs.Stats
+	records []logs.Record
+	more    int // that there was no room for
+}
+
+// recordsMost bounds the records kept of one log.
+const recordsMost = 200_000
+
+// listen reads the logs, before anything is matched: what they say of translations is evidence.
+func listen(ctx context.Context, o Options, caps []*flow.Capture) (*heard, error) {
 	h := &heard{}
 	if len(o.Logs) == 0 {
 		return h, nil
@@ -31,11 +45,27 @@ func hear(ctx context.Context, o Options, r *match.Result, m *clock.Model) (*hea
 			return nil, failed(2, "%s", err)
 		}
 	}
-	convs := conversations(r, m)
 	o.Progress.Phase("logs", 0)
+	ends := logs.NewEnds()
+	for _, c := range caps {
+		for id := range c.Convs {
+			t := c.Tuple(flow.ConvID(id), c.ClientDir(flow.ConvID(id)))
+			ends.Add(addrPort(t.Src, t.Version, t.Sport))
+			if in := &c.Convs[id]; in.SYN < 0 && in.SYNACK < 0 {
+				ends.Add(addrPort(t.Dst, t.Version, t.Dport)) // who opened it is a guess
+			}
+		}
+	}
 	for _, arg := range o.Logs {
-		t := logs.NewTie(convs)
-		st, err := logs.Read(ctx, logs.ParseSource(arg), t.Add)
+		l := heardLog{arg: arg}
+		var err error
+		l.stats, err = logs.Read(ctx, logs.ParseSource(arg), ends, func(r *logs.Record) {
+			if len(l.records) == recordsMost {
+				l.more++
+				return
+			}
+			l.records = append(l.records, *r)
+		})
 		if err != nil {
 			var pe *os.PathError
 			if errors.As(err, &pe) {
@@ -46,18 +76,52 @@ func hear(ctx context.Context, o Options, r *match.Result, m *clock.Model) (*hea
 			}
 			return nil, failed(1, "%s", err)
 		}
+		h.logs = append(h.logs, l)
+	}
+	return h, nil
+}
+
+// translations lists what the logs say of addresses before and behind a device.
+func (h *heard) translations() (out []match.Translation) {
+	for i := range h.logs {
+		for k := range h.logs[i].records {
+			r := &h.logs[i].records[k]
+			if r.XFrom.IsValid() || r.XTo.IsValid() {
+				out = append(out, match.Translation{Proto: r.Proto, From: r.From, To: r.To, XFrom: r.XFrom, XTo: r.XTo})
+			}
+		}
+	}
+	return out
+}
+
+// tie relates the records to conversations and the logs' clocks to the captures'.
+func (h *heard) tie(r *match.Result, m *clock.Model) {
+	convs := conversations(r, m)
+	for i := range h.logs {
+		l := &h.logs[i]
+		t := logs.NewTie(convs)
+		for k := range l.records {
+			t.Add(&l.records[k])
+		}
+		l.records = nil
 		tied, k := t.Done()
 		h.tied = append(h.tied, tied...)
-		note := fmt.Sprintf("%s: %s, %d lines, %d records of these conversations", arg, st.Format, st.Lines, len(tied))
+		note := fmt.Sprintf("%s: %s, %d lines, %d records of these conversations", l.arg, l.stats.Format, l.stats.Lines, len(tied))
 		if k.Known {
 			note += fmt.Sprintf(", clock %+.0f s ± %.0f s", float64(k.Offset)/1e9, float64(k.Error)/1e9)
 		}
-		if st.Bad > 0 {
-			note += fmt.Sprintf("; %d lines could not be read, as %q", st.Bad, st.Samples[0])
+		if l.stats.Bad > 0 {
+			note += fmt.Sprintf("; %d lines could not be read, as %q", l.stats.Bad, l.stats.Samples[0])
+		}
+		if l.more > 0 {
+			note += fmt.Sprintf("; %d more records were left out", l.more)
 		}
 		h.notes = append(h.notes, note)
 	}
-	return h, nil
+}
+
+func addrPort(a decode.Addr, version uint8, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(a.Netip(version).Unmap(), port)
 }
 
 // conversations lists what records can be tied to.
@@ -71,7 +135,7 @@ func conversations(r *match.Result, m *clock.Model) []logs.Conversation {
 			}
 			for n, id := range s.Convs {
 				t := s.Cap.Tuple(id, s.Forward[n])
-				c.Ends = append(c.Ends, [2]netip.AddrPort{netip.AddrPortFrom(t.Src.Netip(t.Version).Unmap(), t.Sport), netip.AddrPortFrom(t.Dst.Netip(t.Version).Unmap(), t.Dport)})
+				c.Ends = append(c.Ends, [2]netip.AddrPort{addrPort(t.Src, t.Version, t.Sport), addrPort(t.Dst, t.Version, t.Dport)})
 				pk := s.Cap.Packets(id)
 				if len(pk) == 0 {
 					continue

@@ -98,8 +98,12 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 // correlate runs what lies between facts and conclusions.
 func correlate(ctx context.Context, caps []*flow.Capture, o Options) (*infer.Verdict, *heard, error) {
 	p := o.Progress
+	h, err := listen(ctx, o, caps)
+	if err != nil {
+		return nil, nil, err
+	}
 	p.Phase("matching", 0)
-	r, err := match.Run(ctx, caps)
+	r, err := match.Run(ctx, caps, h.translations())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,10 +127,7 @@ func correlate(ctx context.Context, caps []*flow.Capture, o Options) (*infer.Ver
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	h, err := hear(ctx, o, r, m)
-	if err != nil {
-		return nil, nil, err
-	}
+	h.tie(r, m)
 	p.Phase("conclusions", 0)
 	if n := len(o.Keylogs); n > 0 && x.Opened == 0 {
 		h.notes = append(h.notes, fmt.Sprintf("%d secrets of the key logs fit no conversation that needs them: are they of another leg of the path, or of another hour?", keys.Lines))
