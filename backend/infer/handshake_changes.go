@@ -60,13 +60,14 @@ func handshakeRule(doc Doc, field, title string, diff func(before, after *flow.H
 
 // counterpart is the frame at a stretch's other end that a frame of c is matched with.
 func (v *Verdict) counterpart(s *Segment, c int, i uint32) (uint32, bool) {
-	for _, p := range s.Link.Peers(c, i, nil) {
-		if c == s.Link.A {
-			return p.B, true
-		}
-		return p.A, true
+	peers := s.Link.Peers(c, i, nil)
+	switch {
+	case len(peers) == 0:
+		return 0, false
+	case c == s.Link.A:
+		return peers[0].B, true
 	}
-	return 0, false
+	return peers[0].A, true
 }
 
 func number(n int) string {
