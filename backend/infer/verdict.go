@@ -64,6 +64,7 @@ type Verdict struct {
 	Messages  []map[uint32]string // by capture and frame index: the application message that ends in a frame, raw text
 	Findings  []*Finding
 	Logs      []logs.Tied      // records of logs that speak of conversations
+	Unseen    []logs.Tied      // drops of what no capture holds, between hosts that it holds conversations of
 	Exchanges *exchange.Result // messages tied across proxies
 }
 
@@ -88,8 +89,8 @@ type Segment struct {
 }
 
 // New runs all inferences.
-func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, records []logs.Tied) *Verdict {
-	v := &Verdict{Result: r, Exchanges: x, Logs: records, Clocks: m, Order: order, Rank: make([]int, len(order))}
+func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, records, unseen []logs.Tied) *Verdict {
+	v := &Verdict{Result: r, Exchanges: x, Logs: records, Unseen: unseen, Clocks: m, Order: order, Rank: make([]int, len(order))}
 	for k, c := range order {
 		v.Rank[c] = k
 	}

@@ -10,19 +10,31 @@ type Ends struct {
 	hosts map[netip.Addr]bool
 	four  map[uint32]bool // the IPv4 hosts
 	ends  map[netip.AddrPort]bool
-	six   bool // any is of IPv6
+	far   map[netip.Addr]bool // the hosts that they speak to
+	six   bool                // any is of IPv6
 }
 
 // NewEnds makes an empty set.
 func NewEnds() *Ends {
-	return &Ends{hosts: map[netip.Addr]bool{}, four: map[uint32]bool{}, ends: map[netip.AddrPort]bool{}}
+	return &Ends{hosts: map[netip.Addr]bool{}, four: map[uint32]bool{}, ends: map[netip.AddrPort]bool{}, far: map[netip.Addr]bool{}}
 }
 
 // Add adds an end; port 0 stands for any.
 func (e *Ends) Add(end netip.AddrPort) {
 	a := end.Addr().Unmap()
-	e.hosts[a] = true
+	e.host(a)
 	e.ends[netip.AddrPortFrom(a, end.Port())] = true
+}
+
+// AddPeer adds a host that initiators speak to: a line that names it and one of them is let through too.
+func (e *Ends) AddPeer(a netip.Addr) {
+	a = a.Unmap()
+	e.host(a)
+	e.far[a] = true
+}
+
+func (e *Ends) host(a netip.Addr) {
+	e.hosts[a] = true
 	if a.Is4() {
 		e.four[word(a.As4())] = true
 	} else {
@@ -42,7 +54,7 @@ type scan struct {
 }
 
 // speaks reports whether a line can be a record of one of the conversations: it holds an end's address and, anywhere, its
-// port. A line without any address is let through: a header, or one that can't be read.
+// port; or of another one between the same hosts. A line without any address is let through: a header, or one that can't be read.
 func (e *Ends) speaks(line []byte, s *scan) bool {
 	s.any, s.hosts, s.numbers = false, s.hosts[:0], s.numbers[:0]
 	for i := 0; i < len(line); {
@@ -57,7 +69,12 @@ func (e *Ends) speaks(line []byte, s *scan) bool {
 		}
 		i++
 	}
-	for _, a := range s.hosts {
+	for k, a := range s.hosts {
+		for _, b := range s.hosts[k+1:] {
+			if a != b && (e.far[a] || e.far[b]) {
+				return true
+			}
+		}
 		if e.ends[netip.AddrPortFrom(a, 0)] {
 			return true
 		}

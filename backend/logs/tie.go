@@ -32,7 +32,10 @@ type Tie struct {
 	half  map[netip.AddrPort][]tieTo
 	convs []Conversation
 	got   []Tied
+	hosts map[[2]netip.Addr]int // conversations by their hosts, either way round
+	lost  []Tied                // drops between such hosts, of no conversation
 	most  int
+	clock Clock
 }
 
 type tieTo struct {
@@ -43,9 +46,42 @@ type tieTo struct {
 // tiedMost bounds the records kept.
 const tiedMost = 200_000
 
+// lostMost bounds the drops kept that are of no conversation.
+const lostMost = 1000
+
+// Unseen gives drops between hosts that the captures hold conversations of, while they ran, of which no capture has a
+// frame; Flows holds one of these hosts' conversations. Call it after Done.
+func (t *Tie) Unseen() (out []Tied) {
+	if !t.clock.Known || len(t.convs) == 0 {
+		return nil
+	}
+	var first, last time.Time
+	for i := range t.convs {
+		if c := &t.convs[i]; i == 0 || c.First.Before(first) {
+			first = c.First
+		}
+		if c := &t.convs[i]; c.Last.After(last) {
+			last = c.Last
+		}
+	}
+	slack := time.Duration(t.clock.Error)
+	for _, x := range t.lost {
+		if x.Time.IsZero() {
+			continue
+		}
+		if x.Time.Year() == 0 {
+			x.Time = x.Time.AddDate(first.Year(), 0, 0)
+		}
+		if x.At = x.Time.Add(-time.Duration(t.clock.Offset)); !x.At.Before(first.Add(-slack)) && !x.At.After(last.Add(slack)) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
 // NewTie makes the index of conversations.
 func NewTie(convs []Conversation) *Tie {
-	t := &Tie{by: map[[2]netip.AddrPort][]tieTo{}, half: map[netip.AddrPort][]tieTo{}, convs: convs, most: tiedMost}
+	t := &Tie{by: map[[2]netip.AddrPort][]tieTo{}, half: map[netip.AddrPort][]tieTo{}, hosts: map[[2]netip.Addr]int{}, convs: convs, most: tiedMost}
 	for i, c := range convs {
 		seen := map[[2]netip.AddrPort]bool{}
 		for _, e := range c.Ends {
@@ -57,6 +93,7 @@ func NewTie(convs []Conversation) *Tie {
 			back := [2]netip.AddrPort{e[1], e[0]}
 			t.by[back] = append(t.by[back], tieTo{i, true})
 			t.half[e[0]] = append(t.half[e[0]], tieTo{i, false})
+			t.hosts[[2]netip.Addr{e[0].Addr(), e[1].Addr()}], t.hosts[[2]netip.Addr{e[1].Addr(), e[0].Addr()}] = i, i
 		}
 	}
 	return t
@@ -94,6 +131,9 @@ func (t *Tie) Add(r *Record) {
 		hits = t.half[r.From] // one end only
 	}
 	if len(hits) == 0 {
+		if i, known := t.hosts[[2]netip.Addr{r.From.Addr(), r.To.Addr()}]; known && Dropped(r.Action) && len(t.lost) < lostMost {
+			t.lost = append(t.lost, Tied{Record: *r, Flows: []uint32{t.convs[i].ID}})
+		}
 		return
 	}
 	x := Tied{Record: *r, Turned: hits[0].turned, Exactly: exactly}
@@ -142,6 +182,7 @@ func (t *Tie) Done() ([]Tied, Clock) {
 			x.narrow(byID, k)
 		}
 	}
+	t.clock = k
 	slices.SortStableFunc(t.got, func(a, b Tied) int { return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line) })
 	return t.got, k
 }

@@ -371,6 +371,8 @@ var rulesFire = map[string][2]string{
 	"option-removed":     {"", ""},
 	"capture-truncated":  {"", ""},
 	"log-contradiction":  {"", ""},
+	"log-unseen-drop":    {"", ""},
+	"log-silent":         {"", ""},
 	"timestamps-changed": {"", ""},
 }
 

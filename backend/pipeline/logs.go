@@ -20,7 +20,8 @@ import (
 type heard struct {
 	logs  []heardLog
 	tied  []logs.Tied
-	notes []string // how reading went, a line for each log
+	lost  []logs.Tied // drops of what no capture holds
+	notes []string    // how reading went, a line for each log
 }
 
 // heardLog is one log: the records that may speak of conversations that were captured.
@@ -51,6 +52,7 @@ func listen(ctx context.Context, o Options, caps []*flow.Capture) (*heard, error
 		for id := range c.Convs {
 			t := c.Tuple(flow.ConvID(id), c.ClientDir(flow.ConvID(id)))
 			ends.Add(addrPort(t.Src, t.Version, t.Sport))
+			ends.AddPeer(t.Dst.Netip(t.Version))
 			if in := &c.Convs[id]; in.SYN < 0 && in.SYNACK < 0 {
 				ends.Add(addrPort(t.Dst, t.Version, t.Dport)) // who opened it is a guess
 			}
@@ -105,7 +107,7 @@ func (h *heard) tie(r *match.Result, m *clock.Model) {
 		}
 		l.records = nil
 		tied, k := t.Done()
-		h.tied = append(h.tied, tied...)
+		h.tied, h.lost = append(h.tied, tied...), append(h.lost, t.Unseen()...)
 		note := fmt.Sprintf("%s: %s, %d lines, %d records of these conversations", l.arg, l.stats.Format, l.stats.Lines, len(tied))
 		if k.Known {
 			note += fmt.Sprintf(", clock %+.0f s ± %.0f s", float64(k.Offset)/1e9, float64(k.Error)/1e9)

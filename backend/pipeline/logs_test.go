@@ -76,3 +76,50 @@ func TestTranslationsInLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What a log does not say, and what it says of packets that nobody captured.
+func TestSilenceOfLogs(t *testing.T) {
+	// Of the second conversation, by a clock of its own; the first one failed.
+	const good = "time=2026-11-24 10:00:00|action=accept|src=10.80.12.21|s_port=49811|dst=10.17.4.35|service=5062|proto=tcp\n"
+	const failing = "time=2026-11-24 10:00:00|action=drop|src=10.17.4.35|s_port=53695|dst=10.80.12.21|service=5061|proto=tcp|reason=x\n"
+	for _, x := range []struct {
+		name, log      string
+		unseen, silent bool
+	}{
+		{"a drop of other ports, at the time", good + "time=2026-11-24 10:00:00|action=drop|src=10.17.4.35|s_port=50001|dst=10.80.12.21|service=5061|proto=tcp|reason=<b>\x1b[31m\n", true, true},
+		{"a drop of other ports, an hour later", good + "time=2026-11-24 11:00:00|action=drop|src=10.17.4.35|s_port=50001|dst=10.80.12.21|service=5061|proto=tcp\n", false, true},
+		{"a drop of other hosts", good + "time=2026-11-24 10:00:00|action=drop|src=10.17.4.36|s_port=50001|dst=10.80.12.21|service=5061|proto=tcp\n", false, true},
+		{"other ports accepted", good + "time=2026-11-24 10:00:00|action=accept|src=10.17.4.35|s_port=50001|dst=10.80.12.21|service=5061|proto=tcp\n", false, true},
+		{"a record of each", good + failing, false, false},
+		{"a log of others", "time=2026-11-24 10:00:00|action=drop|src=10.17.4.36|s_port=50001|dst=10.80.12.21|service=5061|proto=tcp\n", false, false},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "fw.log")
+		if err := os.WriteFile(path, []byte(x.log), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		doc, err := Correlate(context.Background(), Options{Out: filepath.Join(dir, "out"), Logs: []string{"checkpoint=" + path},
+			Inputs: []Input{{Path: "../../testdata/skype-story/a.pcap"}, {Path: "../../testdata/skype-story/b.pcapng"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var unseen, silent bool
+		for _, f := range doc.Findings {
+			switch f.ID {
+			case "log-unseen-drop":
+				unseen = true
+				if !strings.Contains(f.Title, "10.17.4.35:50001 → 10.80.12.21:5061") || len(f.Evidence) == 0 {
+					t.Errorf("%s: %+v", x.name, f)
+				}
+			case "log-silent":
+				silent = true
+				if !strings.Contains(f.Next, "10.17.4.35:53695") || len(f.Evidence) == 0 {
+					t.Errorf("%s: %+v", x.name, f)
+				}
+			}
+		}
+		if unseen != x.unseen || silent != x.silent {
+			t.Errorf("%s: unseen %v, silent %v", x.name, unseen, silent)
+		}
+	}
+}

@@ -132,7 +132,7 @@ func correlate(ctx context.Context, caps []*flow.Capture, o Options) (*infer.Ver
 	if n := len(o.Keylogs); n > 0 && x.Opened == 0 {
 		h.notes = append(h.notes, fmt.Sprintf("%d secrets of the key logs fit no conversation that needs them: are they of another leg of the path, or of another hour?", keys.Lines))
 	}
-	v := infer.New(r, m, order, x, h.tied)
+	v := infer.New(r, m, order, x, h.tied, h.lost)
 	return v, h, ctx.Err()
 }
 

@@ -13,6 +13,8 @@ var plain = map[string]string{
 	"closed-by-middlebox":   "A device between the two ends hung up on both of them. Each end believes that the other one did.",
 	"rst-injected":          "A device between the two ends cut the connection by sending a fake hang-up signal in their names.",
 	"syn-not-delivered":     "Calls never reach the other end: something on the way swallows them without a word.",
+	"log-unseen-drop":       "A device's own records speak of calls that it turned away and that nobody recorded.",
+	"log-silent":            "None of the records that were handed over says what became of a call that failed.",
 	"rejected":              "Something on the way turns calls away in the other end's name. The other end never hears of them.",
 	"idle-expired":          "Something on the way forgets calls during which nobody speaks for a while. Both ends believe they are still connected.",
 	"synack-not-delivered":  "The other end answers, but its answer is swallowed on the way back.",
