@@ -17,8 +17,8 @@ type Claim struct {
 // slack is what is allowed beyond the offset's range for timestamps' resolution and disorder at the recorders, ns.
 const slack = 200_000
 
-// settle claims what nests at an offset in [lo, hi], which it narrows by what the sure claims allow.
-func settle(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) []Claim {
+// settle claims what nests at an offset in [lo, hi], which it narrows by what the sure claims allow, and gives too.
+func settle(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) ([]Claim, int64, int64) {
 	for range settleRounds {
 		l, h, ok := agreed(assign(front, back, ns, mark, lo, hi))
 		if l, h = max(l, lo), min(h, hi); !ok || l > h || h-l >= hi-lo {
@@ -35,7 +35,7 @@ func settle(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) []C
 			claims[i].Edge = ok && (x > l || y < h)
 		}
 	}
-	return claims
+	return claims, lo, hi
 }
 
 const settleRounds = 3

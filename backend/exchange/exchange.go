@@ -36,6 +36,7 @@ type Exchange struct {
 	Cut      bool // the recorder cut its frames: nothing tells what it is
 	// Forwarded are the client addresses that the request's header names, empty for none.
 	Forwarded []string
+	Status    int    // of an HTTP answer that can be read, else 0
 	Name      string // request line or question, "" where it can't be read
 	Client    string // address that the request came from
 	// Fields are digests of header fields, of request and answer.

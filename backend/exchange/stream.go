@@ -183,7 +183,7 @@ func plainExchanges(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchang
 			continue // interim responses (RFC 9110 §15.2)
 		}
 		if n < len(out) {
-			out[n].Answer, out[n].Answered = part(c, segs[1], []*unit{u}), true
+			out[n].Answer, out[n].Answered, out[n].Status = part(c, segs[1], []*unit{u}), true, u.m.HTTP.Status
 			out[n].Fields = append(out[n].Fields, u.m.HTTP.Fields...)
 			n++
 		}

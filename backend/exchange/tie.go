@@ -20,6 +20,7 @@ type Relation struct {
 // Result is what Tie found beside the conversations that it joined.
 type Result struct {
 	Claims    []Claim
+	Owns      []Own // what proxies answered themselves
 	Messages  []Message
 	Relations []Relation
 	Opened    int // conversations that keys opened
@@ -52,7 +53,8 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log) (*Result, error
 	var ties []match.Tie
 	for a := range lists {
 		for b := a + 1; b < len(lists); b++ {
-			claims := between(r, a, b, lists[a], lists[b])
+			claims, owns := between(r, a, b, lists[a], lists[b])
+			out.Owns = append(out.Owns, owns...)
 			ts := oneToOne(claims)
 			ts = append(ts, silent(r, claims, ts, lists)...)
 			ties = append(ties, ts...)
@@ -69,20 +71,19 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log) (*Result, error
 
 // between finds which of two captures lies in front and claims what nests. Stream exchanges and queries are looked at
 // apart: what tells the offset of one must not hide behind the other.
-func between(r *match.Result, a, b int, x, y []*Exchange) []Claim {
-	var out []Claim
+func between(r *match.Result, a, b int, x, y []*Exchange) (claims []Claim, owns []Own) {
 	for _, query := range []bool{false, true} {
 		u, w := ofKind(x, query), ofKind(y, query)
 		if len(u) == 0 || len(w) == 0 {
 			continue
 		}
-		there, back := attempt(r, a, b, u, w), attempt(r, b, a, w, u)
-		if len(back) > len(there) {
-			there = back
+		there, own := attempt(r, a, b, u, w)
+		if back, others := attempt(r, b, a, w, u); len(back) > len(there) {
+			there, own = back, others
 		}
-		out = append(out, there...)
+		claims, owns = append(claims, there...), append(owns, own...)
 	}
-	return out
+	return claims, owns
 }
 
 func ofKind(l []*Exchange, query bool) []*Exchange {
@@ -95,21 +96,22 @@ func ofKind(l []*Exchange, query bool) []*Exchange {
 	return out
 }
 
-// attempt takes capture a as the front.
-func attempt(r *match.Result, a, b int, front, back []*Exchange) []Claim {
+// attempt takes capture a as the front. It gives what goes on behind, and what ends at the proxy.
+func attempt(r *match.Result, a, b int, front, back []*Exchange) ([]Claim, []Own) {
 	mark := marked(front, back)
 	ns := nestings(front, back, namesClients(front, back), mark)
 	if len(ns) == 0 {
-		return nil
+		return nil, nil
 	}
-	if lo, hi, ok := r.Offset(a, b, front[0].Request.Start); ok {
-		return settle(front, back, ns, mark, lo, hi)
-	}
-	lo, hi, ok := offset(ns, front, back)
+	lo, hi, ok := r.Offset(a, b, front[0].Request.Start)
 	if !ok {
-		return nil
+		lo, hi, ok = offset(ns, front, back)
 	}
-	return settle(front, back, ns, mark, lo, hi)
+	if !ok {
+		return nil, nil
+	}
+	claims, lo, hi := settle(front, back, ns, mark, lo, hi)
+	return claims, own(r, a, b, front, ns, claims, lo, hi)
 }
 
 // namesClients reports whether what headers say of clients goes with the addresses in front: not so where a translation

@@ -6,6 +6,7 @@ var rules = []rule{
 	tcpTerminated, closeContradiction, answerTooFast, synProxied, directionAsymmetry,
 	isnRewritten, ttlRestarted, ecnStripped, mssChanged, sackChanged, wscaleChanged, timestampsChanged, optionRemoved, ipidRewritten,
 	natFound, payloadRewritten, asymmetricPath,
+	proxyAnswered,
 	lossFound, reorderingFound, duplicatesFound, offloadArtefact,
 	clockStep, captureTruncated, captureDrops,
 }
