@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/corr-dev/corr/backend/exchange"
 	"github.com/corr-dev/corr/backend/match"
@@ -75,9 +76,14 @@ func (v *Verdict) answeredBetween(s *Segment, queries bool) *Finding {
 	return x
 }
 
+// askedWords leaves out what was asked for: a target may hold a secret, and the frame shows it.
 func askedWords(e *exchange.Exchange) string {
-	if e.Name != "" {
-		return e.Name
+	method, _, _ := strings.Cut(e.Name, " ")
+	switch {
+	case e.Key != "":
+		return "a query for " + method
+	case method != "":
+		return "a " + method + " request"
 	}
 	return fmt.Sprintf("a request of %d bytes and more", e.Request.Least)
 }
