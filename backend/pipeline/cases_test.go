@@ -352,6 +352,9 @@ func TestNoFalseAlarm(t *testing.T) {
 			well = well && slices.Contains([]string{"ok", "open_at_end", "reset_by_endpoint", "refused", "no_answer"}, f.Outcome) && !(f.Outcome == "refused" && f.By == "box")
 		}
 		for _, f := range r.doc.Findings {
+			if name == "race" && (f.ID == "close-race" || f.ID == "early-close") {
+				continue // no conversation of it failed, but requests of three were lost: nine clients, TestRaces
+			}
 			if well && f.Severity != "note" && f.Severity != "chat" {
 				t.Errorf("%s: all conversations went well, yet %s %s: %s", name, f.Severity, f.ID, f.Title)
 			}
@@ -416,6 +419,22 @@ func TestEveryFindingFires(t *testing.T) {
 		if d.Title == "" || d.Meaning == "" || d.Sign == "" || d.Not == "" {
 			t.Errorf("%s is not documented: %+v", d.ID, d)
 		}
+	}
+}
+
+// Requests that crossed the server's close, and no others: three of nine clients asked again at that moment, the others
+// heard of it first or were done.
+func TestRaces(t *testing.T) {
+	r := correlated(t, "race")
+	found := map[string]int{}
+	for _, f := range r.doc.Findings {
+		found[f.ID] = len(f.Flows)
+		if f.ID == "early-close" && !strings.Contains(f.Title, "about 500ms") {
+			t.Errorf("the server waits half a second: %s", f.Title)
+		}
+	}
+	if found["close-race"] != 3 || found["early-close"] != 3 {
+		t.Errorf("close-race in %d conversations, early-close in %d, want 3 and 3", found["close-race"], found["early-close"])
 	}
 }
 

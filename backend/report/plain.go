@@ -13,6 +13,8 @@ var plain = map[string]string{
 	"closed-by-middlebox":   "A device between the two ends hung up on both of them. Each end believes that the other one did.",
 	"rst-injected":          "A device between the two ends cut the connection by sending a fake hang-up signal in their names.",
 	"syn-not-delivered":     "Calls never reach the other end: something on the way swallows them without a word.",
+	"close-race":            "One side hung up while the other was just asking. The question got lost.",
+	"early-close":           "The service hangs up on quiet connections sooner than its caller expects, and now and then a question gets lost.",
 	"proxy-answered":        "The go-between answered some requests on its own. The service behind it never saw them, or did not answer in time.",
 	"log-unseen-drop":       "A device's own records speak of calls that it turned away and that nobody recorded.",
 	"log-silent":            "None of the records that were handed over says what became of a call that failed.",
