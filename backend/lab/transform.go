@@ -28,7 +28,7 @@ func Transforms() []Transform {
 		vlanTransform, qinqTransform, mplsTransform, greTransform, ipipTransform, vxlanTransform, geneveTransform,
 		sllTransform, sll2Transform, rawTransform, nullTransform, loopTransform,
 		fragmentTransform, groTransform,
-		lossTransform, dupTransform, reorderTransform, idleTransform,
+		lossTransform, dupTransform, reorderTransform, idleTransform, outageTransform,
 	}
 	slices.SortFunc(list, func(x, y Transform) int { return strings.Compare(x.Name, y.Name) })
 	return list

@@ -369,6 +369,7 @@ func TestNoFalseAlarm(t *testing.T) {
 var rulesFire = map[string][2]string{
 	"clock-step":         {"snat-basic", "step=3s@b"},
 	"idle-expired":       {"snat-basic", "idle=60@a-b"},
+	"fails-since":        {"snat-basic", "outage=0.5@a-b"},
 	"capture-drops":      {"routers-3-8", "drop=6@b"},
 	"sack-changed":       {"", ""},
 	"option-removed":     {"", ""},
@@ -376,6 +377,7 @@ var rulesFire = map[string][2]string{
 	"log-contradiction":  {"", ""},
 	"log-unseen-drop":    {"", ""},
 	"log-silent":         {"", ""},
+	"fails-through":      {"", ""},
 	"timestamps-changed": {"", ""},
 }
 

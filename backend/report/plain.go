@@ -15,6 +15,8 @@ var plain = map[string]string{
 	"syn-not-delivered":     "Calls never reach the other end: something on the way swallows them without a word.",
 	"close-race":            "One side hung up while the other was just asking. The question got lost.",
 	"early-close":           "The service hangs up on quiet connections sooner than its caller expects, and now and then a question gets lost.",
+	"fails-since":           "Until a certain moment calls went through, from then on none did.",
+	"fails-through":         "Only the calls that took one of several ways failed.",
 	"proxy-answered":        "The go-between answered some requests on its own. The service behind it never saw them, or did not answer in time.",
 	"log-unseen-drop":       "A device's own records speak of calls that it turned away and that nobody recorded.",
 	"log-silent":            "None of the records that were handed over says what became of a call that failed.",
