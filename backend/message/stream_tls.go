@@ -75,6 +75,9 @@ func (s *Stream) content(b []byte) {
 			copy(r.alert[r.got:], b)
 		}
 	case ContentHandshake:
+		if r.got == 0 && plainHello(b, int(s.cur.Len)-recordHeader) {
+			r.hs.encrypted = false
+		}
 		if !r.broken {
 			r.hs.feed(b, 0, s.tookHandshake)
 		}

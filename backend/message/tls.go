@@ -74,6 +74,9 @@ func nameTLS(i *Info, b []byte, wire int, _ uint8) bool {
 		if b[off] != ContentHandshake {
 			hs.flush(took)
 		}
+		if b[off] == ContentHandshake && plainHello(body, n) {
+			hs.encrypted = false
+		}
 		if b[off] == ContentHandshake && !hs.encrypted {
 			// Long content of an unknown type or length is encrypted: a later flight seen alone.
 			if !hs.feed(body, off+recordHeader, took) {

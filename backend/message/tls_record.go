@@ -163,6 +163,12 @@ func (h *handshakes) finish(f seen) {
 	}
 }
 
+// plainHello reports whether a handshake record of n bytes behind ChangeCipherSpec is not encrypted after all: TLS 1.3
+// clients send one to please middleboxes before the second ClientHello that a HelloRetryRequest asks for (RFC 8446 §D.4).
+func plainHello(content []byte, n int) bool {
+	return len(content) >= handshakeHead && content[0] == 1 && int(content[1])<<16|int(content[2])<<8|int(content[3]) == n-handshakeHead
+}
+
 // skip passes over n bytes that are missing. It reports false where they don't lie within the message begun.
 func (h *handshakes) skip(n int, f seen) bool {
 	if h.encrypted {
