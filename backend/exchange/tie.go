@@ -36,7 +36,7 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log) (*Result, error
 	for k, c := range r.Caps {
 		lists[k] = gather(c, k, keys, func(id flow.ConvID) bool {
 			f := r.FlowOf[k][id]
-			return f != nil && f.Alone()
+			return f != nil && !f.Everywhere() && (f.First() == k || f.Last() == k)
 		})
 		for i, e := range lists[k] {
 			if e.Opened && (i == 0 || lists[k][i-1].Conv != e.Conv) {
@@ -53,7 +53,7 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log) (*Result, error
 	var ties []match.Tie
 	for a := range lists {
 		for b := a + 1; b < len(lists); b++ {
-			claims, owns := between(r, a, b, lists[a], lists[b])
+			claims, owns := between(r, a, b, lists)
 			out.Owns = append(out.Owns, owns...)
 			ts := oneToOne(claims)
 			ts = append(ts, silent(r, claims, ts, lists)...)
@@ -70,15 +70,19 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log) (*Result, error
 }
 
 // between finds which of two captures lies in front and claims what nests. Stream exchanges and queries are looked at
-// apart: what tells the offset of one must not hide behind the other.
-func between(r *match.Result, a, b int, x, y []*Exchange) (claims []Claim, owns []Own) {
+// apart: what tells the offset of one must not hide behind the other. What passes several points is looked at where it
+// is nearest to the proxy: in front at its last point, behind at its first one.
+func between(r *match.Result, a, b int, lists [][]*Exchange) (claims []Claim, owns []Own) {
 	for _, query := range []bool{false, true} {
-		u, w := ofKind(x, query), ofKind(y, query)
-		if len(u) == 0 || len(w) == 0 {
-			continue
+		try := func(a, b int) ([]Claim, []Own) {
+			front, back := facing(r, lists[a], query, b, (*match.Flow).Last), facing(r, lists[b], query, a, (*match.Flow).First)
+			if len(front) == 0 || len(back) == 0 {
+				return nil, nil
+			}
+			return attempt(r, a, b, front, back)
 		}
-		there, own := attempt(r, a, b, u, w)
-		if back, others := attempt(r, b, a, w, u); len(back) > len(there) {
+		there, own := try(a, b)
+		if back, others := try(b, a); len(back) > len(there) {
 			there, own = back, others
 		}
 		claims, owns = append(claims, there...), append(owns, own...)
@@ -86,10 +90,12 @@ func between(r *match.Result, a, b int, x, y []*Exchange) (claims []Claim, owns 
 	return claims, owns
 }
 
-func ofKind(l []*Exchange, query bool) []*Exchange {
+// facing lists the exchanges of a kind, of a capture, whose conversations another one did not see and whose end is there.
+func facing(r *match.Result, l []*Exchange, query bool, other int, end func(*match.Flow) int) []*Exchange {
 	var out []*Exchange
 	for _, e := range l {
-		if (e.Key != "") == query {
+		f := r.FlowOf[e.Conv.Capture][e.Conv.ID]
+		if (e.Key != "") == query && f.Sides[other] == nil && end(f) == e.Conv.Capture {
 			out = append(out, e)
 		}
 	}
@@ -184,7 +190,7 @@ func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) 
 	c := r.Caps[b]
 	for id := range c.Convs {
 		cv := match.Conv{Capture: b, ID: flow.ConvID(id)}
-		if f := r.FlowOf[b][id]; f == nil || !f.Alone() || c.Conv(cv.ID).Proto != flow.ProtoTCP || spoke[cv] || taken[cv] || c.Convs[id].SYN < 0 {
+		if f := r.FlowOf[b][id]; f == nil || f.Sides[a] != nil || f.First() != b || c.Conv(cv.ID).Proto != flow.ProtoTCP || spoke[cv] || taken[cv] || c.Convs[id].SYN < 0 {
 			continue
 		}
 		t := int64(c.At(c.Handshakes[c.Convs[id].SYN].Fact).Time)

@@ -28,6 +28,28 @@ type Tie struct {
 // Alone reports whether only one capture saw the flow.
 func (f *Flow) Alone() bool { return f.sides() == 1 }
 
+// Everywhere reports whether all captures saw the flow.
+func (f *Flow) Everywhere() bool { return f.sides() == len(f.Sides) }
+
+// First is the first point that the initiator's packets pass, and Last the last one; where none of them was seen, that of
+// the answers' way.
+func (f *Flow) First() int { return f.end(0) }
+
+// Last: see First.
+func (f *Flow) Last() int { return f.end(1) }
+
+func (f *Flow) end(last int) int {
+	for d, p := range f.Path {
+		if len(p) > 0 {
+			if (last == 1) == (d == 0) {
+				return p[len(p)-1]
+			}
+			return p[0]
+		}
+	}
+	return -1
+}
+
 // Tie joins conversations and notes what bounds the clocks. fronts counts requests by the captures in front and behind.
 func (r *Result) Tie(ties []Tie, causes []Causation, fronts map[[2]int]int) {
 	r.Causes, r.Fronts = append(r.Causes, causes...), fronts

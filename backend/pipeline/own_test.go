@@ -1,12 +1,18 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/corr-dev/corr/backend/annotate"
 	"github.com/corr-dev/corr/backend/exchange"
+	"github.com/corr-dev/corr/backend/lab"
 	"github.com/corr-dev/corr/backend/match"
 )
 
@@ -64,5 +70,49 @@ func TestProxyAnswers(t *testing.T) {
 		if hits < x.least {
 			t.Errorf("%s: %d answers of the proxy's own found, want %d", x.name, hits, x.least)
 		}
+	}
+}
+
+// Behind the proxy two points see the same connections: its messages are found where they are nearest to it.
+func TestMessagesWithAPointMore(t *testing.T) {
+	c, err := lab.Load("../../testdata/tls-offload")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Apply("hops=1@server", 1); err != nil { // b, one router further from the server
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := c.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := Correlate(context.Background(), Options{Out: filepath.Join(dir, "out"), Inputs: []Input{
+		{Label: "server", Path: "../../testdata/tls-offload/b.pcapng"}, {Label: "middle", Path: filepath.Join(dir, "b.pcapng")}, {Label: "client", Path: filepath.Join(dir, "a.pcap")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann, err := annotate.Open(filepath.Join(dir, "out", "corr.ann"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := annotate.WriteMessages(&b, ann); err != nil {
+		t.Fatal(err)
+	}
+	if err := ann.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n := strings.Count(b.String(), "\n") - 1
+	if n < 600 {
+		t.Errorf("%d messages", n)
+	}
+	kinds := ""
+	for _, s := range doc.Segments {
+		for _, m := range s.Middleboxes {
+			kinds += fmt.Sprintf("%s-%s %s; ", s.A, s.B, m.Kind)
+		}
+	}
+	if kinds != "client-middle terminating-proxy; " {
+		t.Errorf("found %s", kinds)
 	}
 }
