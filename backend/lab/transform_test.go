@@ -65,6 +65,7 @@ var derivations = []struct{ from, specs string }{
 	{"gso-split", "isn,renumber,hops=2@a-b"},
 	{"cooked", "clock=1h@a,isn,renumber,drop=4@a"},
 	{"double-nat", "idle=60@a-b,clock=1h@b"},
+	{"snat-basic", "outage=0.5@a-b"},
 }
 
 func derive(t *testing.T, from, specs string, seed int64) *Case {
