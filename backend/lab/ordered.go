@@ -51,6 +51,9 @@ func Ordered(dir string, between []string, closed []uint16) (*Case, error) {
 		}
 		c.Pairs = append(c.Pairs, q)
 	}
+	for _, q := range c.Pairs {
+		q.tieCopies()
+	}
 	c.countRouters()
 	return c, c.conversations(closed)
 }
@@ -136,6 +139,22 @@ func (q *Pair) count(closed []uint16) error {
 		}
 	}
 	return nil
+}
+
+// tieCopies ties the later copies too: allowed, not required.
+func (q *Pair) tieCopies() {
+	for s, p := range []*Capture{q.A, q.B} {
+		again := map[*Frame]*Frame{}
+		for _, l := range p.Copies {
+			again[l[0]] = l[1]
+		}
+		for _, l := range q.Matches {
+			if x := again[l[s]]; x != nil {
+				l[s] = x
+				q.Dups = append(q.Dups, l)
+			}
+		}
+	}
 }
 
 // refused reports whether a packet, or what it quotes, goes to or comes from one of some ports.

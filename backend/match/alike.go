@@ -106,7 +106,12 @@ func (r *Result) shots(out []shot, l []Conv, side uint8, lvl level) []shot {
 				g.Seq = 0 // a translation may rewrite the identifier
 				f = &g
 			}
-			out = append(out, shot{flow.Mix(m.loose(f, proto, 0, 0), uint64(proto)), f.Time, i, uint8(d), side})
+			// Which end serves: its port is the smaller one, before a translation and behind it.
+			way := uint64(0)
+			if t := src.Tuple(c.ID, d); t.Sport < t.Dport {
+				way = 1 << 8
+			}
+			out = append(out, shot{flow.Mix(m.loose(f, proto, 0, 0), way|uint64(proto)), f.Time, i, uint8(d), side})
 		}
 	}
 	return out
@@ -258,17 +263,13 @@ func (h *hosts) rate(r *Result, ks []Candidate, x, y []Conv) []Candidate {
 		ks[i].Score += h.tuples(r.tuple(ks[i].A, false), r.tuple(ks[i].B, ks[i].Flip))
 		have[anchorKey{ks[i].A, ks[i].B}] = true
 	}
-	type tuple struct {
-		flow.Tuple
-		proto uint8
-	}
-	index := map[tuple][]Conv{}
+	index := map[flow.Tuple][]Conv{}
 	for _, c := range y {
-		k := tuple{r.tuple(c, false), r.Caps[c.Capture].Conv(c.ID).Proto}
+		k := versionless(r.tuple(c, false))
 		index[k] = append(index[k], c)
 	}
 	for _, c := range x {
-		t, proto := r.tuple(c, false), r.Caps[c.Capture].Conv(c.ID).Proto
+		t := r.tuple(c, false)
 		if t.Sport == 0 && t.Dport == 0 {
 			continue
 		}
@@ -278,11 +279,11 @@ func (h *hosts) rate(r *Result, ks []Candidate, x, y []Conv) []Candidate {
 					continue
 				}
 				for flip := range 2 {
-					u := flow.Tuple{Src: src.addr, Dst: dst.addr, Sport: t.Sport, Dport: t.Dport, Version: src.version}
+					u := flow.Tuple{Proto: t.Proto, Src: src.addr, Dst: dst.addr, Sport: t.Sport, Dport: t.Dport, Version: src.version}
 					if flip == 1 {
 						u.Src, u.Dst, u.Sport, u.Dport = u.Dst, u.Src, u.Dport, u.Sport
 					}
-					for _, w := range index[tuple{u, proto}] {
+					for _, w := range index[versionless(u)] {
 						if !have[anchorKey{c, w}] {
 							ks = append(ks, Candidate{A: c, B: w, Flip: flip == 1, Score: 2*hostBits + portBits, Kinds: 1 << evAlike, Rival: Conv{Capture: -1}})
 						}
@@ -296,6 +297,14 @@ func (h *hosts) rate(r *Result, ks []Candidate, x, y []Conv) []Candidate {
 	})
 	rank(ks)
 	return ks
+}
+
+// versionless takes ICMPv6 for ICMP, which a translator between IP versions makes of it.
+func versionless(t flow.Tuple) flow.Tuple {
+	if t.Proto == flow.ProtoICMPv6 {
+		t.Proto = flow.ProtoICMP
+	}
+	return t
 }
 
 func (r *Result) tuple(c Conv, flip bool) flow.Tuple {

@@ -113,6 +113,9 @@ func TestDerivedCases(t *testing.T) {
 		{"little overlap", "snat-basic", "late=0.4@a,early=0.7@b"},
 		{"without IP identification", "routers-3-8", "ipid=zero,isn"},
 		{"fragments that are cut again", "udp-icmp-nat", "fragment=900@a,fragment=600@b"},
+		{"NAT64 of datagrams cut to their headers", "nat64", "snaplen=96@a"},
+		{"echoes whose answers were recorded first", "prefix-translation", "disorder=40@b"},
+		{"a gateway's own capture that missed frames", "gateway", "loss=4@a-b,clock=1h@b"},
 		{"further routers", "gso-split", "hops=4@client"},
 		{"raw IP against Linux cooked", "mss-loss-reorder", "raw@a,sll2@b"},
 	} {

@@ -97,8 +97,30 @@ func (r *Result) gather(lvl level, mask uint64, heads []map[flow.ConvID]proxied,
 		r.both[k].standIn(lists[k])
 	})
 	ks := candidates(votes(slices.Concat(lists...)))
+	for i := range ks {
+		r.orient(&ks[i])
+	}
 	rank(ks)
 	return ks
+}
+
+// orient turns a connectionless candidate as its ports say: an echo has the same bytes both ways, and a recorder may put
+// the answer first. Most translations leave the service's port alone.
+func (r *Result) orient(k *Candidate) {
+	t, u := r.tuple(k.A, false), r.tuple(k.B, false)
+	if exclusive(t.Proto) || t.Sport == t.Dport {
+		return
+	}
+	same := func(a, b uint16) int {
+		if a == b && a != 0 {
+			return 1
+		}
+		return 0
+	}
+	straight, crossed := same(t.Sport, u.Sport)+same(t.Dport, u.Dport), same(t.Sport, u.Dport)+same(t.Dport, u.Sport)
+	if straight != crossed {
+		k.Flip = crossed > straight
+	}
 }
 
 // closerMost bounds the packets that make keys when conversations without counterpart are looked at again.
