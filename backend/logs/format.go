@@ -271,8 +271,11 @@ func asa(line string) (Record, bool) {
 
 var haproxyLine = regexp.MustCompile(`haproxy\[\d+\]: ([0-9a-fA-F.:\[\]]+):(\d+) \[(\d\d/\w{3}/\d{4}:[\d:.]+)\] (\S+) (\S+)/(\S+) (.*)`)
 
+var haproxyAddress = regexp.MustCompile(`(?:^|\s)(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:.]+\]):(\d+)(?:\s|$)`)
+
 // haproxy reads the TCP and HTTP log formats. They name the client and the server's name, not its address, so that one
-// end stays open: the record is tied by the client's.
+// end stays open: the record is tied by the client's. A log format of one's own that ends with %bi:%bp and %si:%sp names
+// the connection behind too.
 func haproxy(line string) (Record, bool) {
 	m := haproxyLine.FindStringSubmatch(line)
 	if m == nil {
@@ -280,6 +283,9 @@ func haproxy(line string) (Record, bool) {
 	}
 	f := fields{"src": m[1], "sport": m[2], "time": m[3], "proto": "tcp", "dst": m[1], "dport": "0", "action": "proxied"}
 	f["reason"] = fmt.Sprintf("backend %s, server %s: %s", m[5], m[6], m[7])
+	if x := haproxyAddress.FindAllStringSubmatch(strings.ReplaceAll(m[7], " ", "  "), 2); len(x) == 2 {
+		f["xsrc"], f["xsport"], f["xdst"], f["xdport"] = x[0][1], x[0][2], x[1][1], x[1][2]
+	}
 	return f.record()
 }
 
