@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/corr-dev/corr/backend/lab"
+	"github.com/corr-dev/corr/backend/model"
 )
 
 // A double NAT of UDP whose payloads were cut away and whose identifications are 0: addresses, ports and lengths say
@@ -121,5 +122,65 @@ func TestSilenceOfLogs(t *testing.T) {
 		if unseen != x.unseen || silent != x.silent {
 			t.Errorf("%s: unseen %v, silent %v", x.name, unseen, silent)
 		}
+	}
+}
+
+// A proxy that ends TCP, headers only: its own log says which connection behind carries on which in front.
+func TestProxyLogJoins(t *testing.T) {
+	c, err := lab.Load("../../testdata/haproxy-tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Apply("snaplen=66@a,snaplen=66@b", 3); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := c.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	silent := correlateDir(t, dir, filepath.Join(dir, "silent"))
+	if err := silent.ann.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	want := map[string]string{}
+	for _, f := range silent.truth.Flows {
+		a, b := f.At["a.pcap"], f.At["b.pcap"]
+		if f.Proto == "tcp" && a != nil && b != nil {
+			fmt.Fprintf(&log, "Nov 24 15:50:46 lb haproxy[123]: %v:%v [24/Nov/2026:15:50:46.123] front back/srv1 1/0/30 212 -- 1/1/1/1/0 0/0 %v:%v %v:%v\n",
+				a.Tuple[0], a.Tuple[1], b.Tuple[0], b.Tuple[1], b.Tuple[2], b.Tuple[3])
+			want[fmt.Sprint(a.Tuple)] = fmt.Sprint(b.Tuple)
+		}
+	}
+	path := filepath.Join(dir, "haproxy.log")
+	if err := os.WriteFile(path, []byte(log.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	told, err := Correlate(context.Background(), Options{Out: filepath.Join(dir, "told"), Logs: []string{path},
+		Inputs: []Input{{Path: filepath.Join(dir, "a.pcap")}, {Path: filepath.Join(dir, "b.pcap")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Order and time join them without it too, but as what it is: likely. The log is certain.
+	by := func(doc *model.Document, words string) (n, confidence int) {
+		confidence = 100
+		for _, f := range doc.Flows {
+			x, y := f.At["a"], f.At["b"]
+			if f.Proto != "tcp" || x == nil || y == nil {
+				continue
+			}
+			if want[fmt.Sprint(x.Tuple)] != fmt.Sprint(y.Tuple) {
+				t.Errorf("%v is said to be %v", x.Tuple, y.Tuple)
+			}
+			if strings.Contains(strings.Join(f.Evidence, "; "), words) {
+				n, confidence = n+1, min(confidence, f.Confidence)
+			}
+		}
+		return n, confidence
+	}
+	guessed, _ := by(silent.doc, "by time and size")
+	certain, confidence := by(told, "translations that a log records")
+	if certain != len(want) || guessed == 0 || confidence < 95 {
+		t.Errorf("of %d connections %d rest on time and size without the log, %d on the log with it, at %d %%", len(want), guessed, certain, confidence)
 	}
 }
