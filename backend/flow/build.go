@@ -212,7 +212,7 @@ func transport(f *Fact, d *decode.Packet) {
 			if d.IP.Src == q.IP.Dst {
 				f.Opt = ErrorByEnd
 			}
-			f.Head = uint32(Mix(uint64(q.IP.DataLen), uint64(q.Seq)<<16|uint64(versionless(q.IP.Proto))))
+			f.Head = uint32(Mix(uint64(q.IP.DataLen), uint64(q.Seq)<<16|uint64(Versionless(q.IP.Proto))))
 			f.Full = uint32(Mix(uint64(f.Head)<<32|uint64(q.IP.ID), 1))
 			return
 		}
@@ -222,8 +222,8 @@ func transport(f *Fact, d *decode.Packet) {
 	}
 }
 
-// versionless takes ICMPv6 for ICMP.
-func versionless(proto uint8) uint8 {
+// Versionless takes ICMPv6 for ICMP, which a translator between IP versions makes of it.
+func Versionless(proto uint8) uint8 {
 	if proto == ProtoICMPv6 {
 		return ProtoICMP
 	}

@@ -116,9 +116,7 @@ func (v *Verdict) race(s *Segment, f *match.Flow, near, far int) *race {
 	}
 	r.fin[0] = int64(fin)
 	side := f.Sides[far]
-	closing := side.Cap.At(uint32(r.fin[1]))
-	var last capture.LocalTime // of what was sent before
-	asked := uint32(0)         // behind the initiator's last byte before the FIN
+	asked := uint32(0) // behind the initiator's last byte before the FIN
 	r.ask[1] = -1
 	for _, id := range side.Convs {
 		for _, i := range side.Cap.Packets(id) {
@@ -129,11 +127,8 @@ func (v *Verdict) race(s *Segment, f *match.Flow, near, far int) *race {
 			d := side.Dir(x)
 			switch {
 			case int64(i) < r.fin[1]:
-				if x.Len > 0 {
-					last = max(last, x.Time)
-					if d == 0 {
-						asked = x.Seq + x.Len
-					}
+				if x.Len > 0 && d == 0 {
+					asked = x.Seq + x.Len
 				}
 			case d == 0 && x.Len > 0 && r.ask[1] < 0 && int32(x.Seq-asked) >= 0 && asked != 0:
 				r.ask[1] = int64(i) // new data: nothing sent again
@@ -152,8 +147,24 @@ func (v *Verdict) race(s *Segment, f *match.Flow, near, far int) *race {
 		return nil
 	}
 	r.ask[0] = int64(ask)
-	r.idle = closing.Time - last
+	r.idle = idleBefore(side, uint32(r.fin[1]))
 	return r
+}
+
+// idleBefore is how long nothing but acknowledgements was sent before a frame of a side; 0 where nothing ever was.
+func idleBefore(side *match.Side, at uint32) capture.LocalTime {
+	var last capture.LocalTime
+	for _, id := range side.Convs {
+		for _, i := range side.Cap.Packets(id) {
+			if x := side.Cap.At(i); i < at && x.Len > 0 && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
+				last = max(last, x.Time)
+			}
+		}
+	}
+	if last == 0 {
+		return 0
+	}
+	return side.Cap.At(at).Time - last
 }
 
 // idleCloses estimates after which time without data the server of a race closes connections: the median, and how many
@@ -174,29 +185,16 @@ func (v *Verdict) idleCloses(s *Segment, r *race) (idle capture.LocalTime, n int
 		if at < 0 || e.FIN[0] >= 0 && e.FIN[0] < at {
 			return
 		}
-		var last capture.LocalTime
-		for _, id := range side.Convs {
-			for _, i := range side.Cap.Packets(id) {
-				if x := side.Cap.At(i); int64(i) < at && x.Len > 0 && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
-					last = max(last, x.Time)
-				}
-			}
-		}
-		if last != 0 {
-			all = append(all, side.Cap.At(uint32(at)).Time-last)
+		// Closes right after an answer are no idle ones: look at those like the race's own.
+		if t := idleBefore(side, uint32(at)); t >= r.idle*4/5 && t <= r.idle*6/5 {
+			all = append(all, t)
 		}
 	})
-	if len(all) == 0 {
+	if len(all) < 2 {
 		return 0, 0, false
 	}
 	slices.Sort(all)
-	// Closes right after an answer are no idle ones: look at those like the race's own.
-	for _, t := range all {
-		if t >= r.idle*4/5 && t <= r.idle*6/5 {
-			n++
-		}
-	}
-	return r.idle, n, n >= 2
+	return all[len(all)/2], len(all), true
 }
 
 // seconds words a time of patience.

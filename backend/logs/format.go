@@ -226,12 +226,12 @@ var (
 	asaFlow  = regexp.MustCompile(`for [^:\s]+:([0-9a-fA-F.:]+)/(\d+) ?(?:\(([0-9a-fA-F.:]+)/(\d+)\))?.* to [^:\s]+:([0-9a-fA-F.:]+)/(\d+) ?(?:\(([0-9a-fA-F.:]+)/(\d+)\))?`)
 	asaDeny  = regexp.MustCompile(`(?i)deny (\w+) src [^:\s]+:([0-9a-fA-F.:]+)/(\d+).* dst [^:\s]+:([0-9a-fA-F.:]+)/(\d+)(.*)`)
 	asaList  = regexp.MustCompile(`access-list \S+ (permitted|denied) (\w+) [^/]+/([0-9a-fA-F.:]+)\((\d+)\).*-> [^/]+/([0-9a-fA-F.:]+)\((\d+)\)`)
-	asaXlate = regexp.MustCompile(`Built \w+ (\w+) translation from [^:\s]+:([0-9a-fA-F.:]+)/(\d+).* to [^:\s]+:([0-9a-fA-F.:]+)/(\d+)`)
+	asaXlate = regexp.MustCompile(`(?:Built|Teardown) \w+ (\w+) translation from [^:\s]+:([0-9a-fA-F.:]+)/(\d+).* to [^:\s]+:([0-9a-fA-F.:]+)/(\d+)`)
 	asaBuilt = regexp.MustCompile(`(Built|Teardown) (inbound|outbound)? ?(TCP|UDP|ICMP)`)
 	syslogAt = regexp.MustCompile(`^(?:<\d+>)?(?:\d+ )?(\w{3} [ \d]\d(?: \d{4})? \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\S+)`)
 )
 
-// asa reads Cisco ASA's syslog messages 302013-302016, 106023, 106100, 305011.
+// asa reads Cisco ASA's syslog messages 302013-302016, 106023, 106100, 305011, 305012.
 func asa(line string) (Record, bool) {
 	f := fields{}
 	if m := syslogAt.FindStringSubmatch(line); m != nil {

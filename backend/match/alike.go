@@ -83,10 +83,7 @@ type shot struct {
 func (r *Result) shots(out []shot, l []Conv, side uint8, lvl level) []shot {
 	for i, c := range l {
 		src := r.Caps[c.Capture]
-		proto := src.Conv(c.ID).Proto
-		if proto == flow.ProtoICMPv6 {
-			proto = flow.ProtoICMP
-		}
+		proto := flow.Versionless(src.Conv(c.ID).Proto)
 		m := &matcher{lvl: lvl}
 		seen := [2]int{}
 		for _, n := range src.Packets(c.ID) {
@@ -292,18 +289,23 @@ func (h *hosts) rate(r *Result, ks []Candidate, x, y []Conv) []Candidate {
 			}
 		}
 	}
+	// Where both ports are one number, both ways round fit: the straight one is taken, whatever the order of the maps.
 	slices.SortFunc(ks, func(p, q Candidate) int {
-		return cmp.Or(cmp.Compare(p.A.ID, q.A.ID), cmp.Compare(p.B.ID, q.B.ID))
+		turned := func(k *Candidate) int {
+			if k.Flip {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(cmp.Compare(p.A.ID, q.A.ID), cmp.Compare(p.B.ID, q.B.ID), cmp.Compare(q.Score, p.Score), turned(&p)-turned(&q))
 	})
+	ks = slices.CompactFunc(ks, func(p, q Candidate) bool { return p.A == q.A && p.B == q.B })
 	rank(ks)
 	return ks
 }
 
-// versionless takes ICMPv6 for ICMP, which a translator between IP versions makes of it.
 func versionless(t flow.Tuple) flow.Tuple {
-	if t.Proto == flow.ProtoICMPv6 {
-		t.Proto = flow.ProtoICMP
-	}
+	t.Proto = flow.Versionless(t.Proto)
 	return t
 }
 

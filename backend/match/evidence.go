@@ -144,10 +144,7 @@ func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow
 
 func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l level, mask uint64) []entry {
 	in, cv := &c.Convs[id], c.Conv(id)
-	proto := cv.Proto
-	if proto == flow.ProtoICMPv6 {
-		proto = flow.ProtoICMP // what a translator between IP versions makes of it
-	}
+	proto := flow.Versionless(cv.Proto)
 	emit := func(kind evidence, dir int, a, b uint64) {
 		out = append(out, entry{flow.Mix(flow.Mix(a, b), uint64(kind)<<8|uint64(proto)), newRef(k, id, dir), kind})
 	}
