@@ -57,6 +57,14 @@ function Store:section(s, i, name)
   return sec
 end
 
+-- Text of captures and logs without control characters, of ASCII or (C1) in UTF-8: tshark writes what it is given to a
+-- terminal.
+function corr.plain(s)
+  if not string.find(s, "[%c\194]") then return s end
+  s = string.gsub(s, "%c", function(c) return string.format("\\x%02x", string.byte(c)) end)
+  return (string.gsub(s, "\194([\128-\159])", function(c) return string.format("\\x%02x", string.byte(c)) end))
+end
+
 -- A text by its reference, each read once.
 function Store:text(ref)
   if ref == 0 then return nil end
@@ -65,7 +73,7 @@ function Store:text(ref)
   local r = self:row(self.strings, ref)
   local off, n = word(r, 1), word(r, 5)
   if off + n > self.text_bytes.count then problem(self.path .. " is damaged") end
-  return keep(self.texts, ref, self:read(self.text_bytes.off + off, n))
+  return keep(self.texts, ref, corr.plain(self:read(self.text_bytes.off + off, n)))
 end
 
 function Store:list(point, first, n)

@@ -248,6 +248,34 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
+// Text of logs that would steer a terminal comes out as text, wherever tshark writes it.
+func TestTextIsHarmless(t *testing.T) {
+	c := correlate(t, "skype-story")
+	log := filepath.Join(c.dir, "fw.log")
+	line := "src=10.17.4.35 dst=10.80.12.21 sport=53695 dport=5061 action=drop reason=\"\x1b[31m\x07\u009b2J</a>\"\n"
+	if err := os.WriteFile(log, []byte(line), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(c.dir, "told")
+	if _, err := pipeline.Correlate(context.Background(), pipeline.Options{Out: out, Logs: []string{"keyvalue=" + log},
+		Inputs: []pipeline.Input{{Path: c.captures[0]}, {Path: c.captures[1]}}}); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := exec.Command("chmod", "-R", "a+rX", out).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, b)
+	}
+	script := "lua_script:" + filepath.Join(out, "corr.lua")
+	for _, how := range [][]string{{"-T", "fields", "-e", "corr.log", "-e", "corr.finding"}, {"-T", "json"}, {"-T", "pdml"}, {"-V"}, {"-q", "-z", "expert"}} {
+		text := tshark(t, append([]string{"-r", c.captures[0], "-X", script}, how...)...)
+		if strings.ContainsAny(text, "\x1b\x07") || strings.Contains(text, "\u009b") {
+			t.Errorf("%v lets control characters through", how)
+		}
+		if how[0] == "-T" && how[1] == "fields" && !strings.Contains(text, `\x1b[31m\x07\x9b2J`) {
+			t.Errorf("the log's text is not there: %.300q", text)
+		}
+	}
+}
+
 // Every field of the table is registered with its type and description, and the other outputs carry them.
 func TestOutputs(t *testing.T) {
 	c := correlate(t, "skype-story")

@@ -21,7 +21,7 @@ end
 
 local function heap_text(p, at)
   local n = word(heap_words(p, at, 1), 1)
-  return string.sub(heap_words(p, at + 1, (n + 3 - (n + 3) % 4) / 4), 1, n)
+  return corr.plain(string.sub(heap_words(p, at + 1, (n + 3 - (n + 3) % 4) / 4), 1, n))
 end
 
 local function heap_peer(p, s, i)
