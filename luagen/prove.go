@@ -61,7 +61,7 @@ func writeProof(path string) error {
 		if i == provedFrames-1 {
 			f.Extra = &annotate.Extra{Findings: []int{0}}
 		}
-		if err := out.Add(&f); err != nil {
+		if err := out.Put(capture.FrameNo(i+1), &f); err != nil {
 			return err
 		}
 	}

@@ -68,9 +68,9 @@ func write(t testing.TB, path string, order []int, parallel bool) {
 	for i := range frames {
 		run := func() {
 			cw := w.Capture(i)
-			for _, f := range frames[i] {
+			for k, f := range frames[i] {
 				f.Class = ids[int(f.Class)]
-				if err := cw.Add(&f); err != nil {
+				if err := cw.Put(capture.FrameNo(k+1), &f); err != nil {
 					t.Error(err)
 				}
 			}
@@ -193,7 +193,7 @@ func TestWriterMisuse(t *testing.T) {
 			w.Class(classes[1])
 			var last error
 			for i := range tt.add {
-				last = w.Capture(0).Add(&tt.add[i])
+				last = w.Capture(0).Put(capture.FrameNo(i+1), &tt.add[i])
 			}
 			if err := w.Close(); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Close: %v, want %q", err, tt.want)
@@ -251,7 +251,7 @@ func TestEveryWriteFails(t *testing.T) {
 		}
 		for p := range frames {
 			for i := range frames[p] {
-				w.Capture(p).Add(&frames[p][i])
+				w.Capture(p).Put(capture.FrameNo(i+1), &frames[p][i])
 			}
 		}
 		err = w.Close()
@@ -380,11 +380,16 @@ func TestTSV(t *testing.T) {
 	}
 }
 
-func TestAddAllocations(t *testing.T) {
+func TestPutAllocations(t *testing.T) {
 	w, fr := bench(t, 1<<16)
 	cw := w.Capture(0)
-	cw.Add(fr)
-	if n := testing.AllocsPerRun(1000, func() { cw.Add(fr) }); n != 0 {
+	n := capture.FrameNo(1)
+	put := func() {
+		cw.Put(n, fr)
+		n++
+	}
+	put()
+	if n := testing.AllocsPerRun(1000, put); n != 0 {
 		t.Errorf("%v allocations a frame", n)
 	}
 }
@@ -400,14 +405,14 @@ func bench(t testing.TB, n int) (*Writer, *Frame) {
 	return w, &Frame{Time: 1_700_000_000_000_000_000, Len: 66, Flow: 1, Class: w.Class(classes[0]), Peer: 2, HasDelay: true, Delay: 5}
 }
 
-func BenchmarkAdd(b *testing.B) {
+func BenchmarkPut(b *testing.B) {
 	w, fr := bench(b, b.N)
 	cw := w.Capture(0)
 	b.ReportAllocs()
 	b.ResetTimer()
-	for range b.N {
+	for n := range b.N {
 		fr.Time += 999
-		if err := cw.Add(fr); err != nil {
+		if err := cw.Put(capture.FrameNo(n+1), fr); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -416,8 +421,8 @@ func BenchmarkAdd(b *testing.B) {
 func BenchmarkMatches(b *testing.B) {
 	const n = 1 << 20
 	w, fr := bench(b, n)
-	for range n {
-		w.Capture(0).Add(fr)
+	for k := range n {
+		w.Capture(0).Put(capture.FrameNo(k+1), fr)
 	}
 	w.tables.Points[1].Frames = 0
 	if err := w.Close(); err != nil {

@@ -3,17 +3,24 @@ package annotate
 import (
 	"fmt"
 	"math"
+
+	"github.com/corr-dev/corr/backend/capture"
 )
 
-// CaptureWriter writes the frames of one capture in the order of their numbers.
+// Window is the number of frames whose records are gathered before they are written: they may be put in any order, but
+// all of one window, which are the frames from k*Window+1 on, before any of the next.
+const Window = 1 << 17
+
+// CaptureWriter writes the frames of one capture.
 type CaptureWriter struct {
 	w     *Writer
 	point int
-	off   uint64 // of the next buffer in the file
-	limit uint32
-	count uint32
-	buf   []byte
-	used  int
+	off   uint64 // of the window in the file
+	limit uint32 // frames announced
+	count uint32 // frames put
+	base  uint32 // frames before the window
+	buf   []byte // the window's records
+	times []int64
 	err   error
 
 	// Classes by first use in this capture: local[ClassID] is the number here plus one. So the bytes do not depend
@@ -22,8 +29,6 @@ type CaptureWriter struct {
 	order []ClassID
 
 	pages    []page
-	current  page
-	last     int64 // time of the record before, in this page
 	subMicro bool
 
 	heap heap
@@ -35,31 +40,29 @@ type page struct {
 	disorder bool
 }
 
-var emptyPage = page{min: math.MaxInt64, max: math.MinInt64}
-
-const captureBuffer = 1 << 20
-
 func newCaptureWriter(w *Writer, point int, off uint64) *CaptureWriter {
-	return &CaptureWriter{w: w, point: point, off: off, limit: w.tables.Points[point].Frames, current: emptyPage,
-		last: math.MinInt64, heap: heap{path: fmt.Sprintf("%s.%d", w.path, point)}}
+	return &CaptureWriter{w: w, point: point, off: off, limit: w.tables.Points[point].Frames, heap: heap{path: fmt.Sprintf("%s.%d", w.path, point)}}
 }
 
-// Add appends the annotation of the next frame.
-func (c *CaptureWriter) Add(f *Frame) error {
+// Put takes the annotation of frame n, see Window.
+func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 	if c.err != nil {
 		return c.err
 	}
 	if c.count == c.limit {
 		return c.fail(fmt.Errorf("more than the announced %d frames", c.limit))
 	}
-	if c.used == len(c.buf) {
-		if err := c.flush(); err != nil {
-			return err
-		}
+	if c.buf == nil {
+		size := int(min(Window, c.limit))
+		c.buf, c.times = make([]byte, size*recordSize), make([]int64, size)
+	}
+	k := uint32(n) - 1 - c.base
+	if n == 0 || k >= uint32(len(c.times)) {
+		return c.fail(fmt.Errorf("frame %d is not of the %d frames behind frame %d", n, len(c.times), c.base))
 	}
 	class, ok := c.class(f.Class)
 	if !ok {
-		return c.fail(fmt.Errorf("frame %d: class %d was never registered", c.count+1, f.Class))
+		return c.fail(fmt.Errorf("frame %d: class %d was never registered", n, f.Class))
 	}
 	delay, inExtra := uint32(delayNone), false
 	if f.HasDelay {
@@ -73,48 +76,59 @@ func (c *CaptureWriter) Add(f *Frame) error {
 	if inExtra || f.Extra != nil {
 		var err error
 		if extra, err = c.heap.entry(f, inExtra, &c.w.tables); err != nil {
-			return c.fail(fmt.Errorf("frame %d: %w", c.count+1, err))
+			return c.fail(fmt.Errorf("frame %d: %w", n, err))
 		}
 		if f.Extra != nil && len(f.Extra.Findings) > 0 {
 			extra |= extraFinding
 		}
 	}
-	b := c.buf[c.used : c.used+recordSize : c.used+recordSize]
-	c.stamp(b, int64(f.Time))
+	c.times[k] = int64(f.Time)
+	b := c.buf[k*recordSize : (k+1)*recordSize : (k+1)*recordSize]
 	le.PutUint32(b[recLen:], f.Len)
 	le.PutUint32(b[recFlow:], f.Flow)
 	le.PutUint32(b[recClass:], class)
 	le.PutUint32(b[recPeer:], uint32(f.Peer))
 	le.PutUint32(b[recDelay:], delay)
 	le.PutUint32(b[recExtra:], extra)
-	c.used += recordSize
 	c.count++
-	if c.count%pageRecords == 0 {
-		c.endPage()
+	if c.count-c.base == uint32(len(c.times)) {
+		return c.flush()
 	}
 	return nil
 }
 
-// stamp writes the time and counts it for the page. A time that no stamp holds can't be found by time.
-func (c *CaptureWriter) stamp(b []byte, t int64) {
-	if !putStamp(b[recTime:], t) {
-		c.current.disorder = true // none stands between: no binary search here
-		return
+// flush writes the window.
+func (c *CaptureWriter) flush() error {
+	for from := 0; from < len(c.times); from += pageRecords {
+		c.stamp(from, min(from+pageRecords, len(c.times)))
 	}
-	c.current.min = min(c.current.min, t)
-	c.current.max = max(c.current.max, t)
-	if t < c.last {
-		c.current.disorder = true
+	if _, err := c.w.out.WriteAt(c.buf, int64(c.off)); err != nil {
+		c.err = err
+		return err
 	}
-	c.last = t
-	if !c.subMicro && t%1000 != 0 {
-		c.subMicro = true
-	}
+	c.off += uint64(len(c.buf))
+	c.base = c.count
+	n := min(len(c.times), int(c.limit-c.base))
+	c.times, c.buf = c.times[:n], c.buf[:n*recordSize]
+	return nil
 }
 
-func (c *CaptureWriter) endPage() {
-	c.pages = append(c.pages, c.current)
-	c.current, c.last = emptyPage, math.MinInt64
+// stamp writes the times of a page's records and sums them up.
+func (c *CaptureWriter) stamp(from, to int) {
+	g := page{min: math.MaxInt64, max: math.MinInt64}
+	last := int64(math.MinInt64)
+	for k := from; k < to; k++ {
+		t := c.times[k]
+		if !putStamp(c.buf[k*recordSize+recTime:], t) {
+			g.disorder = true // it can't be found by time: no binary search here
+			continue
+		}
+		g.min, g.max = min(g.min, t), max(g.max, t)
+		g.disorder = g.disorder || t < last
+		last = t
+		c.subMicro = c.subMicro || t%1000 != 0
+	}
+	c.pages = append(c.pages, g)
 }
 
 // class gives the number of a class within this capture.
@@ -136,22 +150,4 @@ func (c *CaptureWriter) class(id ClassID) (uint32, bool) {
 func (c *CaptureWriter) fail(err error) error {
 	c.err = fmt.Errorf("%s: %w", c.w.tables.Points[c.point].Name, err)
 	return c.err
-}
-
-func (c *CaptureWriter) flush() error {
-	if c.err != nil {
-		return c.err
-	}
-	if c.used > 0 {
-		if _, err := c.w.out.WriteAt(c.buf[:c.used], int64(c.off)); err != nil {
-			c.err = err
-			return err
-		}
-		c.off += uint64(c.used)
-		c.used = 0
-	}
-	if c.buf == nil {
-		c.buf = make([]byte, min(captureBuffer, max(int(c.limit), 1)*recordSize))
-	}
-	return nil
 }

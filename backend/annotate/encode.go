@@ -173,9 +173,6 @@ func (e *encoder) strings() (text, index section) {
 // encode writes what belongs to one capture beside its records.
 func (c *CaptureWriter) encode(e *encoder) (secs [pointSections]section) {
 	secs[pointRecords] = section{off: c.off - uint64(c.count)*recordSize, count: c.count, width: recordSize}
-	if c.count%pageRecords != 0 {
-		c.endPage()
-	}
 	secs[pointPages] = c.encodePages(e)
 	var lists []uint32
 	list := func(l []string) {

@@ -134,6 +134,9 @@ func (f *File) Frame(point int, n capture.FrameNo) (Frame, Class, error) {
 	return fr, *c, nil
 }
 
+// readBuffer is how many bytes of records are read at once.
+const readBuffer = recordSize << 15
+
 // Each calls fn for every frame of a point in the order of numbers, until fn gives an error. fr is reused from call
 // to call, c belongs to the file and must not be changed.
 func (f *File) Each(point int, fn func(n capture.FrameNo, fr *Frame, c *Class) error) error {
@@ -146,7 +149,7 @@ func (f *File) Each(point int, fn func(n capture.FrameNo, fr *Frame, c *Class) e
 // each does without what lies in the heap where h is nil.
 func (f *File) each(point int, h *heapView, fn func(n capture.FrameNo, fr *Frame, c *Class) error) error {
 	rec := f.points[point].records
-	buf := make([]byte, min(uint64(captureBuffer), uint64(rec.count)*recordSize))
+	buf := make([]byte, min(uint64(readBuffer), uint64(rec.count)*recordSize))
 	var fr Frame
 	for first := uint32(0); first < rec.count; {
 		b := buf[:min(uint64(len(buf)), uint64(rec.count-first)*recordSize)]

@@ -128,8 +128,8 @@ func (w *Writer) Close() error {
 func (w *Writer) finish() error {
 	end := uint64(headerSize)
 	for i, c := range w.captures {
-		if err := c.flush(); err != nil {
-			return err
+		if c.err != nil {
+			return c.err
 		}
 		if c.count != w.tables.Points[i].Frames {
 			return fmt.Errorf("%d frames of %s announced, %d written", w.tables.Points[i].Frames, w.tables.Points[i].Name, c.count)

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 )
 
@@ -23,18 +24,18 @@ type Clock struct {
 	Steps                []Step // jumps, in the order of frames
 }
 
-// Step is a jump of the clock: from frame index From on, Offset is replaced by Offset + By.
+// Step is a jump of the clock: from frame From on, Offset is replaced by Offset + By.
 type Step struct {
-	From uint32
+	From capture.FrameNo
 	At   capture.LocalTime // the last frame's time before the jump
 	By   int64             // ns, summed over all steps so far
 }
 
-// offset is this clock minus the reference for the frame with index i.
-func (c *Clock) offset(i uint32, t capture.LocalTime) int64 {
+// offset is this clock minus the reference for frame n.
+func (c *Clock) offset(n capture.FrameNo, t capture.LocalTime) int64 {
 	o := c.Offset + int64(math.Round(float64(t-c.At)*c.DriftPPM*1e-6))
 	for k := len(c.Steps) - 1; k >= 0; k-- {
-		if i >= c.Steps[k].From {
+		if n >= c.Steps[k].From {
 			return o + c.Steps[k].By
 		}
 	}
@@ -47,21 +48,34 @@ type Model struct {
 	Of  []Clock
 	// Links holds the estimates between neighbouring points that Of is made from; nil where there is none.
 	Links []*Estimate // parallel to match.Result.Links
+	caps  []*flow.Capture
 }
 
-// Ref converts a frame's time to the reference clock; ok is false where the clocks could not be related.
-func (m *Model) Time(capture int, i uint32, t capture.LocalTime) (RefTime, bool) {
+// Time converts the time t of the frame in place i to the reference clock; ok is false where the clocks could not be
+// related.
+func (m *Model) Time(capture int, i uint32, t capture.LocalTime) (at RefTime, ok bool) {
 	c := &m.Of[capture]
 	if !c.Known {
 		return 0, false
 	}
-	return RefTime(int64(t) - c.offset(i, t)), true
+	if len(c.Steps) == 0 {
+		return RefTime(int64(t) - c.offset(0, t)), true
+	}
+	return RefTime(int64(t) - c.offset(m.caps[capture].Frame(i), t)), true
+}
+
+// Span is when a capture began and ended; the zero value where the clocks could not be related.
+func (m *Model) Span(capture int) (first, last RefTime) {
+	c := m.caps[capture]
+	first, _ = m.Time(capture, c.FirstFrame(), c.First)
+	last, _ = m.Time(capture, c.LastFrame(), c.Last)
+	return first, last
 }
 
 // New estimates all clocks. order lists the captures in path order; the first that any other is related to is the
 // reference.
 func New(r *match.Result, order []int) *Model {
-	m := &Model{Of: make([]Clock, len(r.Caps)), Links: make([]*Estimate, len(r.Links))}
+	m := &Model{caps: r.Caps, Of: make([]Clock, len(r.Caps)), Links: make([]*Estimate, len(r.Links))}
 	for k, l := range r.Links {
 		m.Links[k] = estimate(r, l)
 	}

@@ -29,11 +29,12 @@ type Estimate struct {
 
 // bin holds the fastest packet of each direction among some consecutive frames.
 type bin struct {
-	from, fromB uint32 // first frame index of A, of B
+	from, fromB capture.FrameNo // first frame of A, of B
 	f, r        point
 	hasF, hasR  bool
-	lastB       capture.LocalTime
-	lastA       capture.LocalTime
+	last        capture.FrameNo // last frame of A
+	// Times of the first and of the last frame.
+	firstA, firstB, lastA, lastB capture.LocalTime
 }
 
 // point is a time at A, from the first pair on, and a difference that bounds the offset: forward, B minus A; reverse, A
@@ -63,19 +64,26 @@ func estimate(r *match.Result, l *match.Link) *Estimate {
 	return e
 }
 
-// collect fills the bins from the link's pairs, in A's file order. A large segment's time is that of its first or of its
-// last part, depending on who cut or joined it, so re-cut ones are taken only where there is nothing else.
+// collect fills the bins from the link's pairs, in the order of A's frames. A large segment's time is that of its first or
+// of its last part, depending on who cut or joined it, so re-cut ones are taken only where there is nothing else.
 func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 	a, b := r.Caps[l.A], r.Caps[l.B]
-	per := l.N/maxBins + 1
-	n := int64(0)
+	// Few pairs have a bin each, many share those of a stretch of frames.
+	width := a.Len()/maxBins + 1
+	few := l.N <= maxBins
+	if !few {
+		e.bins = make([]bin, a.Len()/width+1)
+	}
 	seenA, seenB := uint32(0), map[uint32]bool{}
-	first := true
 	var fl *match.Flow
 	var jt *match.Joint
+	var side *match.Side
 	l.Each(func(p match.Pair) {
+		if p.How == match.HowOrder || p.How == match.HowResegment && !recut {
+			return
+		}
 		f, h := a.At(p.A), b.At(p.B)
-		if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) || p.How == match.HowOrder || p.How == match.HowResegment && !recut {
+		if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) {
 			return
 		}
 		if p.How == match.HowRelayed || p.How == match.HowResegment || p.How == match.HowLogical {
@@ -88,34 +96,48 @@ func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 		}
 		if x := r.Flow(l.A, f); x != fl || jt == nil {
 			fl = x
-			jt = x.Joint(l.A, l.B)
+			jt, side = x.Joint(l.A, l.B), x.Sides[l.A]
 		}
 		if jt == nil || jt.Way == 0 {
 			return
 		}
-		way, d := int(jt.Way), fl.Sides[l.A].Dir(f)
+		way, d := int(jt.Way), side.Dir(f)
 		if d == 1 {
 			way = -way
 		}
 		if !match.Causal(p, f, d) {
 			return
 		}
-		if first {
-			first = false
-			e.t0, e.AtA, e.At = f.Time, f.Time, h.Time
+		n, m := a.Frame(p.A), b.Frame(p.B)
+		var k *bin
+		if few {
+			e.bins = append(e.bins, bin{})
+			k = &e.bins[len(e.bins)-1]
+		} else {
+			k = &e.bins[int(n-1)/width]
 		}
-		if n%per == 0 || len(e.bins) == 0 {
-			e.bins = append(e.bins, bin{from: p.A, fromB: p.B})
+		if k.from == 0 || n < k.from {
+			k.from, k.fromB, k.firstA, k.firstB = n, m, f.Time, h.Time
 		}
-		n++
-		k := &e.bins[len(e.bins)-1]
-		k.lastA, k.lastB = f.Time, h.Time
+		if n >= k.last {
+			k.last, k.lastA, k.lastB = n, f.Time, h.Time
+		}
 		e.note(k, f.Time, h.Time, way > 0)
 	})
+	e.bins = slices.DeleteFunc(e.bins, func(k bin) bool { return k.from == 0 })
+	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
+	if len(e.bins) > 0 {
+		k := &e.bins[0]
+		e.t0, e.AtA, e.At = k.firstA, k.firstA, k.firstB
+		for n := range e.bins {
+			e.bins[n].f.t -= int64(e.t0)
+			e.bins[n].r.t -= int64(e.t0)
+		}
+	}
 	e.causes(r, l)
 }
 
-// note adds a pair to a bin: forward, B's frame exists because of A's.
+// note adds a pair to a bin: forward, B's frame exists because of A's. Times count from e.t0.
 func (e *Estimate) note(k *bin, a, b capture.LocalTime, forward bool) {
 	t, dt := int64(a-e.t0), int64(b-a)
 	if forward {
@@ -149,7 +171,7 @@ func (e *Estimate) causes(r *match.Result, l *match.Link) {
 			e.t0, e.AtA, e.At = x.Time, x.Time, y.Time
 		}
 		e.relayed = true
-		e.bins = append(e.bins, bin{from: a.Frame, fromB: b.Frame, lastA: x.Time, lastB: y.Time})
+		e.bins = append(e.bins, bin{from: r.Caps[l.A].Frame(a.Frame), fromB: r.Caps[l.B].Frame(b.Frame), lastA: x.Time, lastB: y.Time})
 		e.note(&e.bins[len(e.bins)-1], x.Time, y.Time, forward)
 	}
 	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
@@ -273,7 +295,7 @@ func (e *Estimate) inverse() Clock {
 	return c
 }
 
-func (e *Estimate) frameA(s Step) uint32 {
+func (e *Estimate) frameA(s Step) capture.FrameNo {
 	for _, k := range e.bins {
 		if k.fromB >= s.From {
 			return k.from

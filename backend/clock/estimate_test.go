@@ -26,7 +26,7 @@ func made(seed int64, n int, span, offset, ppm float64, step int64) *Estimate {
 		if !forward {
 			a, b = t+delay, t+lead
 		}
-		e.bins = append(e.bins, bin{from: uint32(i), fromB: uint32(i), lastA: capture.LocalTime(a), lastB: capture.LocalTime(b)})
+		e.bins = append(e.bins, bin{from: capture.FrameNo(i), fromB: capture.FrameNo(i), lastA: capture.LocalTime(a), lastB: capture.LocalTime(b)})
 		e.note(&e.bins[i], capture.LocalTime(a), capture.LocalTime(b), forward)
 	}
 	return e

@@ -3,6 +3,7 @@ package clock
 import (
 	"slices"
 
+	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/match"
 )
 
@@ -53,11 +54,11 @@ func (e *Estimate) addStep(at int, by int64) bool {
 	return true
 }
 
-// stepBefore is the sum of the steps up to B's frame i.
-func (e *Estimate) stepBefore(i uint32) int64 {
+// stepBefore is the sum of the steps up to B's frame n.
+func (e *Estimate) stepBefore(n capture.FrameNo) int64 {
 	by := int64(0)
 	for _, s := range e.Steps {
-		if i >= s.From {
+		if n >= s.From {
 			by = s.By
 		}
 	}

@@ -57,6 +57,14 @@ func (c changes) names() []string {
 	return out
 }
 
+// ends compares addresses and ports of a frame and its counterpart.
+func (p *pen) ends(f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, h *heading) changes {
+	if r := &h.routes[o.link]; r.peer != g.Conv+1 {
+		r.peer, r.ends = g.Conv+1, compareEnds(p.in, p.c, f, o.capture, g, fl)
+	}
+	return h.routes[o.link].ends
+}
+
 // compareEnds compares addresses and ports, as two captures have them.
 func compareEnds(in *Input, c int, f *flow.Fact, pc int, g *flow.Fact, fl *match.Flow) changes {
 	a, b := in.tuple(c, f), in.tuple(pc, g)
@@ -99,12 +107,12 @@ func compareEnds(in *Input, c int, f *flow.Fact, pc int, g *flow.Fact, fl *match
 func (in *Input) tuple(c int, f *flow.Fact) flow.Tuple { return in.Caps[c].Tuple(f.ID(), f.Dir()) }
 
 // compare finds what differs between a frame and its counterpart, and words it in the direction of travel.
-func (p *pen) compare(i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, d int) changes {
+func (p *pen) compare(i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, h *heading) changes {
 	in := p.in
 	if f.ID() == flow.NoConv || g.ID() == flow.NoConv {
 		return 0
 	}
-	ch := compareEnds(in, p.c, f, o.capture, g, fl)
+	ch := p.ends(f, o, g, fl, h)
 	if f.Mark&(flow.MarkError|flow.MarkLater) == 0 {
 		ch |= compareFacts(f, g, o.how, fl.Proto)
 		if f.Flags&decode.SYN != 0 && g.Flags&decode.SYN != 0 && fl.Proto == flow.ProtoTCP {

@@ -106,9 +106,10 @@ func (in *Input) throughput(c int) []model.RatePoint {
 			bins[k].Bytes += int64(f.FrameLen)
 		}
 	}
-	first := in.when(c, 0) - int64(src.At(0).Time-src.First)
+	first := src.FirstFrame()
+	began := in.when(c, first) - int64(src.At(first).Time-src.First)
 	for k := range bins {
-		bins[k].TimeNS, bins[k].Seconds = first+int64(k)*width, float64(width)/1e9
+		bins[k].TimeNS, bins[k].Seconds = began+int64(k)*width, float64(width)/1e9
 	}
 	return bins
 }

@@ -121,7 +121,11 @@ func known(n int) *int {
 func (in *Input) evidence(l []infer.Evidence) []model.Evidence {
 	out := []model.Evidence{}
 	for _, e := range l {
-		out = append(out, model.Evidence{Capture: in.Points[e.Capture].Name, Frame: uint32(e.Frame + 1), Field: e.Field, Value: e.Value})
+		frame := uint32(0)
+		if e.Frame >= 0 {
+			frame = uint32(in.Caps[e.Capture].Frame(uint32(e.Frame)))
+		}
+		out = append(out, model.Evidence{Capture: in.Points[e.Capture].Name, Frame: frame, Field: e.Field, Value: e.Value})
 	}
 	return out
 }

@@ -127,15 +127,10 @@ func (in *Input) at(f *match.Flow, st *infer.State, c int) (at *model.At, lo, hi
 		x := int64(n)
 		at.Stream = &x
 	}
+	first, last := s.Ends()
+	at.First, at.Last = uint32(s.Cap.Frame(first)), uint32(s.Cap.Frame(last))
 	for k, id := range s.Convs {
-		pk := s.Cap.Packets(id)
-		at.Frames += int64(len(pk))
-		for _, i := range pk {
-			if n := i + 1; at.First == 0 || n < at.First {
-				at.First = n
-			}
-			at.Last = max(at.Last, i+1)
-		}
+		at.Frames += int64(s.Cap.Count(id))
 		inf := &s.Cap.Convs[id]
 		fwd := s.Forward[k]
 		at.BytesF += int64(inf.Bytes[fwd])
@@ -144,7 +139,7 @@ func (in *Input) at(f *match.Flow, st *infer.State, c int) (at *model.At, lo, hi
 	at.SYN, at.SYNACK = in.handshake(f, c, 0), in.handshake(f, c, 1)
 	r := in.RTTAt(f, c)
 	at.RTTServerS, at.RTTClientS = duration(r.Server), duration(r.Client)
-	return at, in.when(c, at.First-1), in.when(c, at.Last-1)
+	return at, in.when(c, first), in.when(c, last)
 }
 
 // when is a frame's time on the reference clock, or the capture's own where the clocks could not be related.
@@ -161,7 +156,7 @@ func (in *Input) handshake(f *match.Flow, c, d int) *model.Handshake {
 		return nil
 	}
 	x := in.At(c, h.Fact)
-	m := &model.Handshake{Frame: h.Fact + 1, ISN: x.Seq, SACKPerm: h.SACKPerm, Timestamps: h.HasTS, ECN: x.Flags&(decode.ECE|decode.CWR) != 0, TTL: int(x.TTL),
+	m := &model.Handshake{Frame: uint32(in.Caps[c].Frame(h.Fact)), ISN: x.Seq, SACKPerm: h.SACKPerm, Timestamps: h.HasTS, ECN: x.Flags&(decode.ECE|decode.CWR) != 0, TTL: int(x.TTL),
 		Window: int(x.Window), DF: x.Is(flow.MarkDF), DSCP: int(x.TOS >> 2), Options: optionNames(h)}
 	if h.MSS >= 0 {
 		v := int(h.MSS)

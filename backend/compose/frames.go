@@ -55,25 +55,52 @@ func (in *Input) findingsOf() []map[uint32][]int {
 	return out
 }
 
-// pen writes one capture's annotations.
+// pen writes one capture's annotations, conversation by conversation inside of each window of frames.
 type pen struct {
-	in       *Input
-	c        int
-	w        *annotate.Writer
-	links    []*match.Link // that have this capture as an end
-	classes  map[look]annotate.ClassID
-	lookup   look
-	lookID   annotate.ClassID
-	haveID   bool
+	in      *Input
+	c       int
+	w       *annotate.Writer
+	links   []*match.Link // that have this capture as an end
+	classes map[look]annotate.ClassID
+	recent  [looksKept]struct {
+		look look
+		id   annotate.ClassID
+		have bool
+	}
 	about    map[uint32][]int
 	logs     map[uint32][]int           // by corr.flow: indexes of log records
 	messages map[uint32][]annotate.Peer // message counterparts
+	special  []uint64                   // by place: the frame has findings, messages or a tie
 	pairs    []match.Pair
 	peers    []peer
 	extra    annotate.Extra
+	errors   []int64 // by capture: the bound of times that compare it to this one
+	conv     flow.ConvID
+	fl       *match.Flow // of conv
+	at       [2]heading  // of conv's directions
 	flows    map[*match.Flow]*view
 	last     *match.Flow
 	lastV    *view
+}
+
+// looksKept is how many of the last annotation classes are looked at before the map of all.
+const looksKept = 8
+
+// heading is what the frames of one direction of a conversation share.
+type heading struct {
+	d      int // the flow's direction
+	hops   infer.Hop
+	routes []route // by link
+}
+
+// route is what is known of the way from a conversation's frames to their counterparts over one link.
+type route struct {
+	known      bool
+	down       bool
+	steps      int     // points further on the path
+	confidence [8]int8 // by match.How: percent + 1, 0 not known yet
+	peer       uint32  // the counterparts' Conv that ends is for, + 1
+	ends       changes
 }
 
 // look is what makes an annotation's class, in small numbers.
@@ -107,35 +134,110 @@ var matchWords = [...]string{"", "identical", "rewritten", "resegmented", "relay
 type peer struct {
 	capture int
 	frame   uint32
+	link    int
 	how     match.How
 	down    bool
 	steps   int // points further on the path
 }
 
 func (in *Input) newPen(c int, w *annotate.Writer) *pen {
-	p := &pen{in: in, c: c, w: w, classes: map[look]annotate.ClassID{}}
+	p := &pen{in: in, c: c, w: w, classes: map[look]annotate.ClassID{}, conv: flow.NoConv}
 	for _, l := range in.Links {
 		if l.A == c || l.B == c {
 			p.links = append(p.links, l)
 		}
 	}
+	for o := range in.Caps {
+		p.errors = append(p.errors, in.PairError(c, o))
+	}
 	return p
 }
 
+// mark fills special.
+func (p *pen) mark() {
+	src := p.in.Caps[p.c]
+	p.special = make([]uint64, (src.Len()+63)/64)
+	set := func(i uint32) { p.special[i/64] |= 1 << (i % 64) }
+	for i := range p.about {
+		set(i)
+	}
+	for i := range p.messages {
+		set(i)
+	}
+	for i := range p.in.Messages[p.c] {
+		set(i)
+	}
+	for _, t := range src.Ties {
+		set(t.Place)
+	}
+}
+
+// write goes through the file window by window: what the frames of one conversation need lies together.
 func (p *pen) write(ctx context.Context) error {
+	p.mark()
 	src := p.in.Caps[p.c]
 	out := p.w.Capture(p.c)
 	var fr annotate.Frame
-	for i := uint32(0); i < uint32(src.Len()); i++ {
-		if i&0xffff == 0 && ctx.Err() != nil {
-			return ctx.Err()
+	type rest struct{ from, to uint32 }
+	var active []rest
+	next, convs := 0, len(src.Convs)
+	if l := (rest{src.LooseFrom(), uint32(src.Len())}); l.from < l.to {
+		active = append(active, l)
+	}
+	for end := capture.FrameNo(annotate.Window); ; end += annotate.Window {
+		for ; next < convs; next++ { // conversations are in the order of their first frames
+			l := rest{}
+			if l.from, l.to = src.Span(flow.ConvID(next)); l.from == l.to {
+				continue
+			}
+			if src.Frame(l.from) > end {
+				break
+			}
+			active = append(active, l)
 		}
-		p.frame(i, &fr)
-		if err := out.Add(&fr); err != nil {
+		left := active[:0]
+		for _, l := range active {
+			for ; l.from < l.to; l.from++ {
+				n := src.Frame(l.from)
+				if n > end {
+					break
+				}
+				p.frame(l.from, &fr)
+				if err := out.Put(n, &fr); err != nil {
+					return err
+				}
+			}
+			if l.from < l.to {
+				left = append(left, l)
+			}
+		}
+		active = left
+		if err := ctx.Err(); err != nil || end >= capture.FrameNo(src.Len()) {
 			return err
 		}
 	}
-	return nil
+}
+
+// turn makes the pen ready for a conversation.
+func (p *pen) turn(id flow.ConvID) {
+	in, src := p.in, p.in.Caps[p.c]
+	p.conv, p.fl = id, nil
+	if id == flow.NoConv {
+		return
+	}
+	p.fl = in.FlowOf[p.c][id]
+	for dir := range p.at {
+		h := &p.at[dir]
+		h.hops = in.Hops.Usual(src, p.c, id, dir)
+		if cap(h.routes) < len(p.links) {
+			h.routes = make([]route, len(p.links))
+		}
+		h.routes = h.routes[:len(p.links)]
+		clear(h.routes)
+		if p.fl != nil {
+			h.d = p.fl.Sides[p.c].DirOf(id, dir)
+		}
+	}
 }
 
 // frame fills the annotation of one frame.
@@ -145,22 +247,33 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	*fr = annotate.Frame{Time: f.Time, Len: f.FrameLen}
 	m := in.Marks[p.c][i]
 	k := look{fate: m.Fate, where: m.Where, origin: m.Origin, hops: -1, hopsPeer: -1, peer: -1, confidence: -1, error: -1}
-	hops, ttl := in.Hops.Of(in.Result, p.c, f)
-	k.hops, k.ttl = int16(hops), ttl
-	p.extra = annotate.Extra{Peers: p.extra.Peers[:0], ChangedText: p.extra.ChangedText[:0], Findings: p.about[i]}
-	p.extra.Message, p.extra.MessagePeers = in.Messages[p.c][i], p.messages[i]
-	p.extra.Tie = in.Caps[p.c].Ties[i]
-	fl := in.Flow(p.c, f)
-	if fl != nil {
+	if id := f.ID(); id != p.conv {
+		p.turn(id)
+	}
+	x := &p.extra
+	x.Peers, x.ChangedText, x.Logs = x.Peers[:0], x.ChangedText[:0], nil
+	plain := p.special[i/64]>>(i%64)&1 == 0
+	if plain {
+		x.Findings, x.Message, x.MessagePeers, x.Tie = nil, "", nil, 0
+	} else {
+		x.Findings, x.Message, x.MessagePeers, x.Tie = p.about[i], in.Messages[p.c][i], p.messages[i], in.Caps[p.c].Tied(i)
+	}
+	if p.conv != flow.NoConv {
+		hops, ttl := p.at[f.Dir()].hops.Of(f)
+		k.hops, k.ttl = int16(hops), ttl
+	}
+	if fl := p.fl; fl != nil {
 		v := p.view(fl)
-		d := fl.Sides[p.c].Dir(f)
+		h := &p.at[f.Dir()]
 		fr.Flow = fl.ID
-		p.extra.Logs = p.logs[fl.ID]
-		k.reverse = d == 1
+		if len(p.logs) > 0 {
+			x.Logs = p.logs[fl.ID]
+		}
+		k.reverse = h.d == 1
 		k.boxes = v.boxesOf(f, m)
-		p.collect(i, fl, d)
+		p.collect(i, fl, h)
 		if len(p.peers) > 0 {
-			p.counterparts(i, f, fl, d, fr, &k)
+			p.counterparts(i, f, fl, h, fr, &k)
 		} else if m.Fate != infer.FateUnknown {
 			k.confidence = int8(in.FateConfidence(fl, m))
 		}
@@ -168,28 +281,32 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 		k.confidence = 99
 	}
 	fr.Class = p.class(&k)
-	if x := &p.extra; len(x.Peers) > 0 || len(x.ChangedText) > 0 || len(x.Findings) > 0 || x.Message != "" || len(x.MessagePeers) > 0 || x.Tie != 0 || len(x.Logs) > 0 {
+	if !plain || len(x.Peers) > 0 || len(x.ChangedText) > 0 || len(x.Logs) > 0 {
 		fr.Extra = x
 	}
 }
 
 // collect lists a frame's counterparts, nearest first, those further on before those that came before.
-func (p *pen) collect(i uint32, fl *match.Flow, d int) {
+func (p *pen) collect(i uint32, fl *match.Flow, h *heading) {
 	p.peers = p.peers[:0]
-	for _, l := range p.links {
+	for n, l := range p.links {
 		if !l.Has(p.c, i) {
 			continue
 		}
+		r, other := &h.routes[n], l.A+l.B-p.c
+		if !r.known {
+			r.known = true
+			r.steps, r.down = p.in.distance(fl, h.d, p.c, other)
+		}
 		p.pairs = l.Peers(p.c, i, p.pairs[:0])
 		for _, x := range p.pairs {
-			o := peer{capture: l.B, frame: x.B, how: x.How}
+			o := peer{capture: other, frame: x.B, link: n, how: x.How, steps: r.steps, down: r.down}
 			if l.B == p.c {
-				o.capture, o.frame = l.A, x.A
+				o.frame = x.A
 			}
-			o.steps, o.down = p.in.distance(fl, d, p.c, o.capture)
 			k := len(p.peers)
 			p.peers = append(p.peers, o)
-			for k > 0 && p.peers[k-1].after(&o) {
+			for k > 0 && p.after(&p.peers[k-1], &o) {
 				p.peers[k] = p.peers[k-1]
 				k--
 			}
@@ -198,18 +315,19 @@ func (p *pen) collect(i uint32, fl *match.Flow, d int) {
 	}
 }
 
-// after reports whether p comes after o in a frame's list.
-func (p *peer) after(o *peer) bool {
-	if p.steps != o.steps {
-		return p.steps > o.steps
+// after reports whether x comes after o in a frame's list.
+func (p *pen) after(x, o *peer) bool {
+	if x.steps != o.steps {
+		return x.steps > o.steps
 	}
-	if p.down != o.down {
+	if x.down != o.down {
 		return o.down
 	}
-	if p.capture != o.capture {
-		return p.capture > o.capture
+	if x.capture != o.capture {
+		return x.capture > o.capture
 	}
-	return p.frame > o.frame
+	c := p.in.Caps[x.capture]
+	return c.Frame(x.frame) > c.Frame(o.frame)
 }
 
 // distance is how many points further (down) or before a direction's packets pass to.
@@ -234,7 +352,7 @@ func (in *Input) distance(fl *match.Flow, d, from, to int) (steps int, down bool
 }
 
 // counterparts fills what a frame's peers say.
-func (p *pen) counterparts(i uint32, f *flow.Fact, fl *match.Flow, d int, fr *annotate.Frame, k *look) {
+func (p *pen) counterparts(i uint32, f *flow.Fact, fl *match.Flow, h *heading, fr *annotate.Frame, k *look) {
 	in := p.in
 	for n := range p.peers {
 		o := &p.peers[n]
@@ -242,9 +360,9 @@ func (p *pen) counterparts(i uint32, f *flow.Fact, fl *match.Flow, d int, fr *an
 		first := n == 0
 		ch := changes(0)
 		if o.how != match.HowResegment && (first || p.peers[n-1].capture != o.capture || o.how == match.HowRelayed) {
-			ch = p.compare(i, f, o, g, fl, d)
+			ch = p.compare(i, f, o, g, fl, h)
 		} else if o.how == match.HowResegment {
-			ch = compareEnds(in, p.c, f, o.capture, g, fl)
+			ch = p.ends(f, o, g, fl, h)
 		}
 		word := uint8(matchIdentical)
 		switch {
@@ -255,15 +373,15 @@ func (p *pen) counterparts(i uint32, f *flow.Fact, fl *match.Flow, d int, fr *an
 		case ch != 0:
 			word = matchRewritten
 		}
-		confidence := in.PairConfidence(fl, p.c, o.capture, o.how)
+		confidence := p.confidence(o, fl, h)
 		k.changed |= ch
-		delay, has := p.delay(i, o)
+		delay, has := p.delay(i, f, o, g)
 		if first {
 			k.match, k.peer, k.down = word, int16(o.capture), o.down
 			k.confidence = int8(confidence)
 			k.hopsPeer = int16(in.HopsBetween(fl, p.c, o.capture, f, g, o.how))
-			k.error = in.PairError(p.c, o.capture)
-			fr.Peer = capture.FrameNo(o.frame + 1)
+			k.error = p.errors[o.capture]
+			fr.Peer = in.Caps[o.capture].Frame(o.frame)
 			fr.HasDelay, fr.Delay = has, delay
 			continue
 		}
@@ -273,15 +391,24 @@ func (p *pen) counterparts(i uint32, f *flow.Fact, fl *match.Flow, d int, fr *an
 				stream = int64(s)
 			}
 		}
-		p.extra.Peers = append(p.extra.Peers, annotate.Peer{Point: o.capture, Frame: capture.FrameNo(o.frame + 1), Stream: stream, Down: o.down,
+		p.extra.Peers = append(p.extra.Peers, annotate.Peer{Point: o.capture, Frame: in.Caps[o.capture].Frame(o.frame), Stream: stream, Down: o.down,
 			Match: matchWords[word], Confidence: confidence, HasDelay: has, Delay: delay})
 	}
 }
 
+// confidence is that of a pair.
+func (p *pen) confidence(o *peer, fl *match.Flow, h *heading) int {
+	c := &h.routes[o.link].confidence[o.how]
+	if *c == 0 {
+		*c = int8(p.in.PairConfidence(fl, p.c, o.capture, o.how) + 1)
+	}
+	return int(*c) - 1
+}
+
 // delay is the time between a frame and its counterpart, in the direction of travel.
-func (p *pen) delay(i uint32, o *peer) (ns int64, ok bool) {
-	a, okA := p.in.Time(p.c, i)
-	b, okB := p.in.Time(o.capture, o.frame)
+func (p *pen) delay(i uint32, f *flow.Fact, o *peer, g *flow.Fact) (ns int64, ok bool) {
+	a, okA := p.in.Clocks.Time(p.c, i, f.Time)
+	b, okB := p.in.Clocks.Time(o.capture, o.frame, g.Time)
 	if !okA || !okB {
 		return 0, false
 	}
@@ -293,16 +420,26 @@ func (p *pen) delay(i uint32, o *peer) (ns int64, ok bool) {
 
 // class is the number of an annotation's class.
 func (p *pen) class(k *look) annotate.ClassID {
-	if p.haveID && *k == p.lookup {
-		return p.lookID
+	s := &p.recent[k.slot()]
+	if s.have && s.look == *k {
+		return s.id
 	}
 	id, ok := p.classes[*k]
 	if !ok {
 		id = p.w.Class(p.spell(k))
 		p.classes[*k] = id
 	}
-	p.lookup, p.lookID, p.haveID = *k, id, true
+	s.look, s.id, s.have = *k, id, true
 	return id
+}
+
+// slot spreads looks that follow one another.
+func (k *look) slot() uint32 {
+	h := uint32(k.changed)*0x9E3779B1 ^ uint32(k.fate)<<7 ^ uint32(k.match)<<3 ^ uint32(k.confidence)
+	if k.reverse {
+		h ^= 1 << 20
+	}
+	return h * 0x85EBCA6B >> 29 % looksKept
 }
 
 // spell turns numbers into words.

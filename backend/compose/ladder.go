@@ -65,10 +65,8 @@ func (in *Input) ladder(f *match.Flow, about []map[uint32][]int) (out []model.Ev
 		for _, c := range in.pathOf(f, d) {
 			s := f.Sides[c]
 			for _, id := range s.Convs {
-				for n, i := range s.Cap.Packets(id) {
-					if n > scanMost {
-						break
-					}
+				from, to := s.Cap.Span(id)
+				for i := from; i < min(to, from+scanMost); i++ {
 					x := s.Cap.At(i)
 					if s.Dir(x) != d || done[frameAt{c, i}] {
 						continue
@@ -134,19 +132,16 @@ func (in *Input) event(f *match.Flow, c int, i uint32, d int, done map[frameAt]b
 		s := in.Segments[m.Where-1]
 		e.Where = in.Points[s.A].Name + " > " + in.Points[s.B].Name
 	}
-	p := &pen{in: in, c: c}
-	for _, l := range in.Links {
-		if l.A == c || l.B == c {
-			p.links = append(p.links, l)
-		}
-	}
-	p.collect(i, f, d)
+	p := in.newPen(c, nil)
+	p.turn(x.ID())
+	h := &p.at[x.Dir()]
+	p.collect(i, f, h)
 	frames := []frameAt{{c, i}}
 	for n := range p.peers {
 		o := &p.peers[n]
 		frames = append(frames, frameAt{o.capture, o.frame})
 		g := in.At(o.capture, o.frame)
-		ch := p.compare(i, x, o, g, f, d)
+		ch := p.compare(i, x, o, g, f, h)
 		switch {
 		case o.how == match.HowResegment:
 			e.Match = matchWords[matchResegmented]
@@ -174,7 +169,7 @@ func (in *Input) event(f *match.Flow, c int, i uint32, d int, done map[frameAt]b
 	for _, y := range frames {
 		done[y] = true
 		bound := in.Clocks.Of[y.c].Error
-		e.Seen = append(e.Seen, model.Seen{Capture: in.Points[y.c].Name, Frame: y.i + 1, TimeNS: in.when(y.c, y.i), ErrorNS: bound})
+		e.Seen = append(e.Seen, model.Seen{Capture: in.Points[y.c].Name, Frame: uint32(in.Caps[y.c].Frame(y.i)), TimeNS: in.when(y.c, y.i), ErrorNS: bound})
 		at = min(at, in.when(y.c, y.i))
 		for _, n := range about[y.c][y.i] {
 			if id := in.Findings[n].ID; !found[id] {

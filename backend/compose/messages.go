@@ -2,7 +2,6 @@ package compose
 
 import (
 	"github.com/corr-dev/corr/backend/annotate"
-	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/model"
 )
@@ -24,7 +23,7 @@ func (in *Input) messagePeers() []map[uint32][]annotate.Peer {
 			if id := in.At(to.Capture, to.Frame).ID(); id != flow.NoConv {
 				stream = int64(in.Caps[to.Capture].Conv(id).Stream)
 			}
-			out[at.Capture][at.Frame] = append(out[at.Capture][at.Frame], annotate.Peer{Point: to.Capture, Frame: capture.FrameNo(to.Frame + 1), Stream: stream,
+			out[at.Capture][at.Frame] = append(out[at.Capture][at.Frame], annotate.Peer{Point: to.Capture, Frame: in.Caps[to.Capture].Frame(to.Frame), Stream: stream,
 				Down: down, Match: m.Kind, Confidence: m.Confidence})
 		}
 	}

@@ -18,7 +18,7 @@ func queryExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 	}
 	var out []*Exchange
 	open := map[string]*Exchange{}
-	for _, i := range c.Packets(cv.ID) {
+	for i := range c.Packets(cv.ID) {
 		x := c.At(i)
 		b, ok := c.Payload(i)
 		if !ok || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {

@@ -25,7 +25,7 @@ func segments(c *flow.Capture, id flow.ConvID, d int) []segment {
 	var l []segment
 	var base uint32
 	have := false
-	for _, i := range c.Packets(id) {
+	for i := range c.Packets(id) {
 		x := c.At(i)
 		if x.Dir() != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
 			continue
@@ -142,7 +142,7 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 
 // ends gives the times of a conversation's SYN and of its first FIN or RST, 0 where not seen.
 func ends(c *flow.Capture, id flow.ConvID) (start, end capture.LocalTime) {
-	for _, i := range c.Packets(id) {
+	for i := range c.Packets(id) {
 		switch x := c.At(i); {
 		case x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0:
 		case x.Flags&decode.SYN != 0 && start == 0:

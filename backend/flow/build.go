@@ -69,12 +69,14 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 	for k := range b.cut {
 		c.MinHead[k] = b.headless[k]*20 <= b.cut[k]
 	}
-	c.cluster()
+	b.facts.finish(c)
+	c.settle()
 	return c, nil
 }
 
 type builder struct {
 	c        *Capture
+	facts    arranger
 	pkt      decode.Packet
 	links    map[Link]uint16
 	lastLink Link
@@ -89,8 +91,8 @@ type builder struct {
 func (b *builder) add(p *capture.Packet) {
 	c, d := b.c, &b.pkt
 	decode.Decode(p.Link, p.Data, p.OrigLen, d)
-	i := b.next()
-	f := c.At(i)
+	i := uint32(c.n)
+	f := b.next()
 	f.Time, f.FrameLen = p.Time, p.OrigLen
 	if p.HasTime {
 		f.Mark = 0
@@ -117,15 +119,9 @@ func (b *builder) add(p *capture.Packet) {
 }
 
 // next appends an empty fact.
-func (b *builder) next() uint32 {
-	c := b.c
-	if c.n&(factChunk-1) == 0 {
-		c.chunks = append(c.chunks, make([]Fact, factChunk))
-	}
-	c.n++
-	f := c.At(uint32(c.n - 1))
-	f.Conv, f.Mark = uint32(NoConv)<<1, MarkNoTime
-	return uint32(c.n - 1)
+func (b *builder) next() *Fact {
+	b.c.n++
+	return b.facts.add()
 }
 
 // network fills what lies below and in the transport header.
@@ -333,27 +329,4 @@ func (b *builder) handshake(i uint32, f *Fact, in *Info, t *decode.TCP) {
 	}
 	*at = int32(len(b.c.Handshakes))
 	b.c.Handshakes = append(b.c.Handshakes, Handshake{Fact: i, MSS: t.MSS, WScale: t.WScale, SACKPerm: t.SACKPerm, HasTS: t.HasTS, TFO: t.TFO, MPTCP: t.MPTCP, Kinds: t.OptionKinds, NKinds: t.NOptionKinds})
-}
-
-// cluster sorts the facts' indexes by conversation (a counting sort, so file order stays inside).
-func (c *Capture) cluster() {
-	n := len(c.Convs)
-	c.start = make([]uint32, n+1)
-	each := func(g func(i uint32, id ConvID)) {
-		for i := uint32(0); i < uint32(c.n); i++ {
-			if id := c.At(i).ID(); id != NoConv {
-				g(i, id)
-			}
-		}
-	}
-	each(func(_ uint32, id ConvID) { c.start[id+1]++ })
-	for k := 0; k < n; k++ {
-		c.start[k+1] += c.start[k]
-	}
-	c.order = make([]uint32, c.start[n])
-	next := append([]uint32(nil), c.start[:n]...)
-	each(func(i uint32, id ConvID) {
-		c.order[next[id]] = i
-		next[id]++
-	})
 }

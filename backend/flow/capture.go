@@ -5,13 +5,13 @@ import (
 	"github.com/corr-dev/corr/backend/decode"
 )
 
-// chunk is the number of facts allocated at once, so that a growing capture is never copied.
+// factChunk is the number of facts allocated at once.
 const (
 	factBits  = 14
 	factChunk = 1 << factBits
 )
 
-// Capture is one capture's facts. Frames are indexed from 0 here: frame number minus 1.
+// Capture is one capture's facts, each in its place: see arrange.go.
 type Capture struct {
 	Name   string // label of the point
 	Path   string
@@ -23,9 +23,8 @@ type Capture struct {
 	Filter string
 	// Dropped is the number of packets that the recorder says it missed.
 	Dropped uint64
-	// Ties holds a digest (Digest) of the bytes of frames whose time and length another frame near by has too: only their
-	// bytes tell such apart.
-	Ties map[uint32]uint32
+	// Ties holds, by place, the frames whose time and length another frame near by has too: only their bytes tell such apart.
+	Ties []Tie
 	// Oddities counts what could not be decoded fully, by a stable name.
 	Oddities map[string]int64
 	Secrets  [][]byte // key log text that the file carries (pcapng decryption secrets)
@@ -38,8 +37,10 @@ type Capture struct {
 	table  *Table
 	chunks [][]Fact
 	n      int
-	order  []uint32 // facts' indexes, clustered by conversation, in file order inside
-	start  []uint32 // by ConvID: where its cluster begins; one more at the end
+	frames []uint32 // by place: frame number minus 1
+	start  []uint32 // by ConvID: its first place; one more at the end
+	first  uint32   // places of the file's first and last frame
+	last   uint32
 	kept   payloads
 
 	First, Last capture.LocalTime // earliest and latest frame
@@ -48,17 +49,8 @@ type Capture struct {
 	AnyCut, MinHead [2]bool
 }
 
-// Len is the number of frames.
-func (c *Capture) Len() int { return c.n }
-
-// At is the fact of the frame with index i (frame number i+1).
-func (c *Capture) At(i uint32) *Fact { return &c.chunks[i>>factBits][i&(factChunk-1)] }
-
 // Conv is a conversation's identity.
 func (c *Capture) Conv(id ConvID) *Conv { return c.table.Conv(id) }
-
-// Packets lists the frame indexes of a conversation in file order.
-func (c *Capture) Packets(id ConvID) []uint32 { return c.order[c.start[id]:c.start[id+1]] }
 
 // Link is the link-layer context of a fact.
 func (c *Capture) Link(f *Fact) *Link { return &c.Links[f.Link] }
@@ -68,7 +60,7 @@ type Info struct {
 	Packets     [2]uint32
 	Errors      [2]uint32 // those of Packets that are ICMP errors about the conversation
 	Bytes       [2]uint64 // payload on the wire, retransmissions included
-	First, Last uint32    // frame indexes
+	First, Last uint32    // places
 	SYN, SYNACK int32     // indexes into Handshakes, -1 unseen
 	Data        [2]Head   // first bytes of the stream or first datagram
 	Flags       [2]uint16 // all TCP flags seen
@@ -76,7 +68,7 @@ type Info struct {
 
 // Head is the beginning of what one direction of a conversation carries.
 type Head struct {
-	Fact  uint32 // frame index of the first packet with payload
+	Fact  uint32 // place of the first packet with payload
 	Seen  bool
 	H16   uint32 // hash of the first 16 bytes; 0 if fewer were captured
 	H32   uint32 // of the first 32 bytes
@@ -86,7 +78,7 @@ type Head struct {
 
 // Handshake is what a SYN or SYN/ACK says.
 type Handshake struct {
-	Fact     uint32 // frame index
+	Fact     uint32 // place
 	MSS      int32  // -1 absent
 	WScale   int16  // -1 absent
 	SACKPerm bool
@@ -131,5 +123,5 @@ func (c *Capture) Tuple(id ConvID, dir int) Tuple {
 	return t
 }
 
-// Payload gives the kept payload bytes of a frame; ok is false where the budget did not reach.
+// Payload gives the kept payload bytes of the frame in a place; ok is false where the budget did not reach.
 func (c *Capture) Payload(i uint32) (b []byte, ok bool) { return c.kept.get(i) }

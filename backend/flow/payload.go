@@ -1,15 +1,19 @@
 package flow
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+)
 
-// payloads keeps payload bytes by frame under a fixed budget: all of them in a small capture, only the heads of
-// conversations once half the budget is gone.
+// payloads keeps payload bytes under a fixed budget: all of them in a small capture, only the heads of conversations once
+// half the budget is gone.
 type payloads struct {
 	budget int
 	arena  []byte
-	frame  []uint32 // ascending
-	off    []uint32
+	kept   []keptPayload // ascending by place once settled
 }
+
+type keptPayload struct{ place, from, n uint32 }
 
 // headKeep is what is kept of a conversation's first packets when not everything can be.
 const headKeep = 1024
@@ -25,19 +29,23 @@ func (p *payloads) add(i uint32, b []byte, head bool) {
 		}
 		b = b[:min(len(b), headKeep)]
 	}
-	p.frame = append(p.frame, i)
-	p.off = append(p.off, uint32(len(p.arena)))
+	p.kept = append(p.kept, keptPayload{i, uint32(len(p.arena)), uint32(len(b))})
 	p.arena = append(p.arena, b...)
 }
 
+// settle turns frame indexes into places.
+func (p *payloads) settle(place []uint32) {
+	for k := range p.kept {
+		p.kept[k].place = place[p.kept[k].place]
+	}
+	slices.SortFunc(p.kept, func(x, y keptPayload) int { return cmp.Compare(x.place, y.place) })
+}
+
 func (p *payloads) get(i uint32) ([]byte, bool) {
-	k := sort.Search(len(p.frame), func(k int) bool { return p.frame[k] >= i })
-	if k == len(p.frame) || p.frame[k] != i {
+	k, ok := slices.BinarySearchFunc(p.kept, i, func(x keptPayload, i uint32) int { return cmp.Compare(x.place, i) })
+	if !ok {
 		return nil, false
 	}
-	end := uint32(len(p.arena))
-	if k+1 < len(p.off) {
-		end = p.off[k+1]
-	}
-	return p.arena[p.off[k]:end:end], true
+	x := p.kept[k]
+	return p.arena[x.from : x.from+x.n : x.from+x.n], true
 }

@@ -1,55 +1,91 @@
 package flow
 
-import "github.com/corr-dev/corr/backend/capture"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/capture"
+)
 
 // digestBytes is how many bytes of a frame Digest covers: all headers, and some payload.
 const digestBytes = 128
 
 // Digest is a number of 24 bits made from a frame's first bytes, by arithmetic that the plugin's Lua, which has only
-// floating-point numbers in older versions, does alike.
+// floating-point numbers in older versions, does alike: h = (31 h + byte) mod 2^24, from 1 on.
 func Digest(b []byte) uint32 {
-	h := uint32(1)
-	for _, x := range b[:min(len(b), digestBytes)] {
-		h = (h*31 + uint32(x)) & 0xffffff
+	const (
+		p1 = 31
+		p2 = 31 * p1
+		p3 = 31 * p2
+		p4 = 31 * p3
+	)
+	b = b[:min(len(b), digestBytes)]
+	h := uint32(1) // modulo 2^32 on the way, which 2^24 divides
+	for len(b) >= 8 {
+		x := uint32(b[0])*p3 + uint32(b[1])*p2 + uint32(b[2])*p1 + uint32(b[3])
+		y := uint32(b[4])*p3 + uint32(b[5])*p2 + uint32(b[6])*p1 + uint32(b[7])
+		h = (h*p4+x)*p4 + y
+		b = b[8:]
 	}
-	return h
+	for _, x := range b {
+		h = h*31 + uint32(x)
+	}
+	return h & 0xffffff
 }
 
 // tieWithin is the time, ns, below which the plugin can't tell two frames apart: Wireshark gives it times as doubles, whose
 // rounding error is 120 ns in this century's first half; the plugin allows for some more, on both sides.
 const tieWithin = 500
 
+// Tie is a frame whose time and length another frame near by has too.
+type Tie struct {
+	Place  uint32
+	Digest uint32 // of its bytes
+}
+
+// Tied is the digest of a frame that is tied, 0 of one that isn't.
+func (c *Capture) Tied(i uint32) uint32 {
+	if k, ok := slices.BinarySearchFunc(c.Ties, i, func(t Tie, i uint32) int { return cmp.Compare(t.Place, i) }); ok {
+		return c.Ties[k].Digest
+	}
+	return 0
+}
+
+// tieRecent is how many frames back a tie is looked for.
+const tieRecent = 8
+
 // tieFinder finds frames of equal length and, but for tieWithin, equal time near each other.
 type tieFinder struct {
-	recent [8]struct {
-		frame uint32
-		time  capture.LocalTime
-		len   uint32
-		n     int
-		bytes [digestBytes]byte
-	}
-	next int
+	newest capture.LocalTime
+	time   [tieRecent]capture.LocalTime
+	len    [tieRecent]uint32
+	frame  [tieRecent]uint32
+	tied   [tieRecent]bool // noted already
+	n      [tieRecent]int
+	bytes  [tieRecent][digestBytes]byte
+	next   int
 }
 
 // see takes the next frame.
 func (t *tieFinder) see(c *Capture, i uint32, at capture.LocalTime, length uint32, b []byte) {
 	tied := false
-	for k := range t.recent {
-		r := &t.recent[k]
-		if d := at - r.time; r.n == 0 || d > tieWithin || d < -tieWithin || r.len != length {
-			continue
+	if at <= t.newest+tieWithin {
+		for k := range t.time {
+			if d := at - t.time[k]; d > tieWithin || d < -tieWithin || t.n[k] == 0 || t.len[k] != length {
+				continue
+			}
+			if tied = true; !t.tied[k] {
+				t.tied[k] = true
+				c.Ties = append(c.Ties, Tie{t.frame[k], Digest(t.bytes[k][:t.n[k]])})
+			}
 		}
-		tied = true
-		if c.Ties == nil {
-			c.Ties = map[uint32]uint32{}
-		}
-		c.Ties[r.frame] = Digest(r.bytes[:r.n])
 	}
 	if tied {
-		c.Ties[i] = Digest(b)
+		c.Ties = append(c.Ties, Tie{i, Digest(b)})
 	}
-	r := &t.recent[t.next%len(t.recent)]
-	t.next++
-	r.frame, r.time, r.len = i, at, length
-	r.n = copy(r.bytes[:], b)
+	t.newest = max(t.newest, at)
+	k := t.next
+	t.next = (k + 1) % tieRecent
+	t.frame[k], t.time[k], t.len[k], t.tied[k] = i, at, length, tied
+	t.n[k] = copy(t.bytes[k][:], b)
 }

@@ -129,7 +129,7 @@ func neighbours(f *match.Flow, s *Segment) bool {
 func (v *Verdict) first(f *match.Flow, c, d int) int64 {
 	s := f.Sides[c]
 	for _, id := range s.Convs {
-		for _, i := range s.Cap.Packets(id) {
+		for i := range s.Cap.Packets(id) {
 			if x := s.Cap.At(i); s.Dir(x) == d && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
 				return int64(i)
 			}

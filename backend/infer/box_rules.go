@@ -220,7 +220,7 @@ func (v *Verdict) vanished(s *Segment, f *match.Flow) (ev []Evidence, n int) {
 			continue
 		}
 		for _, id := range side.Convs {
-			for _, i := range side.Cap.Packets(id) {
+			for i := range side.Cap.Packets(id) {
 				x := side.Cap.At(i)
 				if x.Is(flow.MarkError) {
 					return nil, 0
@@ -265,11 +265,11 @@ func (v *Verdict) tunnels(s *Segment) {
 // softwire reports whether a capture sees a flow of IPv4 directly inside of IPv6.
 func (v *Verdict) softwire(f *match.Flow, c int) bool {
 	s := f.Sides[c]
-	pk := s.Cap.Packets(s.Convs[0])
-	if len(pk) == 0 || f.Tuple(c).Version != 4 {
+	first, end := s.Cap.Span(s.Convs[0])
+	if first == end || f.Tuple(c).Version != 4 {
 		return false
 	}
-	l := s.Cap.Link(s.Cap.At(pk[0]))
+	l := s.Cap.Link(s.Cap.At(first))
 	return l.NTunnel > 0 && l.Tunnel[min(int(l.NTunnel), len(l.Tunnel))-1] == decode.TunnelIP6
 }
 
@@ -283,11 +283,11 @@ func orNone(s string) string {
 // wrap describes what a flow's packets are inside of at a capture; "" for nothing.
 func (v *Verdict) wrap(f *match.Flow, c int) string {
 	s := f.Sides[c]
-	pk := s.Cap.Packets(s.Convs[0])
-	if len(pk) == 0 {
+	first, end := s.Cap.Span(s.Convs[0])
+	if first == end {
 		return ""
 	}
-	l := s.Cap.Link(s.Cap.At(pk[0]))
+	l := s.Cap.Link(s.Cap.At(first))
 	return wrapWords(l)
 }
 

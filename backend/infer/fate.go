@@ -11,9 +11,8 @@ import (
 // frame, or a device ended or answered it.
 func (v *Verdict) fates() {
 	for k, c := range v.Caps {
-		for i := uint32(0); i < uint32(c.Len()); i++ {
-			f := c.At(i)
-			if f.ID() == flow.NoConv && f.Is(flow.MarkLocal) {
+		for i := range c.Loose() {
+			if c.At(i).Is(flow.MarkLocal) {
 				v.Marks[k][i].Fate = FateLocal
 			}
 		}
@@ -133,7 +132,7 @@ func (j *judge) side(n int, f *match.Flow, c, d int) {
 	down, up := j.steps(f, c, d)
 	made, isMade := j.endedBy(f, c, d)
 	for _, id := range f.Sides[c].Convs {
-		for _, i := range v.Caps[c].Packets(id) {
+		for i := range v.Caps[c].Packets(id) {
 			x := v.At(c, i)
 			if f.Sides[c].Dir(x) != d {
 				continue
@@ -473,13 +472,13 @@ func (v *Verdict) answeredNearer(f *match.Flow, c, d int, down bool) bool {
 	s := f.Sides[c]
 	n := 0
 	for _, id := range s.Convs {
-		for _, i := range s.Cap.Packets(id) {
+		for i := range s.Cap.Packets(id) {
 			x := s.Cap.At(i)
 			if s.Dir(x) != d || x.Is(flow.MarkError) {
 				continue
 			}
-			usual, ok := v.Hops.usual(s.Cap, c, x)
-			if own := int(initialOf(x.TTL)) - int(x.TTL); !ok || own >= usual {
+			usual := v.Hops.Usual(s.Cap, c, id, x.Dir())
+			if own := int(initialOf(x.TTL)) - int(x.TTL); !usual.known || own >= usual.hops {
 				return false
 			}
 			n++
@@ -517,7 +516,7 @@ func (j *judge) hidden(f *match.Flow, c, other int) bool {
 
 // narrower reports whether recorder x ran for only a part of the time that recorder c did.
 func (v *Verdict) narrower(x, c int) bool {
-	return v.outsideOf(x, c, 0) || v.outsideOf(x, c, uint32(v.Caps[c].Len()-1))
+	return v.outsideOf(x, c, v.Caps[c].FirstFrame()) || v.outsideOf(x, c, v.Caps[c].LastFrame())
 }
 
 // outsideAny reports whether one of some recorders was not running when a frame passed.
@@ -536,8 +535,7 @@ func (v *Verdict) outsideOf(o, c int, i uint32) bool {
 	if !ok || !v.Clocks.Of[o].Known {
 		return false
 	}
-	first, _ := v.Clocks.Time(o, 0, v.Caps[o].First)
-	last, _ := v.Clocks.Time(o, uint32(v.Caps[o].Len()-1), v.Caps[o].Last)
+	first, last := v.ran[o][0], v.ran[o][1]
 	e := v.Clocks.Of[o].Error + v.Clocks.Of[c].Error
 	// A packet at c passes o up to a round trip, twice the bound, before or after.
 	return int64(t) < int64(first)-e || int64(t) > int64(last)-2*e
@@ -562,7 +560,7 @@ func (j *judge) lateDirection(c int, s *match.Side, d int) {
 	lost := Mark{}
 	for pass := 0; pass < 2; pass++ {
 		for _, id := range s.Convs {
-			for _, i := range v.Caps[c].Packets(id) {
+			for i := range v.Caps[c].Packets(id) {
 				if s.Dir(v.At(c, i)) != d {
 					continue
 				}
@@ -590,8 +588,7 @@ func (v *Verdict) afterEnd(m Mark, c int, i uint32) bool {
 	}
 	o := v.Segments[m.Where-1].other(c)
 	t, ok := v.Time(c, i)
-	last, ok2 := v.Clocks.Time(o, uint32(v.Caps[o].Len()-1), v.Caps[o].Last)
-	return ok && ok2 && t > last
+	return ok && v.Clocks.Of[o].Known && t > v.ran[o][1]
 }
 
 // origin is the end that a direction's packets come from.

@@ -1,6 +1,8 @@
 package infer
 
 import (
+	"sync"
+
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
@@ -12,7 +14,7 @@ var initials = [...]uint8{32, 64, 128, 255}
 
 // Hops knows how many routers lie between a sender and a point.
 type Hops struct {
-	by []map[sender]hopCount // by capture
+	by []map[sender]Hop // by capture
 }
 
 type sender struct {
@@ -20,10 +22,10 @@ type sender struct {
 	addr    decode.Addr
 }
 
-type hopCount struct {
-	hops    int
-	initial uint8
-	sure    bool
+// Hop is the number of routers that most packets of a sender have passed at a point.
+type Hop struct {
+	hops  int
+	known bool
 }
 
 // Unknown is the number of hops where nothing tells.
@@ -39,84 +41,91 @@ func initialOf(ttl uint8) uint8 {
 	return 255
 }
 
+// hopsLook is how many packets of a conversation are looked at: more of one sender say nothing new.
+const hopsLook = 64
+
 // newHops takes, for each sender and point, the most frequent TTL: single packets may have been sent with another one
 // (traceroute, an injected reset).
 func newHops(r *match.Result) *Hops {
-	h := &Hops{by: make([]map[sender]hopCount, len(r.Caps))}
+	h := &Hops{by: make([]map[sender]Hop, len(r.Caps))}
+	var wg sync.WaitGroup
 	for k, c := range r.Caps {
-		h.by[k] = map[sender]hopCount{}
-		counts := map[sender]*[256]uint32{}
-		for id := range c.Convs {
-			cv := c.Conv(flow.ConvID(id))
-			for dir, a := range []decode.Addr{cv.Src, cv.Dst} {
-				s := sender{cv.Version, a}
-				n := counts[s]
-				if n == nil {
-					n = new([256]uint32)
-					counts[s] = n
-				}
-				for j, i := range c.Packets(flow.ConvID(id)) {
-					f := c.At(i)
-					if f.Dir() == dir && f.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
-						n[f.TTL]++
-					}
-					if j > 64 {
-						break
-					}
-				}
-			}
-		}
-		for s, n := range counts {
-			best := 0
-			for t, x := range n {
-				if x > n[best] {
-					best = t
-				}
-			}
-			if n[best] > 0 {
-				i := initialOf(uint8(best))
-				h.by[k][s] = hopCount{int(i) - best, i, true}
-			}
-		}
+		wg.Go(func() { h.by[k] = hopsAt(c) })
 	}
+	wg.Wait()
 	return h
 }
 
-// usual is the number of routers that most packets of a frame's sender have passed at a point.
-func (h *Hops) usual(c *flow.Capture, capture int, f *flow.Fact) (hops int, ok bool) {
-	cv := c.Conv(f.ID())
-	a := cv.Src
-	if f.Reverse() {
-		a = cv.Dst
+func hopsAt(c *flow.Capture) map[sender]Hop {
+	type sending struct {
+		sender
+		ttl uint8
 	}
-	n, ok := h.by[capture][sender{cv.Version, a}]
-	return n.hops, ok
+	counts := map[sending]uint32{}
+	for id := range c.Convs {
+		var n [2][256]uint32
+		var ttls [2][]uint8
+		from, to := c.Span(flow.ConvID(id))
+		for i := from; i < min(to, from+hopsLook); i++ {
+			f := c.At(i)
+			if f.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
+				d := f.Dir()
+				if n[d][f.TTL] == 0 {
+					ttls[d] = append(ttls[d], f.TTL)
+				}
+				n[d][f.TTL]++
+			}
+		}
+		cv := c.Conv(flow.ConvID(id))
+		for dir, a := range [2]decode.Addr{cv.Src, cv.Dst} {
+			for _, t := range ttls[dir] {
+				counts[sending{sender{cv.Version, a}, t}] += n[dir][t]
+			}
+		}
+	}
+	type best struct {
+		n   uint32
+		ttl uint8
+	}
+	top := map[sender]best{}
+	for s, n := range counts {
+		if b := top[s.sender]; n > b.n || n == b.n && s.ttl < b.ttl {
+			top[s.sender] = best{n, s.ttl}
+		}
+	}
+	out := make(map[sender]Hop, len(top))
+	for s, b := range top {
+		out[s] = Hop{int(initialOf(b.ttl)) - int(b.ttl), true}
+	}
+	return out
 }
 
-// Of is the number of routers between the sender of a frame and the point, and the sender's initial TTL; Unknown, 0 for
-// frames without an IP header.
-func (h *Hops) Of(r *match.Result, capture int, f *flow.Fact) (hops int, initial uint8) {
-	id := f.ID()
-	if id == flow.NoConv || f.TTL == 0 {
-		return Unknown, 0
-	}
-	c := r.Caps[capture]
+// Usual is what most packets of a conversation's sender have passed at a point; dir is the conversation's direction.
+func (h *Hops) Usual(c *flow.Capture, capture int, id flow.ConvID, dir int) Hop {
 	cv := c.Conv(id)
 	a := cv.Src
-	if f.Reverse() {
+	if dir == 1 {
 		a = cv.Dst
 	}
-	if f.Is(flow.MarkError) {
-		// Sent by whoever gave up on the packet, not by the conversation's end.
-		i := initialOf(f.TTL)
-		return int(i) - int(f.TTL), i
-	}
-	n, ok := h.by[capture][sender{cv.Version, a}]
-	if !ok {
+	return h.by[capture][sender{cv.Version, a}]
+}
+
+// Of is the number of routers between the sender of a frame, whose usual number n is, and the point, and the sender's
+// initial TTL; Unknown, 0 for frames without an IP header.
+func (n Hop) Of(f *flow.Fact) (hops int, initial uint8) {
+	if f.TTL == 0 {
 		return Unknown, 0
 	}
 	i := initialOf(f.TTL)
-	if own := int(i) - int(f.TTL); own <= n.hops || int(f.TTL)+n.hops > 255 {
+	own := int(i) - int(f.TTL)
+	if f.Is(flow.MarkError) {
+		// Sent by whoever gave up on the packet, not by the conversation's end.
+		return own, i
+	}
+	if !n.known {
+		return Unknown, 0
+	}
+	if own <= n.hops || int(f.TTL)+n.hops > 255 {
 		return own, i // the usual one, or made by somebody nearer in the sender's name
 	}
 	return n.hops, uint8(int(f.TTL) + n.hops) // sent with an unusual TTL (traceroute)

@@ -96,7 +96,7 @@ func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
 			return q
 		}
 		for _, id := range side.Convs {
-			for _, i := range side.Cap.Packets(id) {
+			for i := range side.Cap.Packets(id) {
 				x := side.Cap.At(i)
 				if side.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
 					continue
@@ -112,7 +112,7 @@ func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
 		}
 		if behind := f.Sides[far]; behind != nil {
 			for _, id := range behind.Convs {
-				for _, i := range behind.Cap.Packets(id) {
+				for i := range behind.Cap.Packets(id) {
 					x, m := behind.Cap.At(i), v.Marks[far][i]
 					reset = reset || behind.Dir(x) == d && x.Flags&decode.RST != 0 && m.Fate == FateInjected && int(m.Where) == s.Index+1
 				}

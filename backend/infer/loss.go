@@ -53,7 +53,7 @@ func (v *Verdict) passages(n int, f *match.Flow, into []passage) {
 			}
 			s := f.Sides[c]
 			for _, id := range s.Convs {
-				for _, i := range s.Cap.Packets(id) {
+				for i := range s.Cap.Packets(id) {
 					x := s.Cap.At(i)
 					if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 						continue

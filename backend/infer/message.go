@@ -60,7 +60,7 @@ func (v *Verdict) datagramMessages(f *match.Flow, c, d int) {
 		src, dst = dst, src
 	}
 	for _, id := range s.Convs {
-		for _, i := range s.Cap.Packets(id) {
+		for i := range s.Cap.Packets(id) {
 			x := s.Cap.At(i)
 			if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 				continue
@@ -165,7 +165,7 @@ func (v *Verdict) segmentsOf(f *match.Flow, c, d int) []tcpSegment {
 	var base uint32
 	have := false
 	for _, id := range s.Convs {
-		for _, i := range s.Cap.Packets(id) {
+		for i := range s.Cap.Packets(id) {
 			x := s.Cap.At(i)
 			if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
 				continue
@@ -196,16 +196,17 @@ func (v *Verdict) segmentsOf(f *match.Flow, c, d int) []tcpSegment {
 	return kept
 }
 
+// appLook is how many packets of a conversation its name is looked for in.
+const appLook = 64
+
 // app names what a conversation carries, from its first messages.
 func (v *Verdict) app(f *match.Flow) string {
 	for d := 0; d < 2; d++ {
 		for _, c := range f.Path[d] {
 			s := f.Sides[c]
 			for _, id := range s.Convs {
-				for k, i := range s.Cap.Packets(id) {
-					if k > 64 {
-						break
-					}
+				from, to := s.Cap.Span(id)
+				for i := from; i < min(to, from+appLook); i++ {
 					if x := s.Cap.At(i); s.Dir(x) == d && v.Messages[c][i] != "" {
 						return v.Messages[c][i]
 					}

@@ -18,9 +18,9 @@ var clockStep = rule{Doc{ID: "clock-step", weight: 35,
 			for _, s := range v.Clocks.Of[c].Steps {
 				step := s.By - by
 				by = s.By
-				out = append(out, &Finding{Severity: Note, Confidence: 95, Title: fmt.Sprintf("the clock of %s jumps by %s before frame %d", v.point(c), millis(step), s.From+1),
+				out = append(out, &Finding{Severity: Note, Confidence: 95, Title: fmt.Sprintf("the clock of %s jumps by %s before frame %d", v.point(c), millis(step), s.From),
 					Detail: "seen: the time differences to the other captures jump in both directions at once", Inferred: "the clock was set while the capture ran",
-					Next: "trust corr.time, not frame.time, across this frame", Evidence: []Evidence{{c, int64(s.From), "frame.time_epoch", millis(step)}}})
+					Next: "trust corr.time, not frame.time, across this frame", Evidence: []Evidence{{c, int64(v.Caps[c].Place(s.From)), "frame.time_epoch", millis(step)}}})
 			}
 		}
 		return out
@@ -35,9 +35,9 @@ var captureTruncated = rule{Doc{ID: "capture-truncated", weight: 34,
 			if src.Truncated == "" {
 				continue
 			}
-			n := int64(src.Len() - 1)
-			out = append(out, &Finding{Severity: Warn, Confidence: 100, Title: fmt.Sprintf("%s is damaged or cut off behind frame %d", v.point(c), n+1), Detail: "seen: " + src.Truncated,
-				Next: "copy the file again, or end the capture properly", Evidence: []Evidence{{c, n, "frame.number", fmt.Sprint(n + 1)}}})
+			n := src.Len()
+			out = append(out, &Finding{Severity: Warn, Confidence: 100, Title: fmt.Sprintf("%s is damaged or cut off behind frame %d", v.point(c), n), Detail: "seen: " + src.Truncated,
+				Next: "copy the file again, or end the capture properly", Evidence: []Evidence{{c, int64(src.LastFrame()), "frame.number", fmt.Sprint(n)}}})
 		}
 		return out
 	}}
@@ -110,7 +110,7 @@ func (v *Verdict) holes(c *flow.Capture, convs []flow.ConvID, is func(*flow.Fact
 	var base uint32
 	have := false
 	for _, id := range convs {
-		for _, i := range c.Packets(id) {
+		for i := range c.Packets(id) {
 			x := c.At(i)
 			if x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 				continue

@@ -65,7 +65,9 @@ func (v *Verdict) several(fs []*match.Flow) string {
 }
 
 // frame words a frame: "server:12".
-func (v *Verdict) frame(c int, i int64) string { return fmt.Sprintf("%s:%d", v.point(c), i+1) }
+func (v *Verdict) frame(c int, i int64) string {
+	return fmt.Sprintf("%s:%d", v.point(c), v.Caps[c].Frame(uint32(i)))
+}
 
 // clockTime is a frame's time of day on its own capture's clock, which is what the owner of a device nearby can search
 // logs for.

@@ -139,7 +139,7 @@ func (v *Verdict) link(a, b int) *match.Link {
 func (v *Verdict) routersAroundProxy(s *Segment) int {
 	at := [2]map[int]int{{}, {}}
 	count := func(k, c int, f *match.Flow, d int) {
-		for _, i := range f.Sides[c].Cap.Packets(f.Sides[c].Convs[0]) {
+		for i := range f.Sides[c].Cap.Packets(f.Sides[c].Convs[0]) {
 			x := v.At(c, i)
 			if f.Sides[c].Dir(x) == d && x.Mark&(flow.MarkError|flow.MarkLater) == 0 {
 				at[k][int(initialOf(x.TTL))-int(x.TTL)]++

@@ -41,7 +41,7 @@ func (v *Verdict) ends(f *match.Flow, c int) Ends {
 		}
 	}
 	for _, id := range s.Convs {
-		for _, i := range s.Cap.Packets(id) {
+		for i := range s.Cap.Packets(id) {
 			x := s.Cap.At(i)
 			if x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 				continue
@@ -182,7 +182,7 @@ func oneWay(f *match.Flow) bool {
 			return false
 		}
 		for _, id := range s.Convs {
-			for _, i := range s.Cap.Packets(id) {
+			for i := range s.Cap.Packets(id) {
 				if x := s.Cap.At(i); x.Len != 1 && !x.Is(flow.MarkError) {
 					return false
 				}
@@ -200,7 +200,7 @@ func (v *Verdict) fateCount(f *match.Flow, d int) (n [len(fateWords)]int) {
 			continue
 		}
 		for _, id := range s.Convs {
-			for _, i := range s.Cap.Packets(id) {
+			for i := range s.Cap.Packets(id) {
 				x := s.Cap.At(i)
 				if s.Dir(x) == d && !x.Is(flow.MarkError) {
 					n[v.Marks[c][i].Fate]++
@@ -308,7 +308,7 @@ func (v *Verdict) through(f *match.Flow) bool {
 			continue
 		}
 		for _, id := range s.Convs {
-			for _, i := range s.Cap.Packets(id) {
+			for i := range s.Cap.Packets(id) {
 				if m := v.Marks[c][i]; v.At(c, i).Len > 0 && (m.Fate == FateConsumed || m.Fate == FateLost) {
 					return false
 				}
@@ -410,7 +410,7 @@ func (v *Verdict) refusal(f *match.Flow, c int) int64 {
 		return -1
 	}
 	for _, id := range s.Convs {
-		for _, i := range s.Cap.Packets(id) {
+		for i := range s.Cap.Packets(id) {
 			x := s.Cap.At(i)
 			if !x.Is(flow.MarkError) || x.Flags != 3 || s.Dir(x) != 1 {
 				continue
@@ -489,7 +489,7 @@ func (v *Verdict) largeLost(f *match.Flow) bool {
 			var acked, end uint32
 			haveAck, haveEnd := false, false
 			for _, id := range s.Convs {
-				for _, i := range s.Cap.Packets(id) {
+				for i := range s.Cap.Packets(id) {
 					x := s.Cap.At(i)
 					since := x.Time - before
 					before = x.Time

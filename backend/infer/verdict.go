@@ -60,6 +60,7 @@ type Verdict struct {
 	Segments  []*Segment
 	Marks     [][]Mark // by capture and frame index
 	Hops      *Hops
+	ran       [][2]clock.RefTime  // by capture: when its first and its last frame was seen
 	State     []*State            // by flow, in Result.Flows' order
 	Messages  []map[uint32]string // by capture and frame index: the application message that ends in a frame, raw text
 	Findings  []*Finding
@@ -97,6 +98,10 @@ func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, recor
 	v.Marks = make([][]Mark, len(r.Caps))
 	for k, c := range r.Caps {
 		v.Marks[k] = make([]Mark, c.Len())
+	}
+	for k := range r.Caps {
+		first, last := m.Span(k)
+		v.ran = append(v.ran, [2]clock.RefTime{first, last})
 	}
 	v.Hops = newHops(r)
 	v.segments()

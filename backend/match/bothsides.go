@@ -112,13 +112,11 @@ func findBothSides(c *flow.Capture) bothSides {
 }
 
 // sights lists the first packets of conversations, equal ones together in the order of time.
-func sights(c *flow.Capture, ids []flow.ConvID, most int) (out []sight) {
+func sights(c *flow.Capture, ids []flow.ConvID, most uint32) (out []sight) {
 	for _, id := range ids {
 		proto := c.Conv(id).Proto
-		for n, i := range c.Packets(id) {
-			if n == most {
-				break
-			}
+		from, to := c.Span(id)
+		for i := from; i < min(to, from+most); i++ {
 			f := c.At(i)
 			if k := untouched(f, proto); k != 0 {
 				out = append(out, sight{k, f.Time, i, id})
@@ -126,7 +124,7 @@ func sights(c *flow.Capture, ids []flow.ConvID, most int) (out []sight) {
 		}
 	}
 	slices.SortFunc(out, func(x, y sight) int {
-		return cmp.Or(cmp.Compare(x.key, y.key), cmp.Compare(x.time, y.time), cmp.Compare(x.i, y.i))
+		return cmp.Or(cmp.Compare(x.key, y.key), cmp.Compare(x.time, y.time), cmp.Compare(c.Frame(x.i), c.Frame(y.i)))
 	})
 	return out
 }
@@ -141,7 +139,7 @@ func opensBoth(c *flow.Capture, a, b flow.ConvID) bool {
 
 // markCopies marks the later frame of each packet that both conversations hold.
 func markCopies(c *flow.Capture, a, b flow.ConvID) {
-	all := sights(c, []flow.ConvID{a, b}, math.MaxInt)
+	all := sights(c, []flow.ConvID{a, b}, math.MaxInt32)
 	for n := 0; n+1 < len(all); n++ {
 		if x, y := all[n], all[n+1]; x.id != y.id && copyOf(x, y) {
 			c.At(y.i).Mark |= flow.MarkDuplicate

@@ -8,6 +8,9 @@ import (
 // microseconds, seldom more than some milliseconds; TCP repeats nothing so soon with the same identification.
 const copyWithin = 20_000_000 // ns
 
+// copyAhead is how many packets of its conversation may lie between a copy and its original, this one counted.
+const copyAhead = 16
+
 // systematic is the share of packets with an exact copy from which a capture is taken to double everything, so that
 // copies without an IP identification are copies too.
 const systematic = 0.25
@@ -18,12 +21,20 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 	var exact, unsure []uint32
 	seen, stepped := 0, 0
 	for id := range c.Convs {
-		pk := c.Packets(flow.ConvID(id))
-		for n, i := range pk {
+		from, to := c.Span(flow.ConvID(id))
+		var lately [copyAhead]uint32
+		for i := from; i < to; i++ {
 			seen++
 			f := c.At(i)
-			for k := n - 1; k >= 0 && k >= n-16; k-- {
-				g := c.At(pk[k])
+			sum := f.Seq ^ f.Ack<<7 ^ f.Full ^ uint32(f.IPID)<<16
+			slot := i % copyAhead
+			older := lately
+			lately[slot] = sum
+			for k := uint32(1); k <= min(copyAhead, i-from); k++ {
+				if older[(slot-k)%copyAhead] != sum {
+					continue
+				}
+				g := c.At(i - k)
 				if f.Time-g.Time > 10*copyWithin {
 					break // even where records stand a little out of order, none further back is near
 				}
@@ -32,7 +43,7 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 				}
 				later := i
 				if f.Time < g.Time { // records may stand out of the order of time
-					later = pk[k]
+					later = i - k
 				}
 				if f.TTL != g.TTL {
 					stepped++

@@ -165,8 +165,8 @@ func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l 
 		runEntries(emit, c, id)
 	}
 	seen := [2]int{}
-	pk := c.Packets(id)
-	for n, i := range pk {
+	from, to := c.Span(id)
+	for i := from; i < to; i++ {
 		f := c.At(i)
 		if f.Is(flow.MarkDuplicate) {
 			continue
@@ -178,10 +178,10 @@ func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l 
 			}
 			continue
 		}
-		sm := sampler{mask, seen[d] < sampleHead || n >= len(pk)-sampleTail}
+		sm := sampler{mask, seen[d] < sampleHead || i+sampleTail >= to}
 		seen[d]++
 		if cv.Proto == flow.ProtoTCP && f.Mark&flow.MarkLater == 0 {
-			tcpEntries(emit, f, d, sm, seen[d], n >= len(pk)-sampleTail, l)
+			tcpEntries(emit, f, d, sm, seen[d], i+sampleTail >= to, l)
 		} else {
 			datagramEntries(emit, f, cv.Proto, d, sm, l)
 		}

@@ -230,9 +230,28 @@ func (f *Flow) Tuple(capture int) flow.Tuple {
 func (s *Side) Frames() int {
 	n := 0
 	for _, id := range s.Convs {
-		n += len(s.Cap.Packets(id))
+		n += s.Cap.Count(id)
 	}
 	return n
+}
+
+// Ends are the places of the side's first and last frame.
+func (s *Side) Ends() (first, last uint32) {
+	any := false
+	for _, id := range s.Convs {
+		from, to := s.Cap.Span(id)
+		if from == to {
+			continue
+		}
+		if !any || s.Cap.Frame(from) < s.Cap.Frame(first) {
+			first = from
+		}
+		if !any || s.Cap.Frame(to-1) > s.Cap.Frame(last) {
+			last = to - 1
+		}
+		any = true
+	}
+	return first, last
 }
 
 // Dir is the flow direction of a fact of this side (0: from the initiator).
@@ -240,10 +259,15 @@ func (s *Side) Dir(f *flow.Fact) int {
 	if len(s.Convs) == 1 {
 		return f.Dir() ^ s.Forward[0]
 	}
-	for k, id := range s.Convs {
-		if id == f.ID() {
-			return f.Dir() ^ s.Forward[k]
+	return s.DirOf(f.ID(), f.Dir())
+}
+
+// DirOf is the flow direction of what goes in direction dir of a conversation of this side.
+func (s *Side) DirOf(id flow.ConvID, dir int) int {
+	for k, c := range s.Convs {
+		if c == id {
+			return dir ^ s.Forward[k]
 		}
 	}
-	return f.Dir()
+	return dir
 }

@@ -35,7 +35,7 @@ const sealedLeast = 24
 func runEntries(emit func(evidence, int, uint64, uint64), c *flow.Capture, id flow.ConvID) {
 	var n [2]int
 	sealed := false
-	for _, i := range c.Packets(id) {
+	for i := range c.Packets(id) {
 		f := c.At(i)
 		d := f.Dir()
 		if f.Len < sealedLeast || f.Mark&(flow.MarkDuplicate|flow.MarkError|flow.MarkLater) != 0 || n[d] >= runsMost {

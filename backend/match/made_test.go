@@ -55,7 +55,7 @@ func grade(t *testing.T, c *lab.Case) lab.Score {
 	var b bytes.Buffer
 	for _, l := range r.Links {
 		l.Each(func(p match.Pair) {
-			fmt.Fprintf(&b, "%s\t%d\t%s\t%d\n", caps[l.A].Name, p.A+1, caps[l.B].Name, p.B+1)
+			fmt.Fprintf(&b, "%s\t%d\t%s\t%d\n", caps[l.A].Name, caps[l.A].Frame(p.A), caps[l.B].Name, caps[l.B].Frame(p.B))
 		})
 	}
 	s, err := lab.Grade(c, &b)

@@ -25,7 +25,7 @@ func (h How) Confidence() int {
 	return [...]int{0, 100, 99, 90, 95, 98, 97, 95}[h]
 }
 
-// Pair is two frames, by index, in the two captures of a Link.
+// Pair is two frames, by place, in the two captures of a Link.
 type Pair struct {
 	A, B uint32
 	How  How
@@ -39,31 +39,31 @@ type Side struct {
 	Forward []int // per conversation: the direction (0, 1) that the flow's initiator sends in
 }
 
-// packets lists the frame indexes of flow direction d (0: from the initiator), copies of earlier frames left out, in
+// packets lists the places of flow direction d (0: from the initiator), copies of earlier frames left out, in
 // file order.
 func (s *Side) packets(d int, buf []uint32) []uint32 {
 	buf = buf[:0]
 	for k, id := range s.Convs {
 		from := len(buf)
-		for _, i := range s.Cap.Packets(id) {
+		for i := range s.Cap.Packets(id) {
 			f := s.Cap.At(i)
 			if f.Dir()^s.Forward[k] == d && f.Mark&flow.MarkDuplicate == 0 {
 				buf = append(buf, i)
 			}
 		}
 		if k > 0 && from > 0 && from < len(buf) {
-			merge(buf, from)
+			s.merge(buf, from)
 		}
 	}
 	return buf
 }
 
-// merge sorts a list of two ascending runs.
-func merge(b []uint32, at int) {
+// merge puts a list of two runs, each in file order, into file order.
+func (s *Side) merge(b []uint32, at int) {
 	tail := append([]uint32(nil), b[at:]...)
 	i, j, k := at-1, len(tail)-1, len(b)-1
 	for j >= 0 {
-		if i >= 0 && b[i] > tail[j] {
+		if i >= 0 && s.Cap.Frame(b[i]) > s.Cap.Frame(tail[j]) {
 			b[k] = b[i]
 			i--
 		} else {

@@ -136,7 +136,7 @@ func (r *Result) closer(fo *forest, lvl level, heads []map[flow.ConvID]proxied, 
 	for k, c := range r.Caps {
 		for id := range c.Convs {
 			if alone(Conv{k, flow.ConvID(id)}) {
-				packets += len(c.Packets(flow.ConvID(id)))
+				packets += c.Count(flow.ConvID(id))
 			}
 		}
 	}
@@ -232,7 +232,9 @@ func (r *Result) together(ks []Candidate) map[[2]int]bool {
 		case k.Score-k.Soft >= certain && k.Margin >= clear:
 			hard[p[0]], hard[p[1]], direct[p] = true, true, true
 		case k.Score >= certain && k.Margin >= clear:
-			x, y := r.Caps[p[0]].At(r.Caps[p[0]].Packets(k.A.ID)[0]), r.Caps[p[1]].At(r.Caps[p[1]].Packets(k.B.ID)[0])
+			i, _ := r.Caps[p[0]].Span(k.A.ID)
+			j, _ := r.Caps[p[1]].Span(k.B.ID)
+			x, y := r.Caps[p[0]].At(i), r.Caps[p[1]].At(j)
 			soft[p] = append(soft[p], int64(y.Time-x.Time))
 		}
 	}
@@ -497,7 +499,7 @@ func (r *Result) related() [][2]int {
 func (r *Result) adjacent(a, b Conv, flip bool) bool {
 	seq := func(c Conv, d int) (uint32, bool) {
 		src := r.Caps[c.Capture]
-		for _, i := range src.Packets(c.ID) {
+		for i := range src.Packets(c.ID) {
 			if f := src.At(i); f.Dir() == d && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && f.Flags&decode.RST == 0 {
 				return f.Seq, true
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/corr-dev/corr/backend/flow"
 )
 
-// FrameRef names a frame by its index.
+// FrameRef names a frame by its place.
 type FrameRef struct {
 	Capture int
 	Frame   uint32

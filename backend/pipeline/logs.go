@@ -138,11 +138,11 @@ func conversations(r *match.Result, m *clock.Model) []logs.Conversation {
 			for n, id := range s.Convs {
 				t := s.Cap.Tuple(id, s.Forward[n])
 				c.Ends = append(c.Ends, [2]netip.AddrPort{addrPort(t.Src, t.Version, t.Sport), addrPort(t.Dst, t.Version, t.Dport)})
-				pk := s.Cap.Packets(id)
-				if len(pk) == 0 {
+				from, to := s.Cap.Span(id)
+				if from == to {
 					continue
 				}
-				first, last := at(m, r, k, pk[0]), at(m, r, k, pk[len(pk)-1])
+				first, last := at(m, r, k, from), at(m, r, k, to-1)
 				if c.First.IsZero() || first.Before(c.First) {
 					c.First = first
 				}

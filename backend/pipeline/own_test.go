@@ -61,7 +61,7 @@ func TestProxyAnswers(t *testing.T) {
 		}
 		hits := 0
 		for _, w := range found.Owns {
-			if n := w.Front.Request.Pieces[0].Frame + 1; !own[n] {
+			if n := uint32(caps[0].Frame(w.Front.Request.Pieces[0].Frame)); !own[n] {
 				t.Errorf("%s: the request in frame %d is said to end at the proxy", x.name, n)
 			} else {
 				hits++

@@ -1,0 +1,314 @@
+package flow
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/capture"
+)
+
+// Facts lie in the order of conversations: what is asked of a packet is asked of its neighbours in the conversation next,
+// and a visit to memory far away costs more than all else that is done with a packet. A fact's place is its index in
+// this order; inside a conversation places follow the order of frames. Frames without conversation come last.
+
+// stretchMost is the number of frames that are sorted at once while a capture is read: a multiple of factChunk.
+const stretchMost = 16 << factBits
+
+// run is the part of a conversation that lies in one stretch of frames, sorted.
+type run struct {
+	from, n uint32 // first place in the stretches, as they are read; number of facts
+	next    uint32 // the conversation's next run: index + 1, 0 for none
+}
+
+// arranger sorts facts by conversation, stretch by stretch while they come in, then merges the stretches. The merge
+// takes each stretch from its front to its end, so that its chunks become the ones that are filled: never more than
+// all facts and one chunk a stretch is held.
+type arranger struct {
+	stretch []Fact // in frame order
+	before  uint32 // frames in earlier stretches
+
+	chunks [][]Fact // sorted stretches
+	frames []uint32 // of those facts, the frame indexes
+	runs   []run
+	// By conversation, the one without conversation last.
+	head, tail []uint32 // runs, index + 1
+	count      []uint32 // facts, in this stretch
+	touched    []uint32
+}
+
+// add gives room for the next frame's fact.
+func (a *arranger) add() *Fact {
+	if len(a.stretch) == stretchMost {
+		a.sort()
+	}
+	if len(a.stretch) == cap(a.stretch) {
+		a.stretch = slices.Grow(a.stretch, max(256, min(cap(a.stretch), stretchMost-len(a.stretch))))
+	}
+	a.stretch = append(a.stretch, Fact{Conv: uint32(NoConv) << 1, Mark: MarkNoTime})
+	return &a.stretch[len(a.stretch)-1]
+}
+
+// slot is the place of a conversation in count, head and tail.
+func slotOf(f *Fact) uint32 {
+	if id := f.ID(); id != NoConv {
+		return uint32(id) + 1
+	}
+	return 0
+}
+
+// sort moves the stretch at hand to chunks.
+func (a *arranger) sort() {
+	if len(a.stretch) == 0 {
+		return
+	}
+	most := uint32(0)
+	for i := range a.stretch {
+		most = max(most, slotOf(&a.stretch[i]))
+	}
+	if n := int(most) + 1 - len(a.count); n > 0 {
+		a.count = append(a.count, make([]uint32, n)...)
+		a.head = append(a.head, make([]uint32, n)...)
+		a.tail = append(a.tail, make([]uint32, n)...)
+	}
+	a.touched = a.touched[:0]
+	for i := range a.stretch {
+		s := slotOf(&a.stretch[i])
+		if a.count[s] == 0 {
+			a.touched = append(a.touched, s)
+		}
+		a.count[s]++
+	}
+	slices.Sort(a.touched)
+	if a.touched[0] == 0 { // no conversation: last
+		copy(a.touched, a.touched[1:])
+		a.touched[len(a.touched)-1] = 0
+	}
+	at := a.before
+	for _, s := range a.touched {
+		n := a.count[s]
+		a.runs = append(a.runs, run{from: at, n: n})
+		if r := uint32(len(a.runs)); a.tail[s] == 0 {
+			a.head[s], a.tail[s] = r, r
+		} else {
+			a.runs[a.tail[s]-1].next, a.tail[s] = r, r
+		}
+		a.count[s] = at // from here on: the next place
+		at += n
+	}
+	for len(a.chunks)<<factBits < int(a.before)+len(a.stretch) {
+		a.chunks = append(a.chunks, make([]Fact, min(factChunk, int(a.before)+len(a.stretch)-len(a.chunks)<<factBits)))
+	}
+	a.frames = append(a.frames, make([]uint32, len(a.stretch))...)
+	for i := range a.stretch {
+		s := slotOf(&a.stretch[i])
+		p := a.count[s]
+		a.count[s]++
+		a.chunks[p>>factBits][p&(factChunk-1)] = a.stretch[i]
+		a.frames[p] = a.before + uint32(i)
+	}
+	for _, s := range a.touched {
+		a.count[s] = 0
+	}
+	a.before = at
+	a.stretch = a.stretch[:0]
+}
+
+// finish gives a capture its facts in their final order; n is the number of conversations.
+func (a *arranger) finish(c *Capture) {
+	n := len(c.Convs)
+	a.sort()
+	a.stretch = nil
+	c.n = int(a.before)
+	c.start = make([]uint32, n+1)
+	if len(a.head) == 0 { // an empty capture
+		return
+	}
+	total := uint32(0)
+	for id := 0; id < n; id++ {
+		c.start[id] = total
+		for r := a.first(id); r != 0; r = a.runs[r-1].next {
+			total += a.runs[r-1].n
+		}
+	}
+	c.start[n] = total
+	if a.before <= stretchMost {
+		c.chunks, c.frames = a.chunks, a.frames
+		return
+	}
+	m := &merger{a: a, frames: make([]uint32, 0, a.before), left: make([]uint32, len(a.chunks))}
+	for k := range m.left {
+		m.left[k] = factChunk
+	}
+	m.left[len(m.left)-1] = uint32(len(a.chunks[len(a.chunks)-1]))
+	for id := 0; id < n; id++ {
+		m.conversation(a.first(id))
+	}
+	m.conversation(a.head[0])
+	if tail := len(m.chunks) - 1; tail >= 0 {
+		m.chunks[tail] = slices.Clip(m.chunks[tail])
+	}
+	c.chunks, c.frames = m.chunks, m.frames
+}
+
+// first is a conversation's first run, index + 1.
+func (a *arranger) first(id int) uint32 {
+	if id+1 < len(a.head) {
+		return a.head[id+1]
+	}
+	return 0
+}
+
+// merger puts the runs of all stretches together.
+type merger struct {
+	a      *arranger
+	left   []uint32 // by chunk of the stretches: facts not taken yet
+	free   [][]Fact
+	chunks [][]Fact
+	frames []uint32
+}
+
+func (m *merger) conversation(r uint32) {
+	for ; r != 0; r = m.a.runs[r-1].next {
+		x := m.a.runs[r-1]
+		m.frames = append(m.frames, m.a.frames[x.from:x.from+x.n]...)
+		for x.n > 0 {
+			k, at := x.from>>factBits, x.from&(factChunk-1)
+			n := min(x.n, uint32(len(m.a.chunks[k]))-at)
+			m.take(m.a.chunks[k][at : at+n])
+			if m.left[k] -= n; m.left[k] == 0 {
+				if len(m.a.chunks[k]) == factChunk {
+					m.free = append(m.free, m.a.chunks[k][:0])
+				}
+				m.a.chunks[k] = nil
+			}
+			x.from, x.n = x.from+n, x.n-n
+		}
+	}
+}
+
+// take appends facts.
+func (m *merger) take(fs []Fact) {
+	for len(fs) > 0 {
+		k := len(m.chunks) - 1
+		if k < 0 || len(m.chunks[k]) == factChunk {
+			m.chunks = append(m.chunks, m.chunk())
+			k++
+		}
+		n := min(len(fs), factChunk-len(m.chunks[k]))
+		m.chunks[k] = append(m.chunks[k], fs[:n]...)
+		fs = fs[n:]
+	}
+}
+
+func (m *merger) chunk() []Fact {
+	if k := len(m.free) - 1; k >= 0 {
+		c := m.free[k]
+		m.free = m.free[:k]
+		return c
+	}
+	return make([]Fact, 0, factChunk)
+}
+
+// settle turns the frame indexes that were noted while reading into places.
+func (c *Capture) settle() {
+	if c.n == 0 {
+		return
+	}
+	place := c.Places()
+	c.first, c.last = place[0], place[c.n-1]
+	for k := range c.Convs {
+		in := &c.Convs[k]
+		in.First, in.Last = place[in.First], place[in.Last]
+		for d := range in.Data {
+			if h := &in.Data[d]; h.Seen {
+				h.Fact = place[h.Fact]
+			}
+		}
+	}
+	c.settleHandshakes(place)
+	c.kept.settle(place)
+	for k := range c.Ties {
+		c.Ties[k].Place = place[c.Ties[k].Place]
+	}
+	slices.SortFunc(c.Ties, func(x, y Tie) int { return int(int64(x.Place) - int64(y.Place)) })
+}
+
+// settleHandshakes sorts the handshakes by place, which their conversations follow.
+func (c *Capture) settleHandshakes(place []uint32) {
+	if len(c.Handshakes) == 0 {
+		return
+	}
+	hs := c.Handshakes
+	old := make([]uint32, len(hs)) // by new index
+	for k := range hs {
+		hs[k].Fact = place[hs[k].Fact]
+		old[k] = uint32(k)
+	}
+	slices.SortFunc(old, func(x, y uint32) int { return int(int64(hs[x].Fact) - int64(hs[y].Fact)) })
+	sorted, to := make([]Handshake, len(hs)), make([]int32, len(hs))
+	for k, o := range old {
+		sorted[k], to[o] = hs[o], int32(k)
+	}
+	c.Handshakes = sorted
+	for k := range c.Convs {
+		in := &c.Convs[k]
+		if in.SYN >= 0 {
+			in.SYN = to[in.SYN]
+		}
+		if in.SYNACK >= 0 {
+			in.SYNACK = to[in.SYNACK]
+		}
+	}
+}
+
+// Len is the number of frames.
+func (c *Capture) Len() int { return c.n }
+
+// At is the fact in a place.
+func (c *Capture) At(i uint32) *Fact { return &c.chunks[i>>factBits][i&(factChunk-1)] }
+
+// Frame is the number of the frame whose fact lies in a place.
+func (c *Capture) Frame(i uint32) capture.FrameNo { return capture.FrameNo(c.frames[i] + 1) }
+
+// Places lists the place of each frame, by frame number minus 1; made anew on each call.
+func (c *Capture) Places() []uint32 {
+	place := make([]uint32, c.n)
+	for i, f := range c.frames {
+		place[f] = uint32(i)
+	}
+	return place
+}
+
+// Place is the place of a frame, found by looking through all.
+func (c *Capture) Place(n capture.FrameNo) uint32 { return uint32(slices.Index(c.frames, uint32(n-1))) }
+
+// FirstFrame and LastFrame are the places of the file's first and last frame.
+func (c *Capture) FirstFrame() uint32 { return c.first }
+
+// LastFrame: see FirstFrame.
+func (c *Capture) LastFrame() uint32 { return c.last }
+
+// Span is where the facts of a conversation lie: from up to to, to excluded.
+func (c *Capture) Span(id ConvID) (from, to uint32) { return c.start[id], c.start[id+1] }
+
+// Count is the number of a conversation's facts.
+func (c *Capture) Count(id ConvID) int { return int(c.start[id+1] - c.start[id]) }
+
+// Packets gives the places of a conversation's facts, in the order of frames.
+func (c *Capture) Packets(id ConvID) iter.Seq[uint32] { return upTo(c.start[id], c.start[id+1]) }
+
+// LooseFrom is the first place of the facts that belong to no conversation; they lie up to the last place.
+func (c *Capture) LooseFrom() uint32 { return c.start[len(c.Convs)] }
+
+// Loose gives the places of the facts that belong to no conversation.
+func (c *Capture) Loose() iter.Seq[uint32] { return upTo(c.LooseFrom(), uint32(c.n)) }
+
+func upTo(from, to uint32) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for i := from; i < to; i++ {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
