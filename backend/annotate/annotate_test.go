@@ -226,13 +226,6 @@ func (f *failing) WriteAt(b []byte, off int64) (int, error) {
 	return f.File.WriteAt(b, off)
 }
 
-func (f *failing) Sync() error {
-	if f.n--; f.n < 0 {
-		return errDisk
-	}
-	return nil
-}
-
 // Whatever write fails, Close says so and nothing that opens is left.
 func TestEveryWriteFails(t *testing.T) {
 	tables, classes, frames := sample()

@@ -14,7 +14,6 @@ import (
 // file is what a Writer needs of corr.ann; tests make it fail.
 type file interface {
 	io.WriterAt
-	Sync() error
 	Close() error
 }
 
@@ -112,7 +111,7 @@ func (c *Class) key(b []byte) []byte {
 // used at the same time.
 func (w *Writer) Capture(point int) *CaptureWriter { return w.captures[point] }
 
-// Close writes what remains, the header last, and syncs. After an error the file is not a corr.ann.
+// Close writes what remains, the header last. After an error the file is not a corr.ann.
 func (w *Writer) Close() error {
 	err := w.finish()
 	for _, c := range w.captures {
@@ -146,10 +145,7 @@ func (w *Writer) finish() error {
 	if e.err != nil {
 		return e.err
 	}
-	// The header makes the file valid, so everything else must be on the disk before it.
-	if err := w.out.Sync(); err != nil {
-		return err
-	}
+	// The header makes the file valid, so it comes last.
 	var h [headerSize]byte
 	copy(h[:], magic)
 	le.PutUint32(h[headVersion:], Version)
@@ -158,8 +154,6 @@ func (w *Writer) finish() error {
 	le.PutUint64(h[headDirOffset:], dirOff)
 	le.PutUint32(h[headDirSize:], uint32(len(dir)))
 	le.PutUint32(h[headDirSum:], crc32.ChecksumIEEE(dir))
-	if _, err := w.out.WriteAt(h[:], 0); err != nil {
-		return err
-	}
-	return w.out.Sync()
+	_, err := w.out.WriteAt(h[:], 0)
+	return err
 }

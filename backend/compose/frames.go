@@ -3,6 +3,7 @@ package compose
 import (
 	"context"
 	"errors"
+	"iter"
 	"strings"
 	"sync"
 
@@ -11,11 +12,10 @@ import (
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/infer"
 	"github.com/corr-dev/corr/backend/match"
-	"github.com/corr-dev/corr/backend/model"
 )
 
 // Frames writes every frame's annotation, the captures side by side.
-func (in *Input) Frames(ctx context.Context, d *model.Document, w *annotate.Writer) error {
+func (in *Input) Frames(ctx context.Context, w *annotate.Writer) error {
 	errs := make([]error, len(in.Caps))
 	about := in.findingsOf()
 	told := in.messagePeers()
@@ -70,7 +70,7 @@ type pen struct {
 	about    map[uint32][]int
 	logs     map[uint32][]int           // by corr.flow: indexes of log records
 	messages map[uint32][]annotate.Peer // message counterparts
-	special  []uint64                   // by place: the frame has findings, messages or a tie
+	special  []uint64                   // by place: the frame has findings or messages
 	pairs    []match.Pair
 	peers    []peer
 	extra    annotate.Extra
@@ -167,9 +167,6 @@ func (p *pen) mark() {
 	for i := range p.in.Messages[p.c] {
 		set(i)
 	}
-	for _, t := range src.Ties {
-		set(t.Place)
-	}
 }
 
 // write goes through the file window by window: what the frames of one conversation need lies together.
@@ -181,6 +178,10 @@ func (p *pen) write(ctx context.Context) error {
 	type rest struct{ from, to uint32 }
 	var active []rest
 	next, convs := 0, len(src.Convs)
+	tie, stop := iter.Pull(src.Ties())
+	defer stop()
+	tied := make([]uint32, min(annotate.Window, src.Len())) // the window's digests
+	t, any := tie()
 	if l := (rest{src.LooseFrom(), uint32(src.Len())}); l.from < l.to {
 		active = append(active, l)
 	}
@@ -195,6 +196,11 @@ func (p *pen) write(ctx context.Context) error {
 			}
 			active = append(active, l)
 		}
+		base := end - annotate.Window + 1
+		clear(tied)
+		for ; any && t.Frame <= end; t, any = tie() {
+			tied[t.Frame-base] = t.Digest
+		}
 		left := active[:0]
 		for _, l := range active {
 			for ; l.from < l.to; l.from++ {
@@ -202,6 +208,7 @@ func (p *pen) write(ctx context.Context) error {
 				if n > end {
 					break
 				}
+				p.extra.Tie = tied[n-base]
 				p.frame(l.from, &fr)
 				if err := out.Put(n, &fr); err != nil {
 					return err
@@ -253,10 +260,13 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	x := &p.extra
 	x.Peers, x.ChangedText, x.Logs = x.Peers[:0], x.ChangedText[:0], nil
 	plain := p.special[i/64]>>(i%64)&1 == 0
+	if x.Tie != 0 {
+		plain = false
+	}
 	if plain {
-		x.Findings, x.Message, x.MessagePeers, x.Tie = nil, "", nil, 0
+		x.Findings, x.Message, x.MessagePeers = nil, "", nil
 	} else {
-		x.Findings, x.Message, x.MessagePeers, x.Tie = p.about[i], in.Messages[p.c][i], p.messages[i], in.Caps[p.c].Tied(i)
+		x.Findings, x.Message, x.MessagePeers = p.about[i], in.Messages[p.c][i], p.messages[i]
 	}
 	if p.conv != flow.NoConv {
 		hops, ttl := p.at[f.Dir()].hops.Of(f)

@@ -27,10 +27,10 @@ type arranger struct {
 	stretch []Fact // in frame order
 	before  uint32 // frames in earlier stretches
 
-	chunks [][]Fact // sorted stretches
-	frames []uint32 // of those facts, the frame indexes
+	chunks [][]Fact   // sorted stretches
+	frames [][]uint32 // by stretch: of its facts, the frame indexes
 	runs   []run
-	// By conversation, the one without conversation last.
+	// By conversation, the one without conversation first.
 	head, tail []uint32 // runs, index + 1
 	count      []uint32 // facts, in this stretch
 	touched    []uint32
@@ -41,8 +41,9 @@ func (a *arranger) add() *Fact {
 	if len(a.stretch) == stretchMost {
 		a.sort()
 	}
-	if len(a.stretch) == cap(a.stretch) {
-		a.stretch = slices.Grow(a.stretch, max(256, min(cap(a.stretch), stretchMost-len(a.stretch))))
+	if n := len(a.stretch); n == cap(a.stretch) {
+		room := Column[Fact](min(max(256, 4*n), stretchMost))
+		a.stretch = room[:copy(room, a.stretch)]
 	}
 	a.stretch = append(a.stretch, Fact{Conv: uint32(NoConv) << 1, Mark: MarkNoTime})
 	return &a.stretch[len(a.stretch)-1]
@@ -95,17 +96,19 @@ func (a *arranger) sort() {
 		a.count[s] = at // from here on: the next place
 		at += n
 	}
-	for len(a.chunks)<<factBits < int(a.before)+len(a.stretch) {
-		a.chunks = append(a.chunks, make([]Fact, min(factChunk, int(a.before)+len(a.stretch)-len(a.chunks)<<factBits)))
-	}
-	a.frames = append(a.frames, make([]uint32, len(a.stretch))...)
+	// One piece, cut into chunks: the last stretch's last one is short.
+	facts, frames := Column[Fact](len(a.stretch)), make([]uint32, len(a.stretch))
 	for i := range a.stretch {
 		s := slotOf(&a.stretch[i])
-		p := a.count[s]
+		p := a.count[s] - a.before
 		a.count[s]++
-		a.chunks[p>>factBits][p&(factChunk-1)] = a.stretch[i]
-		a.frames[p] = a.before + uint32(i)
+		facts[p], frames[p] = a.stretch[i], a.before+uint32(i)
 	}
+	for len(facts) > 0 {
+		n := min(len(facts), factChunk)
+		a.chunks, facts = append(a.chunks, facts[:n:n]), facts[n:]
+	}
+	a.frames = append(a.frames, frames)
 	for _, s := range a.touched {
 		a.count[s] = 0
 	}
@@ -132,10 +135,10 @@ func (a *arranger) finish(c *Capture) {
 	}
 	c.start[n] = total
 	if a.before <= stretchMost {
-		c.chunks, c.frames = a.chunks, a.frames
+		c.chunks, c.frames = a.chunks, a.frames[0]
 		return
 	}
-	m := &merger{a: a, frames: make([]uint32, 0, a.before), left: make([]uint32, len(a.chunks))}
+	m := &merger{a: a, frames: Column[uint32](int(a.before))[:0], left: make([]uint32, len(a.chunks))}
 	for k := range m.left {
 		m.left[k] = factChunk
 	}
@@ -144,9 +147,6 @@ func (a *arranger) finish(c *Capture) {
 		m.conversation(a.first(id))
 	}
 	m.conversation(a.head[0])
-	if tail := len(m.chunks) - 1; tail >= 0 {
-		m.chunks[tail] = slices.Clip(m.chunks[tail])
-	}
 	c.chunks, c.frames = m.chunks, m.frames
 }
 
@@ -170,7 +170,8 @@ type merger struct {
 func (m *merger) conversation(r uint32) {
 	for ; r != 0; r = m.a.runs[r-1].next {
 		x := m.a.runs[r-1]
-		m.frames = append(m.frames, m.a.frames[x.from:x.from+x.n]...)
+		at := x.from % stretchMost
+		m.frames = append(m.frames, m.a.frames[x.from/stretchMost][at:at+x.n]...)
 		for x.n > 0 {
 			k, at := x.from>>factBits, x.from&(factChunk-1)
 			n := min(x.n, uint32(len(m.a.chunks[k]))-at)
@@ -227,10 +228,6 @@ func (c *Capture) settle() {
 	}
 	c.settleHandshakes(place)
 	c.kept.settle(place)
-	for k := range c.Ties {
-		c.Ties[k].Place = place[c.Ties[k].Place]
-	}
-	slices.SortFunc(c.Ties, func(x, y Tie) int { return int(int64(x.Place) - int64(y.Place)) })
 }
 
 // settleHandshakes sorts the handshakes by place, which their conversations follow.
@@ -272,7 +269,7 @@ func (c *Capture) Frame(i uint32) capture.FrameNo { return capture.FrameNo(c.fra
 
 // Places lists the place of each frame, by frame number minus 1; made anew on each call.
 func (c *Capture) Places() []uint32 {
-	place := make([]uint32, c.n)
+	place := Column[uint32](c.n)
 	for i, f := range c.frames {
 		place[f] = uint32(i)
 	}

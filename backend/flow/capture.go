@@ -23,8 +23,7 @@ type Capture struct {
 	Filter string
 	// Dropped is the number of packets that the recorder says it missed.
 	Dropped uint64
-	// Ties holds, by place, the frames whose time and length another frame near by has too: only their bytes tell such apart.
-	Ties []Tie
+	ties    ties
 	// Oddities counts what could not be decoded fully, by a stable name.
 	Oddities map[string]int64
 	Secrets  [][]byte // key log text that the file carries (pcapng decryption secrets)

@@ -9,28 +9,43 @@ import (
 // half the budget is gone.
 type payloads struct {
 	budget int
-	arena  []byte
+	used   int
+	blocks [][]byte      // filled one after another
 	kept   []keptPayload // ascending by place once settled
 }
 
-type keptPayload struct{ place, from, n uint32 }
+type keptPayload struct{ place, block, from, n uint32 }
 
-// headKeep is what is kept of a conversation's first packets when not everything can be.
-const headKeep = 1024
+const (
+	// headKeep is what is kept of a conversation's first packets when not everything can be.
+	headKeep = 1024
+	// payloadBlock is the size of most blocks.
+	payloadBlock = 256 << 10
+)
 
 // add keeps b, or its head where the budget is short and head says that the packet begins a conversation's direction.
 func (p *payloads) add(i uint32, b []byte, head bool) {
 	if len(b) == 0 {
 		return
 	}
-	if len(p.arena)+len(b) > p.budget/2 {
-		if !head || len(p.arena)+headKeep > p.budget {
+	if p.used+len(b) > p.budget/2 {
+		if !head || p.used+headKeep > p.budget {
 			return
 		}
 		b = b[:min(len(b), headKeep)]
 	}
-	p.kept = append(p.kept, keptPayload{i, uint32(len(p.arena)), uint32(len(b))})
-	p.arena = append(p.arena, b...)
+	k := len(p.blocks) - 1
+	if k < 0 || cap(p.blocks[k])-len(p.blocks[k]) < len(b) {
+		size := payloadBlock
+		if k < 0 {
+			size = 4 << 10 // most captures of a few packets need no more
+		}
+		p.blocks = append(p.blocks, make([]byte, 0, max(size, len(b))))
+		k++
+	}
+	p.kept = append(p.kept, keptPayload{i, uint32(k), uint32(len(p.blocks[k])), uint32(len(b))})
+	p.blocks[k] = append(p.blocks[k], b...)
+	p.used += len(b)
 }
 
 // settle turns frame indexes into places.
@@ -47,5 +62,5 @@ func (p *payloads) get(i uint32) ([]byte, bool) {
 		return nil, false
 	}
 	x := p.kept[k]
-	return p.arena[x.from : x.from+x.n : x.from+x.n], true
+	return p.blocks[x.block][x.from : x.from+x.n : x.from+x.n], true
 }

@@ -1,8 +1,7 @@
 package flow
 
 import (
-	"cmp"
-	"slices"
+	"iter"
 
 	"github.com/corr-dev/corr/backend/capture"
 )
@@ -37,18 +36,45 @@ func Digest(b []byte) uint32 {
 // rounding error is 120 ns in this century's first half; the plugin allows for some more, on both sides.
 const tieWithin = 500
 
-// Tie is a frame whose time and length another frame near by has too.
+// Tie is a frame whose time and length another frame near by has too: only their bytes tell such apart.
 type Tie struct {
-	Place  uint32
+	Frame  capture.FrameNo
 	Digest uint32 // of its bytes
 }
 
-// Tied is the digest of a frame that is tied, 0 of one that isn't.
-func (c *Capture) Tied(i uint32) uint32 {
-	if k, ok := slices.BinarySearchFunc(c.Ties, i, func(t Tie, i uint32) int { return cmp.Compare(t.Place, i) }); ok {
-		return c.Ties[k].Digest
+// ties are in the order of frames; in pieces, since no list of millions should be copied to grow.
+type ties struct {
+	pieces [][]Tie
+	n      int
+}
+
+// tiesPiece is the length of a piece.
+const tiesPiece = 1 << 12
+
+func (t *ties) at(k int) *Tie { return &t.pieces[k/tiesPiece][k%tiesPiece] }
+
+// add puts a tie in its place: it is noticed some frames late.
+func (t *ties) add(x Tie) {
+	if t.n == len(t.pieces)*tiesPiece {
+		t.pieces = append(t.pieces, make([]Tie, tiesPiece))
 	}
-	return 0
+	k := t.n
+	t.n++
+	for ; k > 0 && t.at(k-1).Frame > x.Frame; k-- {
+		*t.at(k) = *t.at(k - 1)
+	}
+	*t.at(k) = x
+}
+
+// Ties gives the frames that are tied, in their order.
+func (c *Capture) Ties() iter.Seq[Tie] {
+	return func(yield func(Tie) bool) {
+		for k := range c.ties.n {
+			if !yield(*c.ties.at(k)) {
+				return
+			}
+		}
+	}
 }
 
 // tieRecent is how many frames back a tie is looked for.
@@ -76,12 +102,12 @@ func (t *tieFinder) see(c *Capture, i uint32, at capture.LocalTime, length uint3
 			}
 			if tied = true; !t.tied[k] {
 				t.tied[k] = true
-				c.Ties = append(c.Ties, Tie{t.frame[k], Digest(t.bytes[k][:t.n[k]])})
+				c.ties.add(Tie{capture.FrameNo(t.frame[k] + 1), Digest(t.bytes[k][:t.n[k]])})
 			}
 		}
 	}
 	if tied {
-		c.Ties = append(c.Ties, Tie{i, Digest(b)})
+		c.ties.add(Tie{capture.FrameNo(i + 1), Digest(b)})
 	}
 	t.newest = max(t.newest, at)
 	k := t.next

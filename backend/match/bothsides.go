@@ -149,7 +149,16 @@ func markCopies(c *flow.Capture, a, b flow.ConvID) {
 }
 
 // standIn gives the entries of a conversation's other side to the one that stands for both.
-func (s bothSides) standIn(es []entry) {
+func (s bothSides) standIn(l *dealt) {
+	if len(s) == 0 {
+		return
+	}
+	for _, es := range l.share {
+		s.standInFor(es)
+	}
+}
+
+func (s bothSides) standInFor(es []entry) {
 	for i := range es {
 		if o, ok := s[es[i].ref.conv()]; ok {
 			d := int(es[i].ref & 1)

@@ -1,7 +1,9 @@
 package match
 
 import (
+	"cmp"
 	"slices"
+	"sync/atomic"
 
 	"github.com/corr-dev/corr/backend/flow"
 )
@@ -24,8 +26,49 @@ type Conv struct {
 	ID      flow.ConvID
 }
 
-// candidates adds up the votes. The result is sorted by (A, B), so by pair of captures.
-func candidates(vs []vote) []Candidate {
+// candidates adds up the votes of all captures' keys. The result is sorted by (A, B), so by pair of captures.
+func candidates(lists []*dealt) []Candidate {
+	// By share of the keys, then by share of the pairs: each pair's votes in the order of the keys.
+	var all [shares][shares][]vote
+	inShares(func(k int) {
+		var es []entry
+		for _, l := range lists {
+			es = append(es, l.share[k]...)
+			l.share[k] = nil
+		}
+		for _, v := range votes(es) {
+			s := flow.Mix(uint64(v.a), uint64(v.b>>1)) % shares
+			all[k][s] = append(all[k][s], v)
+		}
+	})
+	var parts [shares][]Candidate
+	inShares(func(s int) {
+		var vs []vote
+		for k := range all {
+			vs = append(vs, all[k][s]...)
+			all[k][s] = nil
+		}
+		parts[s] = sums(vs)
+	})
+	out := slices.Concat(parts[:]...)
+	slices.SortFunc(out, func(x, y Candidate) int {
+		return cmp.Or(cmp.Compare(x.A.Capture, y.A.Capture), cmp.Compare(x.A.ID, y.A.ID), cmp.Compare(x.B.Capture, y.B.Capture), cmp.Compare(x.B.ID, y.B.ID))
+	})
+	return out
+}
+
+// inShares calls f for every share, on all cores.
+func inShares(f func(k int)) {
+	var next atomic.Int64
+	parallel(workers(), func(int) {
+		for k := int(next.Add(1)) - 1; k < shares; k = int(next.Add(1)) - 1 {
+			f(k)
+		}
+	})
+}
+
+// sums adds up votes.
+func sums(vs []vote) []Candidate {
 	slices.SortFunc(vs, func(x, y vote) int {
 		switch {
 		case x.a != y.a:
@@ -35,7 +78,7 @@ func candidates(vs []vote) []Candidate {
 		case x.kind != y.kind:
 			return int(x.kind) - int(y.kind)
 		}
-		return cmpRef(x.b, y.b)
+		return cmp.Or(cmpRef(x.b, y.b), cmp.Compare(x.w, y.w))
 	})
 	var out []Candidate
 	for i := 0; i < len(vs); {

@@ -123,30 +123,54 @@ type sampler struct {
 	early bool   // this packet lies at an end of the conversation
 }
 
-// entries lists the keys of those conversations of a capture that want says; nil wants all.
+// shares is the number of parts that keys are dealt out to, so that all cores sort at once and each sort stays in reach of
+// the cache.
+const shares = 64
+
+// dealt are entries by the upper bits of their keys.
+type dealt struct {
+	share [shares][]entry
+	only  *keySet // nil: all keys
+}
+
+// keySet is a set of keys, by some of their bits: it may say yes of a key that it does not hold.
+type keySet [1 << keySetBits / 64]uint64
+
+const keySetBits = 24
+
+func (s *keySet) add(key uint64)      { s[key>>6&(1<<keySetBits/64-1)] |= 1 << (key & 63) }
+func (s *keySet) has(key uint64) bool { return s[key>>6&(1<<keySetBits/64-1)]>>(key&63)&1 != 0 }
+
+func (l *dealt) add(e entry) {
+	if l.only != nil && !l.only.has(e.key) {
+		return
+	}
+	s := &l.share[e.key>>58]
+	*s = append(*s, e)
+}
+
+// entries adds to out the keys of those conversations of a capture that want says; nil wants all.
 // heads are the PROXY headers of each capture, nil if none has any; logged is what logs say of translations, nil for nothing.
-func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow.ConvID]proxied, logged *said, want func(id flow.ConvID) bool) []entry {
+func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow.ConvID]proxied, logged *said, want func(id flow.ConvID) bool, out *dealt) {
 	c := caps[k]
-	var out []entry
 	for id := range c.Convs {
 		if want == nil || want(flow.ConvID(id)) {
-			out = conversationEntries(out, c, k, flow.ConvID(id), l, mask)
+			conversationEntries(out, c, k, flow.ConvID(id), l, mask)
 			if heads != nil && c.Conv(flow.ConvID(id)).Proto == flow.ProtoTCP {
-				out = frontEntries(out, c, k, flow.ConvID(id), heads[k])
+				frontEntries(out, c, k, flow.ConvID(id), heads[k])
 			}
 			if logged != nil {
-				out = logged.entries(out, c, k, flow.ConvID(id))
+				logged.entries(out, c, k, flow.ConvID(id))
 			}
 		}
 	}
-	return out
 }
 
-func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l level, mask uint64) []entry {
+func conversationEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, l level, mask uint64) {
 	in, cv := &c.Convs[id], c.Conv(id)
 	proto := flow.Versionless(cv.Proto)
 	emit := func(kind evidence, dir int, a, b uint64) {
-		out = append(out, entry{flow.Mix(flow.Mix(a, b), uint64(kind)<<8|uint64(proto)), newRef(k, id, dir), kind})
+		out.add(entry{flow.Mix(flow.Mix(a, b), uint64(kind)<<8|uint64(proto)), newRef(k, id, dir), kind})
 	}
 	t := c.Tuple(id, 0)
 	dir := 0
@@ -186,7 +210,6 @@ func conversationEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, l 
 			datagramEntries(emit, f, cv.Proto, d, sm, l)
 		}
 	}
-	return out
 }
 
 // begins reports whether the first data that a capture holds of a stream can be the stream's first: behind a SYN that it
@@ -315,7 +338,7 @@ type vote struct {
 	kind evidence
 }
 
-// votes pairs up the conversations that share keys. entries is sorted in place.
+// votes pairs up the conversations that share keys, of one share of them. es is sorted in place.
 func votes(es []entry) []vote {
 	slices.SortFunc(es, func(x, y entry) int {
 		switch {
@@ -337,7 +360,9 @@ func votes(es []entry) []vote {
 		for j < len(es) && es[j].key == es[i].key {
 			j++
 		}
-		out = groupVotes(out, es[i:j])
+		if j > i+1 {
+			out = groupVotes(out, es[i:j])
+		}
 		i = j
 	}
 	return out

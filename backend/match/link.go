@@ -110,8 +110,8 @@ func (k *linker) get(x, y int) *Link {
 	defer k.mu.Unlock()
 	l := k.links[[2]int{x, y}]
 	if l == nil {
-		l = &Link{A: x, B: y, ToB: make([]uint32, k.r.Caps[x].Len()), ToA: make([]uint32, k.r.Caps[y].Len())}
-		l.How = make([]How, len(l.ToB))
+		l = &Link{A: x, B: y, ToB: flow.Column[uint32](k.r.Caps[x].Len()), ToA: flow.Column[uint32](k.r.Caps[y].Len())}
+		l.How = flow.Column[How](len(l.ToB))
 		k.links[[2]int{x, y}] = l
 	}
 	return l

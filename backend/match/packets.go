@@ -12,17 +12,8 @@ import (
 // can't bring into step, the grouped passes pair.
 const fastAhead = 6
 
-// load fills the packet lists of both sides.
-func (m *matcher) load(a, b *Side) {
-	m.between(a, b)
-	for d := 0; d < 2; d++ {
-		m.la[d] = a.packets(d, m.la[d])
-		m.lb[d] = b.packets(d, m.lb[d])
-	}
-}
-
 func (m *matcher) between(a, b *Side) {
-	m.a, m.b = a.Cap, b.Cap
+	m.a, m.b, m.sideA = a.Cap, b.Cap, a
 	m.versions = a.Cap.Tuple(a.Convs[0], 0).Version != b.Cap.Tuple(b.Convs[0], 0).Version
 }
 

@@ -98,6 +98,8 @@ type Traits struct {
 type matcher struct {
 	lvl    level
 	a, b   *flow.Capture
+	sideA  *Side
+	dt     [2][]int64
 	la, lb [2][]uint32
 	// versions: a translator between IP versions stands between.
 	versions bool

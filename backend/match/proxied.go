@@ -57,10 +57,10 @@ func headers(c *flow.Capture) map[flow.ConvID]proxied {
 }
 
 // frontEntries makes keys of a conversation's own ends, for headers to point at, and of those its header names.
-func frontEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, h map[flow.ConvID]proxied) []entry {
+func frontEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, h map[flow.ConvID]proxied) {
 	add := func(kind evidence, d int, t flow.Tuple) {
 		key := flow.Mix(flow.Mix(addrKey(t.Src, t.Sport), addrKey(t.Dst, t.Dport)), uint64(evProxied)<<8)
-		out = append(out, entry{key, newRef(k, id, d), kind})
+		out.add(entry{key, newRef(k, id, d), kind})
 	}
 	for d := range 2 {
 		add(evFront, d, c.Tuple(id, d))
@@ -68,5 +68,4 @@ func frontEntries(out []entry, c *flow.Capture, k int, id flow.ConvID, h map[flo
 	if p, ok := h[id]; ok {
 		add(evProxied, p.dir, p.front)
 	}
-	return out
 }

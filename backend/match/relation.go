@@ -29,7 +29,7 @@ const probeLimit = 256
 // probe pairs a few certain packets of a flow at two captures and learns from them: sequence shifts, what the stretch
 // keeps, whether TCP ends in between, which way packets travel. ok is false where nothing certain was found.
 func (m *matcher) probe(a, b *Side, proto uint8, j *Joint) (pairs []Pair, ok bool) {
-	m.load(a, b)
+	m.loadEnds(a, b)
 	t := &j.Traits
 	apart := false // the numbers differ in both directions, as far as they are known, and in one for certain
 	if proto == flow.ProtoTCP {
@@ -42,9 +42,6 @@ func (m *matcher) probe(a, b *Side, proto uint8, j *Joint) (pairs []Pair, ok boo
 				apart = true
 			}
 		}
-	}
-	for d := 0; d < 2; d++ {
-		m.la[d], m.lb[d] = ends(m.la[d]), ends(m.lb[d])
 	}
 	m.learn(proto, t)
 	if apart && !t.inPath(m) {
@@ -87,12 +84,40 @@ func (s *Side) kept() bool {
 	return false
 }
 
-// ends keeps the first and the last packets of a list.
-func ends(l []uint32) []uint32 {
-	if len(l) <= 2*probeLimit {
-		return l
+// loadEnds fills the packet lists with the first and the last packets of each side.
+func (m *matcher) loadEnds(a, b *Side) {
+	m.between(a, b)
+	for d := 0; d < 2; d++ {
+		m.la[d] = a.ends(d, m.la[d])
+		m.lb[d] = b.ends(d, m.lb[d])
 	}
-	return append(l[:probeLimit], l[len(l)-probeLimit:]...)
+}
+
+// ends is what packets lists, or the first and the last packets of that.
+func (s *Side) ends(d int, buf []uint32) []uint32 {
+	buf = buf[:0]
+	if len(s.Convs) > 1 {
+		if buf = s.packets(d, buf); len(buf) > 2*probeLimit {
+			buf = append(buf[:probeLimit], buf[len(buf)-probeLimit:]...)
+		}
+		return buf
+	}
+	dir := d ^ s.Forward[0]
+	take := func(i uint32) {
+		if f := s.Cap.At(i); f.Dir() == dir && f.Mark&flow.MarkDuplicate == 0 {
+			buf = append(buf, i)
+		}
+	}
+	from, to := s.Cap.Span(s.Convs[0])
+	for ; from < to && len(buf) < probeLimit; from++ {
+		take(from)
+	}
+	head := len(buf)
+	for ; from < to && len(buf) < head+probeLimit; to-- {
+		take(to - 1)
+	}
+	slices.Reverse(buf[head:])
+	return buf
 }
 
 // inPath reports whether two connections with different sequence numbers are still one: a device that merely rewrites
@@ -126,34 +151,26 @@ func firstTransmissions(ps []Pair) []Pair {
 // direct fills Way and TTL of a joint from certain pairs: TTLs count down along the way; where no router lies between,
 // the sum of the time differences of both directions has the sign of the order, whatever the clocks' offset.
 func (m *matcher) direct(j *Joint, pairs []Pair) {
-	var ttl [2]map[int]int
-	var dt [2][]int64
-	for d := range ttl {
-		ttl[d] = map[int]int{}
-	}
-	inA := map[uint32]int{}
-	for d := 0; d < 2; d++ {
-		for _, i := range m.la[d] {
-			inA[i] = d
-		}
-	}
+	var ttl [2]steps
+	dt := &m.dt
+	dt[0], dt[1] = dt[0][:0], dt[1][:0]
 	for _, p := range pairs {
 		f, h := m.a.At(p.A), m.b.At(p.B)
-		d, known := inA[p.A]
+		d, known := m.probed(j, p.A, f)
 		if !known {
-			continue // outside of the probed ends
+			continue
 		}
 		if !f.Is(flow.MarkNoTime) && !h.Is(flow.MarkNoTime) && Causal(p, f, d) {
 			dt[d] = append(dt[d], int64(h.Time-f.Time))
 		}
 		if !j.Terminated {
-			ttl[d][int(f.TTL)-int(h.TTL)]++
+			ttl[d].add(int(f.TTL) - int(h.TTL))
 		}
 	}
 	vote := 0
 	for d := range ttl {
-		if len(ttl[d]) > 0 {
-			j.TTL[d], j.HasTTL[d] = mode(ttl[d]), true
+		if ttl[d].n > 0 {
+			j.TTL[d], j.HasTTL[d] = ttl[d].most(), true
 			sign := 1 - 2*d
 			if j.TTL[d] > 0 {
 				vote += sign
@@ -184,14 +201,32 @@ func Causal(p Pair, f *flow.Fact, d int) bool {
 	return p.How != HowLogical || d == 0 && f.Flags&(decode.SYN|decode.ACK) == decode.SYN
 }
 
-func mode(m map[int]int) int {
-	best, at := -1, 0
-	for v, n := range m {
-		if n > best || n == best && v < at {
-			best, at = n, v
+// probed is the direction of a pair's frame of A; known is false for one outside of the probed packets.
+func (m *matcher) probed(j *Joint, i uint32, f *flow.Fact) (d int, known bool) {
+	d = m.sideA.Dir(f)
+	return d, !j.Terminated && !j.SynProxied || slices.Contains(m.la[d], i)
+}
+
+// steps counts by how much a TTL changes.
+type steps struct {
+	by [511]uint32
+	n  int
+}
+
+func (s *steps) add(by int) {
+	s.by[by+255]++
+	s.n++
+}
+
+// most is the most frequent step, of equally frequent ones the least.
+func (s *steps) most() int {
+	at := 0
+	for k := range s.by {
+		if s.by[k] > s.by[at] {
+			at = k
 		}
 	}
-	return at
+	return at - 255
 }
 
 func median(v []int64) int64 {
@@ -205,18 +240,12 @@ const samplesMost = 64
 
 // timeSamples are what a probe's pairs say of the clocks.
 func (m *matcher) timeSamples(j *Joint, pairs []Pair) []sample {
-	inA := map[uint32]int{}
-	for d := 0; d < 2; d++ {
-		for _, i := range m.la[d] {
-			inA[i] = d
-		}
-	}
 	out := make([]sample, 0, min(len(pairs), samplesMost))
 	step := len(pairs)/samplesMost + 1
 	for k := 0; k < len(pairs); k += step {
 		p := pairs[k]
 		x, y := m.a.At(p.A), m.b.At(p.B)
-		d, known := inA[p.A]
+		d, known := m.probed(j, p.A, x)
 		if x.Is(flow.MarkNoTime) || y.Is(flow.MarkNoTime) || !known || !Causal(p, x, d) {
 			continue
 		}

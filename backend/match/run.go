@@ -58,7 +58,7 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 	r := &Result{Caps: caps, Routers: routers, both: both, logged: newSaid(logged), Relations: map[[2]int]*Relation{}, probed: map[anchorKey]*Joint{}}
 	lvl := commonLevel(caps)
 	heads := allHeaders(caps)
-	ks := r.gather(lvl, sampleMask, heads, nil)
+	ks := r.gather(lvl, sampleMask, heads, nil, nil)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -84,19 +84,37 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 	return r, ctx.Err()
 }
 
-// gather makes the candidates of all conversations that want says; nil wants all.
-func (r *Result) gather(lvl level, mask uint64, heads []map[flow.ConvID]proxied, want func(c Conv) bool) []Candidate {
+// gather makes the candidates of all conversations that want says; nil wants all. Those that beside says are looked at
+// too, for keys that a wanted one has; nil for none.
+func (r *Result) gather(lvl level, mask uint64, heads []map[flow.ConvID]proxied, want, beside func(c Conv) bool) []Candidate {
 	caps := r.Caps
-	lists := make([][]entry, len(caps))
-	parallel(len(caps), func(k int) {
-		var w func(id flow.ConvID) bool
-		if want != nil {
-			w = func(id flow.ConvID) bool { return want(Conv{k, id}) }
+	lists := make([]*dealt, len(caps))
+	of := func(k int, f func(c Conv) bool) func(id flow.ConvID) bool {
+		if f == nil {
+			return nil
 		}
-		lists[k] = entries(caps, k, lvl, mask, heads, r.logged, w)
-		r.both[k].standIn(lists[k])
+		return func(id flow.ConvID) bool { return f(Conv{k, id}) }
+	}
+	parallel(len(caps), func(k int) {
+		lists[k] = &dealt{}
+		entries(caps, k, lvl, mask, heads, r.logged, of(k, want), lists[k])
 	})
-	ks := candidates(votes(slices.Concat(lists...)))
+	if beside != nil {
+		wanted := &keySet{}
+		for _, l := range lists {
+			for _, es := range l.share {
+				for i := range es {
+					wanted.add(es[i].key)
+				}
+			}
+		}
+		parallel(len(caps), func(k int) {
+			lists[k].only = wanted
+			entries(caps, k, lvl, mask, heads, r.logged, of(k, beside), lists[k])
+		})
+	}
+	parallel(len(caps), func(k int) { r.both[k].standIn(lists[k]) })
+	ks := candidates(lists)
 	for i := range ks {
 		r.orient(&ks[i])
 	}
@@ -150,7 +168,12 @@ func (r *Result) closer(fo *forest, lvl level, heads []map[flow.ConvID]proxied, 
 	if mask >= sampleMask {
 		return nil
 	}
-	more := r.gather(lvl, mask, heads, alone)
+	var beside func(c Conv) bool
+	if sideways {
+		beside = func(c Conv) bool { return alone(c) && !lonely(c) }
+	}
+	more := r.gather(lvl, mask, heads, lonely, beside)
+	more = slices.DeleteFunc(more, func(k Candidate) bool { return !lonely(k.A) && !lonely(k.B) }) // seen by half
 	type pair struct{ a, b Conv }
 	have := make(map[pair]bool, len(more))
 	for _, k := range more {
@@ -355,20 +378,38 @@ func (r *Result) agreeing(fo *forest, tk *taken, lvl level, ks []Candidate) {
 		if exclusive(proto) && !tk.free(k.A, k.B) || fo.same(k.A, k.B) {
 			continue
 		}
+		if !exclusive(proto) && k.Wide < 0 {
+			continue // each of the two goes better with another; one that only goes on under a new mapping does not
+		}
+		if !rel.atOnce(r, k) {
+			continue
+		}
 		f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
 		j := &Joint{A: k.A.Capture, B: k.B.Capture}
 		pairs, ok := m.probe(f.Sides[j.A], f.Sides[j.B], f.Proto, j)
 		if !ok || !rel.agrees(m, pairs) || exclusive(proto) && k.Margin < clear && !j.identity(pairs) {
 			continue
 		}
-		if !exclusive(proto) && k.Wide < 0 {
-			continue // each of the two goes better with another; one that only goes on under a new mapping does not
-		}
 		if k.Score+rel.timeBits(m, pairs) < likely {
 			continue
 		}
 		r.accept(fo, tk, k)
 	}
+}
+
+// atOnce reports whether two conversations are in the same time, as far as the clocks are known.
+func (rel *Relation) atOnce(r *Result, k Candidate) bool {
+	a, b := r.Caps[k.A.Capture], r.Caps[k.B.Capture]
+	from, to := a.Span(k.A.ID)
+	since, until := b.Span(k.B.ID)
+	first, last := a.At(from), a.At(to-1)
+	begin, end := b.At(since), b.At(until-1)
+	if (first.Mark|last.Mark|begin.Mark|end.Mark)&flow.MarkNoTime != 0 {
+		return true
+	}
+	lo, _, ok := rel.Time.window(first.Time, 0)
+	_, hi, ok2 := rel.Time.window(last.Time, 0)
+	return !ok || !ok2 || end.Time >= lo-relayPatience && begin.Time <= hi+relayPatience
 }
 
 // identity reports whether pairs rest on more than equal bytes.

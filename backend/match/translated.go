@@ -65,30 +65,28 @@ func newSaid(ts []Translation) *said {
 }
 
 // entries gives a conversation a key for each translation that names it.
-func (s *said) entries(out []entry, c *flow.Capture, k int, id flow.ConvID) []entry {
+func (s *said) entries(out *dealt, c *flow.Capture, k int, id flow.ConvID) {
 	proto := map[uint8]string{flow.ProtoTCP: "tcp", flow.ProtoUDP: "udp", flow.ProtoICMP: "icmp", flow.ProtoSCTP: "sctp"}[c.Conv(id).Proto]
 	if proto == "" {
-		return out
+		return
 	}
 	t := c.Tuple(id, 0)
 	x, y := netip.AddrPortFrom(t.Src.Netip(t.Version).Unmap(), t.Sport), netip.AddrPortFrom(t.Dst.Netip(t.Version).Unmap(), t.Dport)
 	for dir, l := range [2][]uint32{s.whole[[2]netip.AddrPort{x, y}], s.whole[[2]netip.AddrPort{y, x}]} {
-		out = s.keys(out, l, proto, newRef(k, id, dir))
+		s.keys(out, l, proto, newRef(k, id, dir))
 	}
 	for dir, l := range [2][]uint32{s.half[x], s.half[y]} {
-		out = s.keys(out, l, proto, newRef(k, id, dir))
+		s.keys(out, l, proto, newRef(k, id, dir))
 	}
-	return out
 }
 
-func (s *said) keys(out []entry, l []uint32, proto string, r ref) []entry {
+func (s *said) keys(out *dealt, l []uint32, proto string, r ref) {
 	if len(l) > crowded {
-		return out
+		return
 	}
 	for _, n := range l {
 		if p := s.proto[n]; p == "" || p == proto {
-			out = append(out, entry{flow.Mix(uint64(n), uint64(evLog)<<8), r, evLog})
+			out.add(entry{flow.Mix(uint64(n), uint64(evLog)<<8), r, evLog})
 		}
 	}
-	return out
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -131,44 +132,47 @@ func write(ctx context.Context, d *directory, in *compose.Input, doc *model.Docu
 	return d.moveIn(tmp)
 }
 
+// writeAll writes all files, side by side. They are not forced down to the disk: that takes as long as all the work, and a
+// result that a power cut takes can be made again.
 func writeAll(ctx context.Context, dir string, in *compose.Input, doc *model.Document, key *[anonymise.KeySize]byte) error {
 	w, err := annotate.Create(filepath.Join(dir, "corr.ann"), in.Tables(doc))
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(in.Frames(ctx, doc, w), w.Close()); err != nil {
-		return err
-	}
-	if key != nil {
-		if err := anonymise.Document(doc, *key); err != nil {
-			return err
-		}
-	}
-	if err := create(filepath.Join(dir, "correlation.json"), func(f *os.File) error {
-		e := json.NewEncoder(f)
-		e.SetIndent("", " ")
-		return e.Encode(doc)
-	}); err != nil {
-		return err
-	}
-	if err := create(filepath.Join(dir, "report.html"), func(f *os.File) error {
-		return report.HTML(f, doc, report.HTMLOptions{})
-	}); err != nil {
-		return err
-	}
-	profile := filepath.Join(dir, "profile")
-	if err := os.Mkdir(profile, 0o755); err != nil {
-		return err
-	}
-	if err := luagen.WriteProfile(profile); err != nil {
-		return err
-	}
-	return create(filepath.Join(dir, "corr.lua"), func(f *os.File) error {
-		return luagen.Generate(f, luagen.Options{})
+	var wg sync.WaitGroup
+	var failed [4]error
+	wg.Go(func() { failed[0] = errors.Join(in.Frames(ctx, w), w.Close()) })
+	wg.Go(func() {
+		failed[1] = create(filepath.Join(dir, "corr.lua"), func(f *os.File) error { return luagen.Generate(f, luagen.Options{}) })
 	})
+	if key != nil {
+		err = anonymise.Document(doc, *key)
+	}
+	if err == nil {
+		wg.Go(func() {
+			failed[2] = create(filepath.Join(dir, "correlation.json"), func(f *os.File) error {
+				e := json.NewEncoder(f)
+				e.SetIndent("", " ")
+				return e.Encode(doc)
+			})
+		})
+		wg.Go(func() {
+			failed[3] = create(filepath.Join(dir, "report.html"), func(f *os.File) error { return report.HTML(f, doc, report.HTMLOptions{}) })
+		})
+		err = writeProfile(filepath.Join(dir, "profile"))
+	}
+	wg.Wait()
+	return errors.Join(err, errors.Join(failed[:]...))
 }
 
-// create writes a file down to the disk.
+func writeProfile(path string) error {
+	if err := os.Mkdir(path, 0o755); err != nil {
+		return err
+	}
+	return luagen.WriteProfile(path)
+}
+
+// create writes a file.
 func create(path string, fill func(*os.File) error) error {
 	f, err := os.Create(path)
 	if err != nil {
@@ -178,24 +182,17 @@ func create(path string, fill func(*os.File) error) error {
 		_ = f.Close() // the first error tells more
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		_ = f.Close()
-		return err
-	}
 	return f.Close()
 }
 
 // moveIn puts the finished folder in its place. An earlier result is exchanged in one step where the system can.
 func (d *directory) moveIn(tmp string) error {
 	if !d.replaces {
-		if err := os.Rename(tmp, d.path); err != nil {
-			return err
-		}
-		return syncDir(filepath.Dir(d.path))
+		return os.Rename(tmp, d.path)
 	}
 	if err := swap(tmp, d.path); err == nil {
 		// tmp now holds what was there before.
-		return errors.Join(syncDir(filepath.Dir(d.path)), os.RemoveAll(tmp))
+		return os.RemoveAll(tmp)
 	}
 	old := tmp + ".old"
 	if err := os.Rename(d.path, old); err != nil {
@@ -204,7 +201,7 @@ func (d *directory) moveIn(tmp string) error {
 	if err := os.Rename(tmp, d.path); err != nil {
 		return errors.Join(err, os.Rename(old, d.path))
 	}
-	return errors.Join(syncDir(filepath.Dir(d.path)), os.RemoveAll(old))
+	return os.RemoveAll(old)
 }
 
 // explainWrite words what keeps a result from being written.

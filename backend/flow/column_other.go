@@ -1,0 +1,5 @@
+//go:build !linux
+
+package flow
+
+func wantLargePages([]byte) {}
