@@ -12,7 +12,11 @@ type payloads struct {
 	used   int
 	blocks [][]byte      // filled one after another
 	kept   []keptPayload // ascending by place once settled
+	index  []uint32      // by place / indexStep: the first of kept that is not before it
 }
+
+// indexStep is a power of two.
+const indexStep = 64
 
 type keptPayload struct{ place, block, from, n uint32 }
 
@@ -54,11 +58,22 @@ func (p *payloads) settle(place []uint32) {
 		p.kept[k].place = place[p.kept[k].place]
 	}
 	slices.SortFunc(p.kept, func(x, y keptPayload) int { return cmp.Compare(x.place, y.place) })
+	p.index = make([]uint32, len(place)/indexStep+1)
+	k := 0
+	for n := range p.index {
+		for k < len(p.kept) && p.kept[k].place < uint32(n*indexStep) {
+			k++
+		}
+		p.index[n] = uint32(k)
+	}
 }
 
 func (p *payloads) get(i uint32) ([]byte, bool) {
-	k, ok := slices.BinarySearchFunc(p.kept, i, func(x keptPayload, i uint32) int { return cmp.Compare(x.place, i) })
-	if !ok {
+	k := int(p.index[i/indexStep])
+	for k < len(p.kept) && p.kept[k].place < i {
+		k++
+	}
+	if k == len(p.kept) || p.kept[k].place != i {
 		return nil, false
 	}
 	x := p.kept[k]

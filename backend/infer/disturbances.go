@@ -82,6 +82,10 @@ func (v *Verdict) overtaking(s *Segment, d int) *Finding {
 		at            uint32
 	}
 	last := map[*match.Flow]state{}
+	var fl *match.Flow // the flow at hand, its state, and whether its directions come this way
+	var o state
+	var seen bool
+	var comes [2]bool
 	x := &Finding{Severity: Note, Confidence: 95, Segment: s}
 	n, all := 0, 0
 	s.Link.Each(func(p match.Pair) {
@@ -101,11 +105,21 @@ func (v *Verdict) overtaking(s *Segment, d int) *Finding {
 		if f == nil || y.Mark&(flow.MarkNoTime|flow.MarkError) != 0 {
 			return
 		}
-		if ok, known := v.Toward(f, f.Sides[from].Dir(y), from, to); !known || !ok {
+		if f != fl {
+			if fl != nil && seen {
+				last[fl] = o
+			}
+			fl = f
+			o, seen = last[f]
+			for dir := range comes {
+				ok, known := v.Toward(f, dir, from, to)
+				comes[dir] = ok && known
+			}
+		}
+		if !comes[f.Sides[from].Dir(y)] {
 			return
 		}
 		all++
-		o, seen := last[f]
 		now := state{int64(y.Time), int64(z.Time), i}
 		if seen && now.sent > o.sent+ownDisorder && now.arrived < o.arrived-ownDisorder {
 			n++
@@ -117,7 +131,7 @@ func (v *Verdict) overtaking(s *Segment, d int) *Finding {
 			}
 		}
 		if !seen || now.arrived > o.arrived {
-			last[f] = now
+			o, seen = now, true
 		}
 	})
 	if n == 0 {

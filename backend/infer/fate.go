@@ -131,10 +131,12 @@ func (j *judge) side(n int, f *match.Flow, c, d int) {
 	v := j.v
 	down, up := j.steps(f, c, d)
 	made, isMade := j.endedBy(f, c, d)
-	for _, id := range f.Sides[c].Convs {
+	for k, id := range f.Sides[c].Convs {
+		dir := d ^ f.Sides[c].Forward[k]
+		local := linkLocal(v.Caps[c], id, dir)
 		for i := range v.Caps[c].Packets(id) {
 			x := v.At(c, i)
-			if f.Sides[c].Dir(x) != d {
+			if x.Dir() != dir {
 				continue
 			}
 			m := &v.Marks[c][i]
@@ -142,7 +144,7 @@ func (j *judge) side(n int, f *match.Flow, c, d int) {
 			case x.Is(flow.MarkDuplicate):
 				m.Fate = FateDuplicate
 				continue
-			case x.Is(flow.MarkLocal) || linkLocal(v.Caps[c], x):
+			case x.Is(flow.MarkLocal) || local:
 				m.Fate = FateLocal
 				continue
 			}
@@ -599,10 +601,10 @@ func (v *Verdict) origin(f *match.Flow, d int) Origin {
 	return OriginServer
 }
 
-// linkLocal reports whether a packet's destination never leaves the link: link-local and limited broadcast addresses
+// linkLocal reports whether what goes in one direction of a conversation never leaves the link: link-local and limited broadcast addresses
 // (RFC 5771 §4, RFC 919, RFC 4291 §2.5.6 and §2.7).
-func linkLocal(c *flow.Capture, f *flow.Fact) bool {
-	t := c.Tuple(f.ID(), f.Dir())
+func linkLocal(c *flow.Capture, id flow.ConvID, dir int) bool {
+	t := c.Tuple(id, dir)
 	return localAddr(t.Version, t.Dst) || localAddr(t.Version, t.Src)
 }
 

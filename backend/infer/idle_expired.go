@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/clock"
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
@@ -63,6 +64,29 @@ var idleExpired = rule{Doc{ID: "idle-expired", weight: 93,
 		return out
 	}}
 
+// longSilence reports whether a side falls silent for a time that might be idleLeast by the other clock, and between the
+// points.
+func longSilence(s *match.Side) bool {
+	if s == nil {
+		return false
+	}
+	first, last := s.Ends()
+	if a, b := s.Cap.At(first), s.Cap.At(last); len(s.Convs) == 1 && (a.Mark|b.Mark)&flow.MarkNoTime == 0 && abs(int(b.Time-a.Time)) < idleLeast/4 {
+		return false // but for some disorder
+	}
+	for _, id := range s.Convs {
+		before := capture.LocalTime(0)
+		for i := range s.Cap.Packets(id) {
+			t := s.Cap.At(i).Time
+			if before != 0 && t-before >= idleLeast/2 {
+				return true
+			}
+			before = t
+		}
+	}
+	return len(s.Convs) > 1
+}
+
 // silences is what one conversation says of a device's patience.
 type silences struct {
 	survived int64 // the longest silence after which something passed, ns
@@ -73,6 +97,9 @@ type silences struct {
 
 // silences looks at a conversation's packets where they come to a stretch, in both directions.
 func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
+	if !longSilence(f.Sides[s.A]) && !longSilence(f.Sides[s.B]) {
+		return q
+	}
 	type passing struct {
 		t      clock.RefTime
 		c      int

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -24,9 +25,10 @@ func (v *Verdict) messages() {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			var buf []tcpSegment
 			for _, f := range v.Flows {
 				if f.Sides[c] != nil {
-					v.messagesAt(f, c)
+					v.messagesAt(f, c, &buf)
 				}
 			}
 		}()
@@ -38,10 +40,10 @@ func (v *Verdict) messages() {
 }
 
 // messagesAt names a flow's messages at one capture.
-func (v *Verdict) messagesAt(f *match.Flow, c int) {
+func (v *Verdict) messagesAt(f *match.Flow, c int, buf *[]tcpSegment) {
 	for d := 0; d < 2; d++ {
 		if f.Proto == flow.ProtoTCP {
-			v.streamMessages(f, c, d)
+			v.streamMessages(f, c, d, buf)
 		} else {
 			v.datagramMessages(f, c, d)
 		}
@@ -83,8 +85,9 @@ type tcpSegment struct {
 
 // streamMessages names the messages of one direction of a TCP conversation; a message's name stands at the frame that
 // its last byte came in, for a receiver can't act on it before.
-func (v *Verdict) streamMessages(f *match.Flow, c, d int) {
-	segs := v.segmentsOf(f, c, d)
+func (v *Verdict) streamMessages(f *match.Flow, c, d int, buf *[]tcpSegment) {
+	segs := v.segmentsOf(f, c, d, *buf)
+	*buf = segs
 	if len(segs) == 0 {
 		return
 	}
@@ -159,9 +162,13 @@ func label(m *message.StreamMessage) string {
 }
 
 // segmentsOf lists a direction's data segments in stream order, repeated bytes left out.
-func (v *Verdict) segmentsOf(f *match.Flow, c, d int) []tcpSegment {
+func (v *Verdict) segmentsOf(f *match.Flow, c, d int, out []tcpSegment) []tcpSegment {
 	s := f.Sides[c]
-	var out []tcpSegment
+	out = out[:0]
+	most := math.MaxInt
+	if s.Cap.Len() > largeCapture {
+		most = 4 * namedMost // repeated and overtaken ones included
+	}
 	var base uint32
 	have := false
 	for _, id := range s.Convs {
@@ -180,7 +187,9 @@ func (v *Verdict) segmentsOf(f *match.Flow, c, d int) []tcpSegment {
 				base, have = x.Seq, true
 			}
 			if off := int64(int32(x.Seq - base)); off >= 0 {
-				out = append(out, tcpSegment{uint64(off), x.Len, i})
+				if out = append(out, tcpSegment{uint64(off), x.Len, i}); len(out) == most {
+					break
+				}
 			}
 		}
 	}

@@ -2,10 +2,11 @@ package infer
 
 import (
 	"fmt"
-	"sort"
+	"slices"
 
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
 )
 
 var clockStep = rule{Doc{ID: "clock-step", weight: 35,
@@ -56,7 +57,7 @@ var captureDrops = rule{Doc{ID: "capture-drops", weight: 36,
 				}
 				had := false
 				for d := 0; d < 2; d++ {
-					holes := v.holes(f.Sides[c].Cap, f.Sides[c].Convs, func(x *flow.Fact) bool { return f.Sides[c].Dir(x) == d })
+					holes := v.holes(f.Sides[c], d)
 					for _, h := range holes {
 						n++
 						had = true
@@ -98,59 +99,113 @@ type hole struct {
 	n   int64  // bytes
 }
 
-// holes finds runs of stream bytes between captured ones that the receiver acknowledged and no frame carries.
-func (v *Verdict) holes(c *flow.Capture, convs []flow.ConvID, is func(*flow.Fact) bool) (out []hole) {
-	type part struct{ off, end int64 }
-	var parts []part
-	type ack struct {
-		at int64
-		i  uint32
-	}
-	var acks []ack
-	var base uint32
-	have := false
-	for _, id := range convs {
-		for i := range c.Packets(id) {
-			x := c.At(i)
-			if x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
-				continue
-			}
-			if is(x) {
-				n := x.Len
-				if x.Flags&decode.SYN != 0 || x.Flags&decode.FIN != 0 {
-					n++
-				}
-				if !have {
-					base, have = x.Seq, true
-				}
-				if n > 0 && !x.Is(flow.MarkFragment) {
-					o := int64(int32(x.Seq - base))
-					parts = append(parts, part{o, o + int64(n)})
-				} else if x.Is(flow.MarkFragment) {
-					return nil
-				}
-			} else if have && x.Flags&decode.ACK != 0 && x.Flags&decode.RST == 0 {
-				acks = append(acks, ack{int64(int32(x.Ack - base)), i})
+// holes finds runs of stream bytes between captured ones that the receiver acknowledged and no frame carries; d is the
+// direction of the bytes.
+func (v *Verdict) holes(side *match.Side, d int) (out []hole) {
+	for _, id := range side.Convs {
+		gaps, base, have := gapsOf(side, id, d)
+		for _, g := range gaps {
+			if i, ok := acknowledged(side, id, d, base, g.to); ok {
+				out = append(out, hole{i, g.to - g.from})
 			}
 		}
 		if have {
 			break // a second conversation of one flow starts anew
 		}
 	}
-	if len(parts) < 2 || len(acks) == 0 {
-		return nil
-	}
-	sort.Slice(parts, func(i, j int) bool { return parts[i].off < parts[j].off })
-	sort.SliceStable(acks, func(i, j int) bool { return acks[i].at < acks[j].at })
-	end := parts[0].end
-	for _, p := range parts[1:] {
-		if p.off > end {
-			k := sort.Search(len(acks), func(k int) bool { return acks[k].at >= p.off })
-			if k < len(acks) {
-				out = append(out, hole{acks[k].i, p.off - end})
-			}
-		}
-		end = max(end, p.end)
-	}
 	return out
+}
+
+// gapsOf lists the bytes that no frame of a direction carries, between the first and the last that one does. Offsets count
+// from base, the first frame's sequence number; have is false without any frame.
+func gapsOf(side *match.Side, id flow.ConvID, d int) (gaps []extent, base uint32, have bool) {
+	dir := 0
+	for dir < 2 && side.DirOf(id, dir) != d {
+		dir++
+	}
+	lo, hi := int64(0), int64(-1)
+	for i := range side.Cap.Packets(id) {
+		x := side.Cap.At(i)
+		if x.Dir() != dir || x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+			continue
+		}
+		if x.Is(flow.MarkFragment) {
+			return nil, base, true
+		}
+		if !have {
+			base, have = x.Seq, true
+		}
+		n := int64(x.Len)
+		if x.Flags&(decode.SYN|decode.FIN) != 0 {
+			n++
+		}
+		if n == 0 {
+			continue
+		}
+		e := extent{int64(int32(x.Seq - base)), 0}
+		switch e.to = e.from + n; {
+		case hi < lo: // the first one
+			lo, hi = e.from, e.to
+		case e.from > hi:
+			gaps = append(gaps, extent{hi, e.from})
+			hi = e.to
+		case e.to < lo:
+			gaps = slices.Insert(gaps, 0, extent{e.to, lo})
+			lo = e.from
+		default:
+			if e.from < hi && len(gaps) > 0 {
+				gaps = without(gaps, e)
+			}
+			lo, hi = min(lo, e.from), max(hi, e.to)
+		}
+	}
+	return gaps, base, have
+}
+
+// without takes an extent out of ascending ones.
+func without(gaps []extent, e extent) []extent {
+	for k := 0; k < len(gaps); k++ {
+		g := gaps[k]
+		if e.to <= g.from || e.from >= g.to {
+			continue
+		}
+		before, after := extent{g.from, min(g.to, e.from)}, extent{max(g.from, e.to), g.to}
+		switch {
+		case before.from < before.to && after.from < after.to:
+			gaps[k] = before
+			gaps = slices.Insert(gaps, k+1, after)
+			k++
+		case before.from < before.to:
+			gaps[k] = before
+		case after.from < after.to:
+			gaps[k] = after
+		default:
+			gaps = slices.Delete(gaps, k, k+1)
+			k--
+		}
+	}
+	return gaps
+}
+
+// acknowledged finds the frame that acknowledges a direction's bytes up to a place and the least beyond it.
+func acknowledged(side *match.Side, id flow.ConvID, d int, base uint32, place int64) (at uint32, ok bool) {
+	least := int64(0)
+	began := false // what comes before the first byte's frame acknowledges something else
+	for i := range side.Cap.Packets(id) {
+		x := side.Cap.At(i)
+		if x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+			continue
+		}
+		if side.Dir(x) == d {
+			began = true
+			continue
+		}
+		if !began || x.Flags&(decode.ACK|decode.RST) != decode.ACK {
+			continue
+		}
+		if o := int64(int32(x.Ack - base)); o >= place && (!ok || o < least) {
+			at, least, ok = i, o, true
+		}
+	}
+	return at, ok
 }

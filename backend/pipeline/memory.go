@@ -8,7 +8,7 @@ import (
 
 // garbage is the share of live memory, percent, that may be garbage before it is collected. Facts live for the whole job
 // and are most of the memory, so the usual 100 would nearly double the peak; half of it costs a few percent of time.
-const garbage = 50
+const garbage = 20
 
 // bound makes the garbage collector keep memory down while a job runs, and gives what undoes it.
 func bound(memory int64) (undo func()) {
