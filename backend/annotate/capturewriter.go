@@ -20,7 +20,6 @@ type CaptureWriter struct {
 	count uint32 // frames put
 	base  uint32 // frames before the window
 	buf   []byte // the window's records
-	times []int64
 	err   error
 
 	// Classes by first use in this capture: local[ClassID] is the number here plus one. So the bytes do not depend
@@ -53,12 +52,11 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 		return c.fail(fmt.Errorf("more than the announced %d frames", c.limit))
 	}
 	if c.buf == nil {
-		size := int(min(Window, c.limit))
-		c.buf, c.times = make([]byte, size*recordSize), make([]int64, size)
+		c.buf = make([]byte, min(Window, c.limit)*recordSize)
 	}
 	k := uint32(n) - 1 - c.base
-	if n == 0 || k >= uint32(len(c.times)) {
-		return c.fail(fmt.Errorf("frame %d is not of the %d frames behind frame %d", n, len(c.times), c.base))
+	if n == 0 || k >= c.window() {
+		return c.fail(fmt.Errorf("frame %d is not of the %d frames behind frame %d", n, c.window(), c.base))
 	}
 	class, ok := c.class(f.Class)
 	if !ok {
@@ -82,8 +80,8 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 			extra |= extraFinding
 		}
 	}
-	c.times[k] = int64(f.Time)
 	b := c.buf[k*recordSize : (k+1)*recordSize : (k+1)*recordSize]
+	putStamp(b[recTime:], int64(f.Time))
 	le.PutUint32(b[recLen:], f.Len)
 	le.PutUint32(b[recFlow:], f.Flow)
 	le.PutUint32(b[recClass:], class)
@@ -91,16 +89,21 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 	le.PutUint32(b[recDelay:], delay)
 	le.PutUint32(b[recExtra:], extra)
 	c.count++
-	if c.count-c.base == uint32(len(c.times)) {
+	if c.count-c.base == c.window() {
 		return c.flush()
 	}
 	return nil
 }
 
+// window is the number of frames of the window.
+func (c *CaptureWriter) window() uint32 { return uint32(len(c.buf) / recordSize) }
+
 // flush writes the window.
 func (c *CaptureWriter) flush() error {
-	for from := 0; from < len(c.times); from += pageRecords {
-		c.stamp(from, min(from+pageRecords, len(c.times)))
+	for b := c.buf; len(b) > 0; {
+		n := min(len(b), pageRecords*recordSize)
+		c.page(b[:n])
+		b = b[n:]
 	}
 	if _, err := c.w.out.WriteAt(c.buf, int64(c.off)); err != nil {
 		c.err = err
@@ -108,18 +111,17 @@ func (c *CaptureWriter) flush() error {
 	}
 	c.off += uint64(len(c.buf))
 	c.base = c.count
-	n := min(len(c.times), int(c.limit-c.base))
-	c.times, c.buf = c.times[:n], c.buf[:n*recordSize]
+	c.buf = c.buf[:min(len(c.buf), int(c.limit-c.base)*recordSize)]
 	return nil
 }
 
-// stamp writes the times of a page's records and sums them up.
-func (c *CaptureWriter) stamp(from, to int) {
+// page sums up the times of a page's records.
+func (c *CaptureWriter) page(b []byte) {
 	g := page{min: math.MaxInt64, max: math.MinInt64}
 	last := int64(math.MinInt64)
-	for k := from; k < to; k++ {
-		t := c.times[k]
-		if !putStamp(c.buf[k*recordSize+recTime:], t) {
+	for ; len(b) > 0; b = b[recordSize:] {
+		t, ok := getStamp(b[recTime:])
+		if !ok {
 			g.disorder = true // it can't be found by time: no binary search here
 			continue
 		}

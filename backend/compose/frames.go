@@ -74,6 +74,7 @@ type pen struct {
 	pairs    []match.Pair
 	peers    []peer
 	extra    annotate.Extra
+	look     look    // of the frame at hand
 	errors   []int64 // by capture: the bound of times that compare it to this one
 	conv     flow.ConvID
 	fl       *match.Flow // of conv
@@ -118,6 +119,8 @@ type look struct {
 	boxes          boxes
 	error          int64
 }
+
+var nothing = look{hops: -1, hopsPeer: -1, peer: -1, confidence: -1, error: -1}
 
 // match words by number.
 const (
@@ -253,16 +256,15 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	f := in.At(p.c, i)
 	*fr = annotate.Frame{Time: f.Time, Len: f.FrameLen}
 	m := in.Marks[p.c][i]
-	k := look{fate: m.Fate, where: m.Where, origin: m.Origin, hops: -1, hopsPeer: -1, peer: -1, confidence: -1, error: -1}
+	k := &p.look // in place: a value of its own would be written piece by piece and read at once
+	*k = nothing
+	k.fate, k.where, k.origin = m.Fate, m.Where, m.Origin
 	if id := f.ID(); id != p.conv {
 		p.turn(id)
 	}
 	x := &p.extra
 	x.Peers, x.ChangedText, x.Logs = x.Peers[:0], x.ChangedText[:0], nil
 	plain := p.special[i/64]>>(i%64)&1 == 0
-	if x.Tie != 0 {
-		plain = false
-	}
 	if plain {
 		x.Findings, x.Message, x.MessagePeers = nil, "", nil
 	} else {
@@ -283,15 +285,15 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 		k.boxes = v.boxesOf(f, m)
 		p.collect(i, fl, h)
 		if len(p.peers) > 0 {
-			p.counterparts(i, f, fl, h, fr, &k)
+			p.counterparts(i, f, fl, h, fr, k)
 		} else if m.Fate != infer.FateUnknown {
 			k.confidence = int8(in.FateConfidence(fl, m))
 		}
 	} else if m.Fate == infer.FateLocal {
 		k.confidence = 99
 	}
-	fr.Class = p.class(&k)
-	if !plain || len(x.Peers) > 0 || len(x.ChangedText) > 0 || len(x.Logs) > 0 {
+	fr.Class = p.class(k)
+	if !plain || x.Tie != 0 || len(x.Peers) > 0 || len(x.ChangedText) > 0 || len(x.Logs) > 0 {
 		fr.Extra = x
 	}
 }
