@@ -2,6 +2,7 @@ package flow
 
 import (
 	"iter"
+	"math/bits"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -11,8 +12,13 @@ import (
 // and a visit to memory far away costs more than all else that is done with a packet. A fact's place is its index in
 // this order; inside a conversation places follow the order of frames. Frames without conversation come last.
 
-// stretchMost is the number of frames that are sorted at once while a capture is read: a multiple of factChunk.
-const stretchMost = 16 << factBits
+const (
+	// stretchMost is the number of frames that are sorted at once while a capture is read: so few that facts and room for
+	// them sorted stay in a core's own cache. A multiple of factChunk.
+	stretchMost = 4 * factChunk
+	// slabMost is the number of facts that are allocated at once, a multiple of stretchMost.
+	slabMost = 16 * stretchMost
+)
 
 // run is the part of a conversation that lies in one stretch of frames, sorted.
 type run struct {
@@ -27,13 +33,14 @@ type arranger struct {
 	stretch []Fact // in frame order
 	before  uint32 // frames in earlier stretches
 
+	slab   []Fact     // room for stretches to come
 	chunks [][]Fact   // sorted stretches
 	frames [][]uint32 // by stretch: of its facts, the frame indexes
 	runs   []run
 	// By conversation, the one without conversation first.
 	head, tail []uint32 // runs, index + 1
 	count      []uint32 // facts, in this stretch
-	touched    []uint32
+	touched    []uint64 // set of those with facts in this stretch
 }
 
 // add gives room for the next frame's fact.
@@ -42,14 +49,14 @@ func (a *arranger) add() *Fact {
 		a.sort()
 	}
 	if n := len(a.stretch); n == cap(a.stretch) {
-		room := Column[Fact](min(max(256, 4*n), stretchMost))
+		room := make([]Fact, min(max(256, 4*n), stretchMost))
 		a.stretch = room[:copy(room, a.stretch)]
 	}
 	a.stretch = append(a.stretch, Fact{Conv: uint32(NoConv) << 1, Mark: MarkNoTime})
 	return &a.stretch[len(a.stretch)-1]
 }
 
-// slot is the place of a conversation in count, head and tail.
+// slotOf is the place of a fact's conversation in count, head and tail.
 func slotOf(f *Fact) uint32 {
 	if id := f.ID(); id != NoConv {
 		return uint32(id) + 1
@@ -62,58 +69,83 @@ func (a *arranger) sort() {
 	if len(a.stretch) == 0 {
 		return
 	}
-	most := uint32(0)
-	for i := range a.stretch {
-		most = max(most, slotOf(&a.stretch[i]))
-	}
-	if n := int(most) + 1 - len(a.count); n > 0 {
-		a.count = append(a.count, make([]uint32, n)...)
-		a.head = append(a.head, make([]uint32, n)...)
-		a.tail = append(a.tail, make([]uint32, n)...)
-	}
-	a.touched = a.touched[:0]
 	for i := range a.stretch {
 		s := slotOf(&a.stretch[i])
-		if a.count[s] == 0 {
-			a.touched = append(a.touched, s)
+		if int(s) >= len(a.count) {
+			n := max(64, 2*(int(s)+1)) &^ 63
+			a.count, a.head, a.tail = longer(a.count, n), longer(a.head, n), longer(a.tail, n)
+			a.touched = longer(a.touched, n/64)
 		}
 		a.count[s]++
-	}
-	slices.Sort(a.touched)
-	if a.touched[0] == 0 { // no conversation: last
-		copy(a.touched, a.touched[1:])
-		a.touched[len(a.touched)-1] = 0
+		a.touched[s/64] |= 1 << (s % 64)
 	}
 	at := a.before
-	for _, s := range a.touched {
-		n := a.count[s]
-		a.runs = append(a.runs, run{from: at, n: n})
-		if r := uint32(len(a.runs)); a.tail[s] == 0 {
-			a.head[s], a.tail[s] = r, r
-		} else {
-			a.runs[a.tail[s]-1].next, a.tail[s] = r, r
+	for k, w := range a.touched {
+		for ; w != 0; w &= w - 1 {
+			if s := uint32(k*64 + bits.TrailingZeros64(w)); s > 0 {
+				at = a.run(s, at)
+			}
 		}
-		a.count[s] = at // from here on: the next place
-		at += n
 	}
-	// One piece, cut into chunks: the last stretch's last one is short.
-	facts, frames := Column[Fact](len(a.stretch)), make([]uint32, len(a.stretch))
+	if len(a.count) > 0 && a.count[0] > 0 { // no conversation: last
+		at = a.run(0, at)
+	}
+	facts, frames := a.room(len(a.stretch)), make([]uint32, len(a.stretch))
 	for i := range a.stretch {
 		s := slotOf(&a.stretch[i])
 		p := a.count[s] - a.before
 		a.count[s]++
 		facts[p], frames[p] = a.stretch[i], a.before+uint32(i)
 	}
-	for len(facts) > 0 {
+	for len(facts) > 0 { // the last stretch's last chunk is short
 		n := min(len(facts), factChunk)
 		a.chunks, facts = append(a.chunks, facts[:n:n]), facts[n:]
 	}
 	a.frames = append(a.frames, frames)
-	for _, s := range a.touched {
-		a.count[s] = 0
+	for k, w := range a.touched {
+		for ; w != 0; w &= w - 1 {
+			a.count[k*64+bits.TrailingZeros64(w)] = 0
+		}
+		a.touched[k] = 0
 	}
 	a.before = at
 	a.stretch = a.stretch[:0]
+}
+
+// run notes a conversation's run in the stretch at hand, from place at on, and gives the place behind it.
+func (a *arranger) run(s, at uint32) uint32 {
+	n := a.count[s]
+	a.runs = append(a.runs, run{from: at, n: n})
+	if r := uint32(len(a.runs)); a.tail[s] == 0 {
+		a.head[s], a.tail[s] = r, r
+	} else {
+		a.runs[a.tail[s]-1].next, a.tail[s] = r, r
+	}
+	a.count[s] = at // from here on: the next place
+	return at + n
+}
+
+func longer[T any](l []T, n int) []T {
+	out := make([]T, n)
+	copy(out, l)
+	return out
+}
+
+// room gives space for n sorted facts.
+func (a *arranger) room(n int) []Fact {
+	if n < stretchMost {
+		return make([]Fact, n) // the last stretch
+	}
+	if len(a.slab) == 0 {
+		size := slabMost
+		if a.before == 0 {
+			size = stretchMost
+		}
+		a.slab = Column[Fact](size)
+	}
+	f := a.slab[:n:n]
+	a.slab = a.slab[n:]
+	return f
 }
 
 // finish gives a capture its facts in their final order; n is the number of conversations.

@@ -7,7 +7,7 @@ import (
 
 // factChunk is the number of facts allocated at once.
 const (
-	factBits  = 14
+	factBits  = 12
 	factChunk = 1 << factBits
 )
 
