@@ -8,11 +8,10 @@ import (
 	"github.com/corr-dev/corr/backend/annotate"
 	"github.com/corr-dev/corr/backend/infer"
 	"github.com/corr-dev/corr/backend/match"
-	"github.com/corr-dev/corr/backend/model"
 )
 
 // Tables makes what frames refer to.
-func (in *Input) Tables(d *model.Document) annotate.Tables {
+func (in *Input) Tables() annotate.Tables {
 	var t annotate.Tables
 	for c := range in.Caps {
 		t.Points = append(t.Points, in.point(c))
@@ -22,7 +21,7 @@ func (in *Input) Tables(d *model.Document) annotate.Tables {
 	for _, f := range in.Flows {
 		t.Flows = append(t.Flows, in.flowTable(f, paths))
 	}
-	for _, f := range d.Findings {
+	for _, f := range in.Findings {
 		t.Findings = append(t.Findings, annotate.Finding{ID: f.ID, Severity: f.Severity, Title: f.Title})
 	}
 	for i := range in.Logs {

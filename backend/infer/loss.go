@@ -43,7 +43,8 @@ type tally struct{ sent, lost int64 }
 
 // passages counts one flow's frames on the stretches that lie ahead of them.
 func (v *Verdict) passages(n int, f *match.Flow, into []passage) {
-	o := v.State[n].Outcome
+	st := v.State[n]
+	o := st.Outcome
 	works := o == "ok" || o == "open" || o == "reset"
 	for d, p := range f.Path {
 		for k, c := range p {
@@ -52,31 +53,33 @@ func (v *Verdict) passages(n int, f *match.Flow, into []passage) {
 				ahead = v.Segment(c, p[k+1])
 			}
 			s := f.Sides[c]
+			pass := func(g *Segment, sent, lost int64) {
+				if g == nil {
+					return
+				}
+				q, to := &into[g.Index], 0
+				if g.B == c {
+					to = 1
+				}
+				q.sent[to] += sent
+				q.lost[to] += lost
+				if works {
+					q.worked.sent += sent
+					q.worked.lost += lost
+				}
+			}
+			pass(ahead, int64(st.fates[c][d][FateDelivered]), 0)
+			if st.fates[c][d][FateLost] == 0 {
+				continue
+			}
 			for _, id := range s.Convs {
 				for i := range s.Cap.Packets(id) {
 					x := s.Cap.At(i)
 					if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 						continue
 					}
-					g, lost := ahead, int64(0)
-					switch m := v.Marks[c][i]; {
-					case m.Fate == FateLost && m.Where > 0:
-						g, lost = v.Segments[m.Where-1], 1
-					case m.Fate != FateDelivered:
-						continue
-					}
-					if g == nil {
-						continue
-					}
-					q, to := &into[g.Index], 0
-					if g.B == c {
-						to = 1
-					}
-					q.sent[to]++
-					q.lost[to] += lost
-					if works {
-						q.worked.sent++
-						q.worked.lost += lost
+					if m := v.Marks[c][i]; m.Fate == FateLost && m.Where > 0 {
+						pass(v.Segments[m.Where-1], 1, 1)
 					}
 				}
 			}

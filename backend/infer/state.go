@@ -15,7 +15,14 @@ type State struct {
 	App      string // what the conversation carries, raw text
 	// Ends holds, for each capture, the first FIN and RST of each direction.
 	Ends []Ends
+	// fates counts the frames at each capture by direction and fate, ICMP errors about the conversation left out.
+	fates []fateCounts
 }
+
+type fateCounts [2][len(fateWords)]uint32
+
+// lost reports whether any frame of a direction was lost on its way, or stopped on it.
+func (n *fateCounts) lost(d int) bool { return n[d][FateLost]+n[d][FateConsumed] > 0 }
 
 // Ends are the frames that closed a conversation at one capture; index 0: sent by the initiator. -1: none.
 type Ends struct {
@@ -28,8 +35,8 @@ func none() Ends {
 	return Ends{-1, -1, [2]int64{-1, -1}, [2]int64{-1, -1}, [2]int64{-1, -1}}
 }
 
-// ends collects the frames that open and close a flow at a capture.
-func (v *Verdict) ends(f *match.Flow, c int) Ends {
+// ends collects the frames that open and close a flow at a capture, and counts all.
+func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 	e := none()
 	s := f.Sides[c]
 	if s == nil {
@@ -43,10 +50,14 @@ func (v *Verdict) ends(f *match.Flow, c int) Ends {
 	for _, id := range s.Convs {
 		for i := range s.Cap.Packets(id) {
 			x := s.Cap.At(i)
-			if x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+			if x.Is(flow.MarkError) {
 				continue
 			}
 			d := s.Dir(x)
+			fates[d][v.Marks[c][i].Fate]++
+			if x.Is(flow.MarkLater) {
+				continue
+			}
 			if x.Len > 0 {
 				first(&e.Data[d], i)
 			}
@@ -122,9 +133,9 @@ func (v *Verdict) outcomes() {
 
 // outcome finds how one conversation went.
 func (v *Verdict) outcome(n int, f *match.Flow) {
-	st := &State{ClosedBy: "unknown", Ends: make([]Ends, len(f.Sides))}
+	st := &State{ClosedBy: "unknown", Ends: make([]Ends, len(f.Sides)), fates: make([]fateCounts, len(f.Sides))}
 	for c := range f.Sides {
-		st.Ends[c] = v.ends(f, c)
+		st.Ends[c] = v.ends(f, c, &st.fates[c])
 	}
 	if f.Proto == flow.ProtoTCP {
 		v.tcpOutcome(f, st)
@@ -136,7 +147,7 @@ func (v *Verdict) outcome(n int, f *match.Flow) {
 
 // datagramOutcome judges a connectionless conversation: answered or not, and where what was not got lost.
 func (v *Verdict) datagramOutcome(f *match.Flow, st *State) {
-	there, back := v.fateCount(f, 0), v.fateCount(f, 1)
+	there, back := st.count(0), st.count(1)
 	first := f.Path[0]
 	answered := false
 	if len(first) > 0 {
@@ -193,19 +204,11 @@ func oneWay(f *match.Flow) bool {
 	return false
 }
 
-// fateCount counts the frames of a direction by fate, over all captures.
-func (v *Verdict) fateCount(f *match.Flow, d int) (n [len(fateWords)]int) {
-	for c, s := range f.Sides {
-		if s == nil {
-			continue
-		}
-		for _, id := range s.Convs {
-			for i := range s.Cap.Packets(id) {
-				x := s.Cap.At(i)
-				if s.Dir(x) == d && !x.Is(flow.MarkError) {
-					n[v.Marks[c][i].Fate]++
-				}
-			}
+// count counts the frames of a direction by fate, over all captures.
+func (st *State) count(d int) (n [len(fateWords)]int) {
+	for c := range st.fates {
+		for fate, k := range st.fates[c][d] {
+			n[fate] += int(k)
 		}
 	}
 	return n
@@ -228,12 +231,12 @@ func (v *Verdict) tcpOutcome(f *match.Flow, st *State) {
 	case syn && !synack && v.refused(f, st):
 	case syn && !synack && !data:
 		st.Outcome = "no-answer"
-		if n := v.fateCount(f, 0); n[FateLost]+n[FateConsumed] > 0 && n[FateDelivered] == 0 {
+		if n := st.count(0); n[FateLost]+n[FateConsumed] > 0 && n[FateDelivered] == 0 {
 			st.Outcome = "blackholed"
 		}
 	case synack && near != nil && near.SYN >= 0 && near.SYNACK < 0 && !f.Sides[f.Path[0][0]].Carries(1):
 		st.Outcome = "blackholed-reply"
-	case v.largeLost(f):
+	case v.largeLost(f, st):
 		st.Outcome = "blackholed-large"
 		st.ClosedBy = v.firstCloser(f, st)
 	default:
@@ -475,12 +478,15 @@ func (v *Verdict) ordinaryEnd(f *match.Flow, st *State) {
 	st.ClosedBy = v.firstCloser(f, st)
 }
 
+// largeLeast is the number of lost segments from which their size may be the cause.
+const largeLeast = 3
+
 // largeLost reports whether large segments of a direction are lost again and again while small ones pass: the path's
 // MTU is smaller than the ends believe and nobody tells them (RFC 2923 §2.1).
-func (v *Verdict) largeLost(f *match.Flow) bool {
+func (v *Verdict) largeLost(f *match.Flow, st *State) bool {
 	for d := 0; d < 2; d++ {
 		for c, s := range f.Sides {
-			if s == nil || !s.Sees(d) {
+			if s == nil || st.fates[c][d][FateLost] < largeLeast {
 				continue
 			}
 			small, least, lost, passed := uint32(0), ^uint32(0), 0, 0
@@ -517,7 +523,7 @@ func (v *Verdict) largeLost(f *match.Flow) bool {
 			if haveAck && int32(acked-end) >= 0 {
 				continue // it came through in the end, in smaller portions
 			}
-			if lost >= 3 && passed > 0 && least > small && least >= 500 && !silent {
+			if lost >= largeLeast && passed > 0 && least > small && least >= 500 && !silent {
 				return true
 			}
 		}

@@ -234,14 +234,18 @@ func median(v []int64) int64 {
 	return v[len(v)/2]
 }
 
-// samplesMost is the number of certain pairs of one flow that the timeline keeps: ends of long flows and whatever lies
-// evenly between.
-const samplesMost = 64
+// samplesMost and samplesLeast bound the number of certain pairs of one flow that the timeline keeps: ends of long flows
+// and whatever lies evenly between. With many flows few of each tell enough.
+const (
+	samplesMost  = 64
+	samplesLeast = 8
+	samplesAll   = 1 << 17 // of all flows, about
+)
 
 // timeSamples are what a probe's pairs say of the clocks.
-func (m *matcher) timeSamples(j *Joint, pairs []Pair) []sample {
-	out := make([]sample, 0, min(len(pairs), samplesMost))
-	step := len(pairs)/samplesMost + 1
+func (m *matcher) timeSamples(j *Joint, pairs []Pair, most int) []sample {
+	out := make([]sample, 0, min(len(pairs), most))
+	step := len(pairs)/most + 1
 	for k := 0; k < len(pairs); k += step {
 		p := pairs[k]
 		x, y := m.a.At(p.A), m.b.At(p.B)

@@ -306,9 +306,10 @@ func byScore(ks []Candidate) []Candidate {
 // relate builds the relations of capture pairs from their anchors.
 func (r *Result) relate(caps []*flow.Capture, lvl level, anchors []Candidate) {
 	done := make([]probed, len(anchors))
+	most := min(max(samplesAll/max(len(anchors), 1), samplesLeast), samplesMost)
 	r.each(len(anchors), func() func(i int) {
 		m := &matcher{lvl: lvl}
-		return func(i int) { done[i] = r.probeAnchor(m, anchors[i]) }
+		return func(i int) { done[i] = r.probeAnchor(m, anchors[i], most) }
 	})
 	for i := range done {
 		p := &done[i]
@@ -338,14 +339,14 @@ type probed struct {
 
 type anchorKey struct{ a, b Conv }
 
-func (r *Result) probeAnchor(m *matcher, k Candidate) (p probed) {
+func (r *Result) probeAnchor(m *matcher, k Candidate, most int) (p probed) {
 	f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
 	j := &Joint{A: k.A.Capture, B: k.B.Capture, Rival: Conv{Capture: -1}}
 	pairs, ok := m.probe(f.Sides[j.A], f.Sides[j.B], f.Proto, j)
 	if !ok {
 		return p
 	}
-	return probed{f, j, m.timeSamples(j, pairs)}
+	return probed{f, j, m.timeSamples(j, pairs, most)}
 }
 
 // each calls f(0) … f(n-1) on all cores; every worker gets a function of its own.

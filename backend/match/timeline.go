@@ -1,6 +1,7 @@
 package match
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -34,15 +35,7 @@ func (tl *Timeline) add(s ...sample) {
 
 func (tl *Timeline) sort() {
 	for k := range tl.samples {
-		slices.SortStableFunc(tl.samples[k], func(x, y sample) int {
-			switch {
-			case x.t < y.t:
-				return -1
-			case x.t > y.t:
-				return 1
-			}
-			return 0
-		})
+		slices.SortFunc(tl.samples[k], func(x, y sample) int { return cmp.Or(cmp.Compare(x.t, y.t), cmp.Compare(x.d, y.d)) })
 	}
 }
 

@@ -109,11 +109,11 @@ func (d *directory) sweep() {
 }
 
 // write makes the result beside its place and moves it there in one step.
-func write(ctx context.Context, d *directory, in *compose.Input, doc *model.Document, key *[anonymise.KeySize]byte) (err error) {
+func write(ctx context.Context, d *directory, in *compose.Input, key *[anonymise.KeySize]byte) (doc *model.Document, err error) {
 	d.sweep()
 	tmp, err := os.MkdirTemp(filepath.Dir(d.path), d.unfinished())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() {
 		if err != nil {
@@ -121,48 +121,47 @@ func write(ctx context.Context, d *directory, in *compose.Input, doc *model.Docu
 		}
 	}()
 	if err := os.Chmod(tmp, 0o755); err != nil {
-		return err
+		return nil, err
 	}
-	if err := writeAll(ctx, tmp, in, doc, key); err != nil {
-		return err
+	if doc, err = writeAll(ctx, tmp, in, key); err != nil {
+		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
-	return d.moveIn(tmp)
+	return doc, d.moveIn(tmp)
 }
 
 // writeAll writes all files, side by side. They are not forced down to the disk: that takes as long as all the work, and a
 // result that a power cut takes can be made again.
-func writeAll(ctx context.Context, dir string, in *compose.Input, doc *model.Document, key *[anonymise.KeySize]byte) error {
-	w, err := annotate.Create(filepath.Join(dir, "corr.ann"), in.Tables(doc))
+func writeAll(ctx context.Context, dir string, in *compose.Input, key *[anonymise.KeySize]byte) (*model.Document, error) {
+	w, err := annotate.Create(filepath.Join(dir, "corr.ann"), in.Tables())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var wg sync.WaitGroup
-	var failed [4]error
+	var failed [5]error
 	wg.Go(func() { failed[0] = errors.Join(in.Frames(ctx, w), w.Close()) })
 	wg.Go(func() {
 		failed[1] = create(filepath.Join(dir, "corr.lua"), func(f *os.File) error { return luagen.Generate(f, luagen.Options{}) })
 	})
+	wg.Go(func() { failed[2] = writeProfile(filepath.Join(dir, "profile")) })
+	doc := in.Document()
 	if key != nil {
 		err = anonymise.Document(doc, *key)
 	}
 	if err == nil {
 		wg.Go(func() {
-			failed[2] = create(filepath.Join(dir, "correlation.json"), func(f *os.File) error {
+			failed[3] = create(filepath.Join(dir, "correlation.json"), func(f *os.File) error {
 				e := json.NewEncoder(f)
 				e.SetIndent("", " ")
 				return e.Encode(doc)
 			})
 		})
-		wg.Go(func() {
-			failed[3] = create(filepath.Join(dir, "report.html"), func(f *os.File) error { return report.HTML(f, doc, report.HTMLOptions{}) })
-		})
-		err = writeProfile(filepath.Join(dir, "profile"))
+		failed[4] = create(filepath.Join(dir, "report.html"), func(f *os.File) error { return report.HTML(f, doc, report.HTMLOptions{}) })
 	}
 	wg.Wait()
-	return errors.Join(err, errors.Join(failed[:]...))
+	return doc, errors.Join(err, errors.Join(failed[:]...))
 }
 
 func writeProfile(path string) error {

@@ -87,9 +87,9 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 	for _, p := range points {
 		in.Points = append(in.Points, compose.Point{Name: p.name, File: p.path, Cell: p.cell})
 	}
-	doc := in.Document()
 	o.Progress.Phase("writing", 0)
-	if err := write(ctx, out, in, doc, o.Anonymise); err != nil {
+	doc, err := write(ctx, out, in, o.Anonymise)
+	if err != nil {
 		return nil, explainWrite(out.path, err)
 	}
 	return doc, nil
