@@ -61,11 +61,10 @@ type pen struct {
 	c       int
 	w       *annotate.Writer
 	links   []*match.Link // that have this capture as an end
-	classes map[look]annotate.ClassID
+	classes map[lookWords]annotate.ClassID
 	recent  [looksKept]struct {
-		look look
-		id   annotate.ClassID
-		have bool
+		words lookWords
+		id    annotate.ClassID
 	}
 	about    map[uint32][]int
 	logs     map[uint32][]int           // by corr.flow: indexes of log records
@@ -85,7 +84,7 @@ type pen struct {
 }
 
 // looksKept is how many of the last annotation classes are looked at before the map of all.
-const looksKept = 8
+const looksKept = 16
 
 // heading is what the frames of one direction of a conversation share.
 type heading struct {
@@ -144,7 +143,7 @@ type peer struct {
 }
 
 func (in *Input) newPen(c int, w *annotate.Writer) *pen {
-	p := &pen{in: in, c: c, w: w, classes: map[look]annotate.ClassID{}, conv: flow.NoConv}
+	p := &pen{in: in, c: c, w: w, classes: map[lookWords]annotate.ClassID{}, conv: flow.NoConv}
 	for _, l := range in.Links {
 		if l.A == c || l.B == c {
 			p.links = append(p.links, l)
@@ -311,18 +310,21 @@ func (p *pen) collect(i uint32, fl *match.Flow, h *heading) {
 			r.steps, r.down = p.in.distance(fl, h.d, p.c, other)
 		}
 		p.pairs = l.Peers(p.c, i, p.pairs[:0])
-		for _, x := range p.pairs {
-			o := peer{capture: other, frame: x.B, link: n, how: x.How, steps: r.steps, down: r.down}
-			if l.B == p.c {
+		for m := range p.pairs {
+			x := &p.pairs[m]
+			k := len(p.peers)
+			if k == cap(p.peers) {
+				p.peers = append(p.peers, peer{})
+			}
+			p.peers = p.peers[:k+1]
+			o := &p.peers[k]
+			o.capture, o.link, o.how, o.steps, o.down = other, n, x.How, r.steps, r.down
+			if o.frame = x.B; l.B == p.c {
 				o.frame = x.A
 			}
-			k := len(p.peers)
-			p.peers = append(p.peers, o)
-			for k > 0 && p.after(&p.peers[k-1], &o) {
-				p.peers[k] = p.peers[k-1]
-				k--
+			for ; k > 0 && p.after(&p.peers[k-1], &p.peers[k]); k-- {
+				p.peers[k-1], p.peers[k] = p.peers[k], p.peers[k-1]
 			}
-			p.peers[k] = o
 		}
 	}
 }
@@ -430,28 +432,39 @@ func (p *pen) delay(i uint32, f *flow.Fact, o *peer, g *flow.Fact) (ns int64, ok
 	return int64(a - b), true
 }
 
-// class is the number of an annotation's class.
-func (p *pen) class(k *look) annotate.ClassID {
-	s := &p.recent[k.slot()]
-	if s.have && s.look == *k {
-		return s.id
+// lookWords is a look in few words, never all 0. What was just written piece by piece is read in the same pieces, which a
+// processor has at hand; a comparison of whole structures would wait until all that was written before is in the cache.
+type lookWords [5]uint64
+
+func (k *look) words() lookWords {
+	var flags uint64 = 1
+	if k.reverse {
+		flags |= 2
 	}
-	id, ok := p.classes[*k]
-	if !ok {
-		id = p.w.Class(p.spell(k))
-		p.classes[*k] = id
+	if k.down {
+		flags |= 4
 	}
-	s.look, s.id, s.have = *k, id, true
-	return id
+	return lookWords{
+		flags | uint64(k.match)<<8 | uint64(k.fate)<<16 | uint64(k.where)<<24 | uint64(k.origin)<<32 | uint64(k.ttl)<<40 | uint64(uint8(k.confidence))<<48,
+		uint64(uint16(k.hops)) | uint64(uint16(k.hopsPeer))<<16 | uint64(uint16(k.peer))<<32,
+		uint64(k.changed), uint64(k.boxes), uint64(k.error),
+	}
 }
 
-// slot spreads looks that follow one another.
-func (k *look) slot() uint32 {
-	h := uint32(k.changed)*0x9E3779B1 ^ uint32(k.fate)<<7 ^ uint32(k.match)<<3 ^ uint32(k.confidence)
-	if k.reverse {
-		h ^= 1 << 20
+// class is the number of an annotation's class.
+func (p *pen) class(k *look) annotate.ClassID {
+	w := k.words()
+	s := &p.recent[(w[0]>>1^w[0]>>16^w[0]>>8^w[1]>>16^w[2]^w[2]>>9)%looksKept]
+	if s.words == w {
+		return s.id
 	}
-	return h * 0x85EBCA6B >> 29 % looksKept
+	id, ok := p.classes[w]
+	if !ok {
+		id = p.w.Class(p.spell(k))
+		p.classes[w] = id
+	}
+	s.words, s.id = w, id
+	return id
 }
 
 // spell turns numbers into words.
