@@ -91,6 +91,9 @@ func distribution(l []sample, e int64) *model.Delay {
 	return out
 }
 
+// visited is the number of frames after which the store hears of the visits.
+const visited = 1 << 12
+
 // throughput counts a capture's traffic over time.
 func (in *Input) throughput(c int) []model.RatePoint {
 	src := in.Caps[c]
@@ -100,6 +103,9 @@ func (in *Input) throughput(c int) []model.RatePoint {
 	width := max(int64(src.Last-src.First)/binsMost, 1e6)
 	bins := make([]model.RatePoint, int64(src.Last-src.First)/width+1)
 	for i := uint32(0); i < uint32(src.Len()); i++ {
+		if i%visited == 0 {
+			src.Store.Visit(visited)
+		}
 		f := src.At(i)
 		if k := int64(f.Time-src.First) / width; !f.Is(flow.MarkNoTime) && k >= 0 && k < int64(len(bins)) {
 			bins[k].Frames++

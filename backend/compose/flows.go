@@ -22,6 +22,7 @@ func (in *Input) flows(d *model.Document) {
 		}
 	}
 	for _, n := range in.order() {
+		in.Caps[0].Store.Visit(infer.Touch * len(in.Caps))
 		m := in.flow(in.Flows[n], in.State[n])
 		m.Findings = about[m.ID]
 		d.Flows = append(d.Flows, m)

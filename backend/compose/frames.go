@@ -205,6 +205,7 @@ func (p *pen) write(ctx context.Context) error {
 		}
 		left := active[:0]
 		for _, l := range active {
+			since := l.from
 			for ; l.from < l.to; l.from++ {
 				n := src.Frame(l.from)
 				if n > end {
@@ -216,6 +217,7 @@ func (p *pen) write(ctx context.Context) error {
 					return err
 				}
 			}
+			src.Store.Visit(int(2 * (l.from - since)))
 			if l.from < l.to {
 				left = append(left, l)
 			}

@@ -30,10 +30,12 @@ type run struct {
 // takes each stretch from its front to its end, so that its chunks become the ones that are filled: never more than
 // all facts and one chunk a stretch is held.
 type arranger struct {
+	store   *Store // nil: none
 	stretch []Fact // in frame order
 	before  uint32 // frames in earlier stretches
 
-	slab   []Fact     // room for stretches to come
+	slab   []Fact     // room for stretches to come,
+	slabF  []uint32   // and for their frames
 	chunks [][]Fact   // sorted stretches
 	frames [][]uint32 // by stretch: of its facts, the frame indexes
 	runs   []run
@@ -90,7 +92,7 @@ func (a *arranger) sort() {
 	if len(a.count) > 0 && a.count[0] > 0 { // no conversation: last
 		at = a.run(0, at)
 	}
-	facts, frames := a.room(len(a.stretch)), make([]uint32, len(a.stretch))
+	facts, frames := a.room(len(a.stretch))
 	for i := range a.stretch {
 		s := slotOf(&a.stretch[i])
 		p := a.count[s] - a.before
@@ -131,21 +133,21 @@ func longer[T any](l []T, n int) []T {
 	return out
 }
 
-// room gives space for n sorted facts.
-func (a *arranger) room(n int) []Fact {
+// room gives space for n sorted facts and their frames.
+func (a *arranger) room(n int) ([]Fact, []uint32) {
 	if n < stretchMost {
-		return make([]Fact, n) // the last stretch
+		return make([]Fact, n), make([]uint32, n) // the last stretch
 	}
 	if len(a.slab) == 0 {
 		size := slabMost
 		if a.before == 0 {
 			size = stretchMost
 		}
-		a.slab = Column[Fact](size)
+		a.slab, a.slabF = ColumnIn[Fact](a.store, size), ColumnIn[uint32](a.store, size)
 	}
-	f := a.slab[:n:n]
-	a.slab = a.slab[n:]
-	return f
+	f, k := a.slab[:n:n], a.slabF[:n:n]
+	a.slab, a.slabF = a.slab[n:], a.slabF[n:]
+	return f, k
 }
 
 // finish gives a capture its facts in their final order; n is the number of conversations.
@@ -170,7 +172,7 @@ func (a *arranger) finish(c *Capture) {
 		c.chunks, c.frames = a.chunks, a.frames[0]
 		return
 	}
-	m := &merger{a: a, frames: Column[uint32](int(a.before))[:0], left: make([]uint32, len(a.chunks))}
+	m := &merger{a: a, frames: ColumnIn[uint32](a.store, int(a.before))[:0], left: make([]uint32, len(a.chunks))}
 	for k := range m.left {
 		m.left[k] = factChunk
 	}
@@ -202,6 +204,7 @@ type merger struct {
 func (m *merger) conversation(r uint32) {
 	for ; r != 0; r = m.a.runs[r-1].next {
 		x := m.a.runs[r-1]
+		m.a.store.Visit(int(2 * x.n))
 		at := x.from % stretchMost
 		m.frames = append(m.frames, m.a.frames[x.from/stretchMost][at:at+x.n]...)
 		for x.n > 0 {
@@ -239,7 +242,7 @@ func (m *merger) chunk() []Fact {
 		m.free = m.free[:k]
 		return c
 	}
-	return make([]Fact, 0, factChunk)
+	return ColumnIn[Fact](m.a.store, factChunk)[:0]
 }
 
 // settle turns the frame indexes that were noted while reading into places.
@@ -247,7 +250,7 @@ func (c *Capture) settle() {
 	if c.n == 0 {
 		return
 	}
-	place := c.Places()
+	place := c.places()
 	c.first, c.last = place[0], place[c.n-1]
 	for k := range c.Convs {
 		in := &c.Convs[k]
@@ -299,10 +302,13 @@ func (c *Capture) At(i uint32) *Fact { return &c.chunks[i>>factBits][i&(factChun
 // Frame is the number of the frame whose fact lies in a place.
 func (c *Capture) Frame(i uint32) capture.FrameNo { return capture.FrameNo(c.frames[i] + 1) }
 
-// Places lists the place of each frame, by frame number minus 1; made anew on each call.
-func (c *Capture) Places() []uint32 {
-	place := Column[uint32](c.n)
+// places lists the place of each frame, by frame number minus 1.
+func (c *Capture) places() []uint32 {
+	place := ColumnIn[uint32](c.Store, c.n)
 	for i, f := range c.frames {
+		if i%stretchMost == 0 {
+			c.Store.Visit(stretchMost)
+		}
 		place[f] = uint32(i)
 	}
 	return place
@@ -318,13 +324,19 @@ func (c *Capture) FirstFrame() uint32 { return c.first }
 func (c *Capture) LastFrame() uint32 { return c.last }
 
 // Span is where the facts of a conversation lie: from up to to, to excluded.
-func (c *Capture) Span(id ConvID) (from, to uint32) { return c.start[id], c.start[id+1] }
+func (c *Capture) Span(id ConvID) (from, to uint32) {
+	from, to = c.start[id], c.start[id+1]
+	if c.Store != nil {
+		c.Store.visit(to - from)
+	}
+	return from, to
+}
 
 // Count is the number of a conversation's facts.
 func (c *Capture) Count(id ConvID) int { return int(c.start[id+1] - c.start[id]) }
 
 // Packets gives the places of a conversation's facts, in the order of frames.
-func (c *Capture) Packets(id ConvID) iter.Seq[uint32] { return upTo(c.start[id], c.start[id+1]) }
+func (c *Capture) Packets(id ConvID) iter.Seq[uint32] { return upTo(c.Span(id)) }
 
 // LooseFrom is the first place of the facts that belong to no conversation; they lie up to the last place.
 func (c *Capture) LooseFrom() uint32 { return c.start[len(c.Convs)] }

@@ -14,6 +14,8 @@ import (
 type Options struct {
 	// PayloadBudget is the number of payload bytes kept for naming messages and comparing streams.
 	PayloadBudget int
+	// Store holds what is large; nil: memory does.
+	Store *Store
 	// Advance hears of every megabyte or so of input read; may be nil.
 	Advance func(bytes int64)
 }
@@ -24,9 +26,9 @@ const DefaultPayloadBudget = 32 << 20
 // Build reads a capture to its end. A file that is cut or damaged gives what lies before the damage, with Truncated
 // set; an error means that nothing can be used, or that ctx was cancelled.
 func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) {
-	c := &Capture{Oddities: map[string]int64{}, table: NewTable()}
-	c.kept.budget = o.PayloadBudget
-	b := builder{c: c, links: map[Link]uint16{}}
+	c := &Capture{Oddities: map[string]int64{}, table: NewTable(), Store: o.Store}
+	c.kept.budget, c.kept.store = o.PayloadBudget, o.Store
+	b := builder{c: c, facts: arranger{store: o.Store}, links: map[Link]uint16{}}
 	var p capture.Packet
 	var read int64
 	for {

@@ -33,6 +33,9 @@ type Capture struct {
 	// Handshakes holds what SYN and SYN/ACK segments said; Info.SYN and Info.SYNACK index it.
 	Handshakes []Handshake
 
+	// Store holds what is large, and what other packages make of it; nil: memory does.
+	Store *Store
+
 	table  *Table
 	chunks [][]Fact
 	n      int

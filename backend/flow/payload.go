@@ -8,6 +8,7 @@ import (
 // payloads keeps payload bytes under a fixed budget: all of them in a small capture, only the heads of conversations once
 // half the budget is gone.
 type payloads struct {
+	store  *Store // nil: none
 	budget int
 	used   int
 	blocks [][]byte      // filled one after another
@@ -44,7 +45,7 @@ func (p *payloads) add(i uint32, b []byte, head bool) {
 		if k < 0 {
 			size = 4 << 10 // most captures of a few packets need no more
 		}
-		p.blocks = append(p.blocks, make([]byte, 0, max(size, len(b))))
+		p.blocks = append(p.blocks, ColumnIn[byte](p.store, max(size, len(b)))[:0])
 		k++
 	}
 	p.kept = append(p.kept, keptPayload{i, uint32(k), uint32(len(p.blocks[k])), uint32(len(b))})

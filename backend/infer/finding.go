@@ -1,8 +1,10 @@
 package infer
 
 import (
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/corr-dev/corr/backend/match"
 )
@@ -62,12 +64,17 @@ func Docs() []Doc {
 func (v *Verdict) findings() {
 	found := make([][]*Finding, len(rules))
 	var wg sync.WaitGroup
-	for k := range rules {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			found[k] = rules[k].find(v)
-		}()
+	var next atomic.Int64
+	atOnce := runtime.GOMAXPROCS(0)
+	if len(v.Caps) > 0 && v.Caps[0].Store != nil {
+		atOnce = 1 // each goes through everything, and what they bring in adds up
+	}
+	for range atOnce {
+		wg.Go(func() {
+			for k := next.Add(1) - 1; k < int64(len(rules)); k = next.Add(1) - 1 {
+				found[k] = rules[k].find(v)
+			}
+		})
 	}
 	wg.Wait()
 	for k, l := range found {

@@ -157,10 +157,15 @@ func (s *Segment) device(kinds ...string) string {
 	return "a device"
 }
 
+// Touch is what looking at single packets of a conversation brings in at one point, as a number of facts for
+// flow.Store.Visit: a system brings in neighbours too.
+const Touch = 1 << 10
+
 // each calls fn for every flow whose path has the stretch, with what is known of it there.
 func (v *Verdict) each(s *Segment, fn func(f *match.Flow, j *match.Joint)) {
 	for _, f := range v.Flows {
 		if j := f.Joint(s.A, s.B); j != nil && neighbours(f, s) {
+			v.Caps[s.A].Store.Visit(2 * Touch)
 			fn(f, j)
 		}
 	}

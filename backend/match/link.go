@@ -18,16 +18,23 @@ type Link struct {
 	More []Pair   // pairs that ToB has no room for, sorted
 	N    int64    // pairs
 
+	store  *flow.Store
 	shared bool // some frame of B has several counterparts
 
 	once sync.Once
 	byB  []Pair
 }
 
+// eachVisit is the number of frames after which Each tells the store of the visits.
+const eachVisit = 1 << 12
+
 // Each calls f for every pair in A's frame order.
 func (l *Link) Each(f func(p Pair)) {
 	k := 0
 	for i, b := range l.ToB {
+		if i%eachVisit == 0 {
+			l.store.Visit(2 * eachVisit)
+		}
 		if b != 0 {
 			f(Pair{uint32(i), b - 1, l.How[i]})
 		}
@@ -110,8 +117,8 @@ func (k *linker) get(x, y int) *Link {
 	defer k.mu.Unlock()
 	l := k.links[[2]int{x, y}]
 	if l == nil {
-		l = &Link{A: x, B: y, ToB: flow.Column[uint32](k.r.Caps[x].Len()), ToA: flow.Column[uint32](k.r.Caps[y].Len())}
-		l.How = flow.Column[How](len(l.ToB))
+		l = &Link{A: x, B: y, store: k.r.Caps[x].Store, ToB: flow.ColumnIn[uint32](k.r.Caps[x].Store, k.r.Caps[x].Len()), ToA: flow.ColumnIn[uint32](k.r.Caps[y].Store, k.r.Caps[y].Len())}
+		l.How = flow.ColumnIn[How](k.r.Caps[x].Store, len(l.ToB))
 		k.links[[2]int{x, y}] = l
 	}
 	return l

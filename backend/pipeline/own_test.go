@@ -29,7 +29,7 @@ func TestProxyAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		caps, err := read(context.Background(), points, o)
+		caps, err := read(context.Background(), points, nil, o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -29,7 +29,7 @@ type Options struct {
 	Logs     []string // logs of what stands between: FILE or FORMAT=FILE
 	LogMap   string   // field names of a generic log: "src=…,dst=…"
 	Keylogs  []string // TLS key logs (SSLKEYLOGFILE format)
-	Memory   int64    // bytes to stay near, 0: no bound; facts need about 100 bytes a packet whatever is asked for
+	Memory   int64    // bytes to stay below, 0: no bound; what is more lies in a temporary file (Linux)
 	Progress Progress // nil: none
 	// Anonymise replaces addresses, names and what logs say in the document and the report by this key; nil: not. corr.ann
 	// keeps them.
@@ -66,7 +66,11 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 	if o.Progress == nil {
 		o.Progress = silent{}
 	}
-	defer bound(o.Memory)()
+	store, done, err := bound(o.Memory)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	points, err := resolve(o.Inputs)
 	if err != nil {
 		return nil, err
@@ -75,12 +79,12 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	caps, err := read(ctx, points, o)
-	if err != nil {
+	caps, err := read(ctx, points, store, o)
+	if err = full(store, err); err != nil {
 		return nil, err
 	}
 	v, heard, err := correlate(ctx, caps, o)
-	if err != nil {
+	if err = full(store, err); err != nil {
 		return nil, err
 	}
 	in := &compose.Input{Verdict: v, Generator: "corr " + o.Version, Notes: heard.notes}

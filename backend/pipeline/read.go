@@ -11,7 +11,7 @@ import (
 )
 
 // read turns all captures into facts, side by side.
-func read(ctx context.Context, points []point, o Options) ([]*flow.Capture, error) {
+func read(ctx context.Context, points []point, store *flow.Store, o Options) ([]*flow.Capture, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	readers := make([]*capture.Reader, len(points))
@@ -41,7 +41,7 @@ func read(ctx context.Context, points []point, o Options) ([]*flow.Capture, erro
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			caps[i], errs[i] = flow.Build(ctx, readers[i], flow.Options{PayloadBudget: payloadBudget(o.Memory, len(points)), Advance: o.Progress.Advance})
+			caps[i], errs[i] = flow.Build(ctx, readers[i], flow.Options{PayloadBudget: payloadBudget(o.Memory, len(points)), Store: store, Advance: o.Progress.Advance})
 			if errs[i] != nil {
 				cancel() // the others' work is in vain
 			}

@@ -32,7 +32,7 @@ examples
 			&cli.StringSliceFlag{Name: "keylog", Usage: "TLS key log `FILE` (SSLKEYLOGFILE format); may be repeated"},
 			&cli.BoolFlag{Name: "anonymise", Usage: "replace addresses, names and what logs say in correlation.json and report.html; corr.ann, which serves beside the captures, keeps them"},
 			&cli.StringFlag{Name: "anonymise-key", Usage: "anonymise by this `PASSPHRASE`: the same replacements each time; without one they differ each time"},
-			&cli.StringFlag{Name: "memory", Usage: "aim to stay below `SIZE` of memory, e.g. 512M or 4G; captures need about 100 bytes a packet"},
+			&cli.StringFlag{Name: "memory", Usage: "stay below `SIZE` of memory, e.g. 512M or 4G; what is more lies in a temporary file (TMPDIR) and takes longer"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
 		},
 		Action: correlate,
