@@ -32,18 +32,14 @@ type view struct {
 }
 
 func (p *pen) view(fl *match.Flow) *view {
-	if fl == p.last {
-		return p.lastV
+	if p.views == nil {
+		p.views = make([]*view, len(p.in.Flows))
 	}
-	v := p.flows[fl]
+	v := p.views[fl.ID-1]
 	if v == nil {
 		v = p.newView(fl)
-		if p.flows == nil || len(p.flows) > 1<<14 {
-			p.flows = map[*match.Flow]*view{}
-		}
-		p.flows[fl] = v
+		p.views[fl.ID-1] = v
 	}
-	p.last, p.lastV = fl, v
 	return v
 }
 

@@ -78,9 +78,8 @@ type pen struct {
 	conv     flow.ConvID
 	fl       *match.Flow // of conv
 	at       [2]heading  // of conv's directions
-	flows    map[*match.Flow]*view
-	last     *match.Flow
-	lastV    *view
+	views    []*view     // by flow
+	seen     *view       // of fl
 }
 
 // looksKept is how many of the last annotation classes are looked at before the map of all.
@@ -236,7 +235,9 @@ func (p *pen) turn(id flow.ConvID) {
 	if id == flow.NoConv {
 		return
 	}
-	p.fl = in.FlowOf[p.c][id]
+	if p.fl = in.FlowOf[p.c][id]; p.fl != nil {
+		p.seen = p.view(p.fl)
+	}
 	for dir := range p.at {
 		h := &p.at[dir]
 		h.hops = in.Hops.Usual(src, p.c, id, dir)
@@ -276,14 +277,13 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 		k.hops, k.ttl = int16(hops), ttl
 	}
 	if fl := p.fl; fl != nil {
-		v := p.view(fl)
 		h := &p.at[f.Dir()]
 		fr.Flow = fl.ID
 		if len(p.logs) > 0 {
 			x.Logs = p.logs[fl.ID]
 		}
 		k.reverse = h.d == 1
-		k.boxes = v.boxesOf(f, m)
+		k.boxes = p.seen.boxesOf(f, m)
 		p.collect(i, fl, h)
 		if len(p.peers) > 0 {
 			p.counterparts(i, f, fl, h, fr, k)

@@ -3,7 +3,10 @@ package compose
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
@@ -39,10 +42,22 @@ func (in *Input) ladders(d *model.Document) {
 		byID[f.ID] = f
 	}
 	about := in.findingsOf()
-	for _, i := range ix[:min(len(ix), laddersMost)] {
-		m := &d.Flows[i]
-		m.Ladder, m.LadderSkipped = in.ladder(byID[m.ID], about)
+	ix = ix[:min(len(ix), laddersMost)]
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			pens := make([]*pen, len(in.Caps))
+			for c := range pens {
+				pens[c] = in.newPen(c, nil)
+			}
+			for k := int(next.Add(1)) - 1; k < len(ix); k = int(next.Add(1)) - 1 {
+				m := &d.Flows[ix[k]]
+				m.Ladder, m.LadderSkipped = in.ladder(byID[m.ID], pens, about)
+			}
+		})
 	}
+	wg.Wait()
 }
 
 // frameAt names a frame.
@@ -52,7 +67,7 @@ type frameAt struct {
 }
 
 // ladder lists a conversation's packets in the order of time.
-func (in *Input) ladder(f *match.Flow, about []map[uint32][]int) (out []model.Event, skipped int) {
+func (in *Input) ladder(f *match.Flow, pens []*pen, about []map[uint32][]int) (out []model.Event, skipped int) {
 	done := map[frameAt]bool{}
 	type timed struct {
 		model.Event
@@ -71,7 +86,7 @@ func (in *Input) ladder(f *match.Flow, about []map[uint32][]int) (out []model.Ev
 					if s.Dir(x) != d || done[frameAt{c, i}] {
 						continue
 					}
-					e, at := in.event(f, c, i, d, done, about)
+					e, at := in.event(f, pens[c], c, i, d, done, about)
 					keep := e.Fate != "delivered" || len(e.Findings) > 0 || len(e.Changed) > 3
 					k := [3]uint32{x.Seq, x.Len, uint32(x.Flags)}
 					if o, again := first[k]; again && f.Proto == flow.ProtoTCP && (x.Len > 0 || x.Flags&(decode.SYN|decode.FIN) != 0) {
@@ -121,7 +136,7 @@ func (in *Input) pathOf(f *match.Flow, d int) []int {
 }
 
 // event gathers a packet's frames at all points.
-func (in *Input) event(f *match.Flow, c int, i uint32, d int, done map[frameAt]bool, about []map[uint32][]int) (model.Event, int64) {
+func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, done map[frameAt]bool, about []map[uint32][]int) (model.Event, int64) {
 	x := in.At(c, i)
 	m := in.Marks[c][i]
 	e := model.Event{Dir: "f", Len: int(x.Len), Label: in.label(f, c, i), Fate: m.Fate.String(), Origin: m.Origin.String(), Retransmits: -1}
@@ -132,8 +147,10 @@ func (in *Input) event(f *match.Flow, c int, i uint32, d int, done map[frameAt]b
 		s := in.Segments[m.Where-1]
 		e.Where = in.Points[s.A].Name + " > " + in.Points[s.B].Name
 	}
-	p := in.newPen(c, nil)
-	p.turn(x.ID())
+	if id := x.ID(); id != p.conv {
+		p.turn(id)
+	}
+	p.extra.ChangedText = nil
 	h := &p.at[x.Dir()]
 	p.collect(i, f, h)
 	frames := []frameAt{{c, i}}

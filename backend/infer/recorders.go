@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -104,9 +105,11 @@ type hole struct {
 func (v *Verdict) holes(side *match.Side, d int) (out []hole) {
 	for _, id := range side.Convs {
 		gaps, base, have := gapsOf(side, id, d)
-		for _, g := range gaps {
-			if i, ok := acknowledged(side, id, d, base, g.to); ok {
-				out = append(out, hole{i, g.to - g.from})
+		if len(gaps) > 0 {
+			for k, i := range acknowledged(side, id, d, base, gaps) {
+				if i != 0 {
+					out = append(out, hole{i - 1, gaps[k].to - gaps[k].from})
+				}
 			}
 		}
 		if have {
@@ -164,11 +167,12 @@ func gapsOf(side *match.Side, id flow.ConvID, d int) (gaps []extent, base uint32
 
 // without takes an extent out of ascending ones.
 func without(gaps []extent, e extent) []extent {
-	for k := 0; k < len(gaps); k++ {
+	k, found := slices.BinarySearchFunc(gaps, e.from, func(g extent, at int64) int { return cmp.Compare(g.to, at) })
+	if found {
+		k++
+	}
+	for ; k < len(gaps) && gaps[k].from < e.to; k++ {
 		g := gaps[k]
-		if e.to <= g.from || e.from >= g.to {
-			continue
-		}
 		before, after := extent{g.from, min(g.to, e.from)}, extent{max(g.from, e.to), g.to}
 		switch {
 		case before.from < before.to && after.from < after.to:
@@ -187,10 +191,14 @@ func without(gaps []extent, e extent) []extent {
 	return gaps
 }
 
-// acknowledged finds the frame that acknowledges a direction's bytes up to a place and the least beyond it.
-func acknowledged(side *match.Side, id flow.ConvID, d int, base uint32, place int64) (at uint32, ok bool) {
-	least := int64(0)
-	began := false // what comes before the first byte's frame acknowledges something else
+// acknowledged finds, for each gap, the frame that acknowledges the least beyond it, index + 1; 0 for none.
+func acknowledged(side *match.Side, id flow.ConvID, d int, base uint32, gaps []extent) []uint32 {
+	type ack struct {
+		at int64
+		i  uint32 // index + 1
+	}
+	best := make([]ack, len(gaps)) // of those that reach up to this gap and not beyond the next
+	began := false                 // what comes before the first byte's frame acknowledges something else
 	for i := range side.Cap.Packets(id) {
 		x := side.Cap.At(i)
 		if x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
@@ -203,9 +211,22 @@ func acknowledged(side *match.Side, id flow.ConvID, d int, base uint32, place in
 		if !began || x.Flags&(decode.ACK|decode.RST) != decode.ACK {
 			continue
 		}
-		if o := int64(int32(x.Ack - base)); o >= place && (!ok || o < least) {
-			at, least, ok = i, o, true
+		at := int64(int32(x.Ack - base))
+		k, found := slices.BinarySearchFunc(gaps, at, func(g extent, at int64) int { return cmp.Compare(g.to, at) })
+		if !found {
+			k--
+		}
+		if k >= 0 && (best[k].i == 0 || at < best[k].at) {
+			best[k] = ack{at, i + 1}
 		}
 	}
-	return at, ok
+	out := make([]uint32, len(gaps))
+	var least ack
+	for k := len(gaps) - 1; k >= 0; k-- {
+		if b := best[k]; b.i != 0 { // less than what reaches beyond the next gap
+			least = b
+		}
+		out[k] = least.i
+	}
+	return out
 }

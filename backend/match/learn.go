@@ -1,6 +1,7 @@
 package match
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/decode"
@@ -47,53 +48,62 @@ func initial(s *Side, d int) int64 {
 	return -1
 }
 
+// shiftSure is the number of segments that must agree in a difference for no more to be asked.
+const shiftSure = 8
+
 // shiftByPayload takes the most frequent difference between the sequence numbers of segments with the same bytes.
 func shiftByPayload(a, b *Side, d int, lvl level) (uint32, bool) {
-	type seg struct {
-		key uint64
-		seq uint32
-	}
-	list := func(s *Side) []seg {
-		var out []seg
-		for _, i := range s.packets(d, nil) {
-			f := s.Cap.At(i)
-			if f.Len > 0 && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && lvl.of(f) != levelNone {
-				out = append(out, seg{uint64(f.Len)<<32 | lvl.hash(f), f.Seq})
+	for _, n := range []int{learnFrom / 2, 4 * learnFrom} {
+		x, y := bodies(a, d, n, lvl), bodies(b, d, n, lvl)
+		count := map[uint32]int{}
+		best, at := 0, uint32(0)
+		for i, j := 0, 0; i < len(x) && j < len(y); {
+			switch {
+			case x[i].key < y[j].key:
+				i++
+			case x[i].key > y[j].key:
+				j++
+			default:
+				df := y[j].seq - x[i].seq
+				count[df]++
+				if n := count[df]; n > best || n == best && df == 0 {
+					best, at = n, df
+				}
+				i++
+				j++
 			}
-			if len(out) == 4*learnFrom {
+		}
+		if best >= shiftSure && len(count) == 1 || n == 4*learnFrom {
+			return at, best > 0
+		}
+	}
+	return 0, false
+}
+
+// body is a data segment by its bytes.
+type body struct {
+	key uint64
+	seq uint32
+	n   uint32 // in the order of frames
+}
+
+// bodies lists the first n data segments of a direction, equal ones together.
+func bodies(s *Side, d, n int, lvl level) []body {
+	out := make([]body, 0, n)
+	for k, id := range s.Convs {
+		dir := d ^ s.Forward[k]
+		for i := range s.Cap.Packets(id) {
+			f := s.Cap.At(i)
+			if len(out) == n {
 				break
 			}
-		}
-		slices.SortStableFunc(out, func(x, y seg) int {
-			if x.key < y.key {
-				return -1
-			} else if x.key > y.key {
-				return 1
+			if f.Dir() == dir && f.Len > 0 && f.Mark&(flow.MarkDuplicate|flow.MarkError|flow.MarkLater) == 0 && lvl.of(f) != levelNone {
+				out = append(out, body{uint64(f.Len)<<32 | lvl.hash(f), f.Seq, uint32(len(out))})
 			}
-			return 0
-		})
-		return out
-	}
-	x, y := list(a), list(b)
-	count := map[uint32]int{}
-	best, at := 0, uint32(0)
-	for i, j := 0, 0; i < len(x) && j < len(y); {
-		switch {
-		case x[i].key < y[j].key:
-			i++
-		case x[i].key > y[j].key:
-			j++
-		default:
-			df := y[j].seq - x[i].seq
-			count[df]++
-			if n := count[df]; n > best || n == best && df == 0 {
-				best, at = n, df
-			}
-			i++
-			j++
 		}
 	}
-	return at, best > 0
+	slices.SortFunc(out, func(x, y body) int { return cmp.Or(cmp.Compare(x.key, y.key), cmp.Compare(x.n, y.n)) })
+	return out
 }
 
 // stepLeast is the number of certain packets from which the TTL's step is known.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -108,6 +109,16 @@ func (d *directory) sweep() {
 	}
 }
 
+// unfinished is the folder of a result in the making, nil for none.
+var unfinished atomic.Pointer[string]
+
+// Abandon removes what an unfinished job has written, for a program that must end at once.
+func Abandon() {
+	if path := unfinished.Load(); path != nil {
+		_ = os.RemoveAll(*path) // there is nobody left to tell
+	}
+}
+
 // write makes the result beside its place and moves it there in one step.
 func write(ctx context.Context, d *directory, in *compose.Input, key *[anonymise.KeySize]byte) (doc *model.Document, err error) {
 	d.sweep()
@@ -115,7 +126,9 @@ func write(ctx context.Context, d *directory, in *compose.Input, key *[anonymise
 	if err != nil {
 		return nil, err
 	}
+	unfinished.Store(&tmp)
 	defer func() {
+		unfinished.Store(nil)
 		if err != nil {
 			err = errors.Join(err, os.RemoveAll(tmp))
 		}

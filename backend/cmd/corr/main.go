@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,10 +23,22 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		time.Sleep(patience)
+		pipeline.Abandon()
+		fmt.Fprintln(os.Stderr, interrupted)
+		os.Exit(1)
+	}()
 	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
+
+// patience is how long a job may take to stop by itself: some steps over large captures look at nothing but their work.
+const patience = 700 * time.Millisecond
+
+const interrupted = "corr: interrupted, nothing was written"
 
 // run is the whole program but for its exit.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
@@ -52,7 +65,7 @@ func exitCode(err error, errs io.Writer) int {
 	case errors.Is(err, syscall.EPIPE):
 		return 0 // the reader has seen enough: corr … | head
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(errs, "corr: interrupted, nothing was written")
+		fmt.Fprintln(errs, interrupted)
 		return 1
 	case errors.As(err, &p):
 		fmt.Fprintln(errs, "corr: "+oneLine(p.Msg))
