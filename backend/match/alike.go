@@ -37,8 +37,9 @@ func (r *Result) alike(fo *forest, tk *taken, lvl level) (out []Candidate) {
 		ks := r.simultaneous(rel, x, y, lvl)
 		ks = h.rate(r, ks, x, y)
 		m := &matcher{lvl: lvl}
-		for _, k := range byScore(ks) {
-			if k.Score < likely || k.Margin < clear || fo.same(k.A, k.B) || fo.overlap(k.A, k.B) {
+		for _, i := range byScore(ks, likely) {
+			k := ks[i]
+			if k.Margin < clear || fo.same(k.A, k.B) || fo.overlap(k.A, k.B) {
 				continue
 			}
 			f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
@@ -297,7 +298,7 @@ func (h *hosts) rate(r *Result, ks []Candidate, x, y []Conv) []Candidate {
 			}
 			return 0
 		}
-		return cmp.Or(cmp.Compare(p.A.ID, q.A.ID), cmp.Compare(p.B.ID, q.B.ID), cmp.Compare(q.Score, p.Score), turned(&p)-turned(&q))
+		return cmp.Or(byPair(&p, &q), cmp.Compare(q.Score, p.Score), turned(&p)-turned(&q))
 	})
 	ks = slices.CompactFunc(ks, func(p, q Candidate) bool { return p.A == q.A && p.B == q.B })
 	rank(ks)

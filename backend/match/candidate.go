@@ -51,9 +51,7 @@ func candidates(lists []*dealt) []Candidate {
 		parts[s] = sums(vs)
 	})
 	out := slices.Concat(parts[:]...)
-	slices.SortFunc(out, func(x, y Candidate) int {
-		return cmp.Or(cmp.Compare(x.A.Capture, y.A.Capture), cmp.Compare(x.A.ID, y.A.ID), cmp.Compare(x.B.Capture, y.B.Capture), cmp.Compare(x.B.ID, y.B.ID))
-	})
+	slices.SortFunc(out, func(x, y Candidate) int { return byPair(&x, &y) })
 	return out
 }
 
@@ -143,55 +141,81 @@ func sum(vs []vote) Candidate {
 	return k
 }
 
+// byPair is the order of candidates: that of (A, B).
+func byPair(x, y *Candidate) int {
+	return cmp.Or(cmp.Compare(x.A.Capture, y.A.Capture), cmp.Compare(x.B.Capture, y.B.Capture), cmp.Compare(x.A.ID, y.A.ID), cmp.Compare(x.B.ID, y.B.ID))
+}
+
+// contest is who leads among the candidates of one conversation.
+type contest struct {
+	first, second float64
+	at, next      int32 // index + 1, 0 for none
+}
+
+func (b *contest) note(i int, s float64) {
+	switch n := int32(i + 1); {
+	case b.at == 0:
+		b.first, b.at = s, n
+	case s > b.first:
+		b.first, b.second, b.at, b.next = s, b.first, n, b.at
+	case b.next == 0 || s > b.second:
+		b.second, b.next = s, n
+	}
+}
+
 // rank fills Margin and Rival: how far each candidate is ahead of the best other one of either conversation, in the
-// other's capture.
+// other's capture. The candidates are in the order of byPair.
 func rank(ks []Candidate) {
-	type best struct {
-		first, second float64
-		at, next      int
-	}
-	type end struct {
-		c     Conv
-		other int
-	}
-	tops := map[end]best{}
-	note := func(e end, i int, s float64) {
-		b, ok := tops[e]
-		switch {
-		case !ok:
-			b = best{s, 0, i, -1}
-		case s > b.first:
-			b = best{s, b.first, i, b.at}
-		case s > b.second || b.next < 0:
-			b.second, b.next = s, i
+	var ofA, ofB []contest
+	at := func(l *[]contest, id flow.ConvID) *contest {
+		for int(id) >= len(*l) {
+			*l = append(*l, make([]contest, len(*l)+64)...)
 		}
-		tops[e] = b
+		return &(*l)[id]
 	}
-	for i := range ks {
-		note(end{ks[i].A, ks[i].B.Capture}, i, ks[i].Score)
-		note(end{ks[i].B, ks[i].A.Capture}, i, ks[i].Score)
-	}
-	for i := range ks {
-		k := &ks[i]
-		k.Margin, k.Wide = k.Score, 0
-		for _, e := range []end{{k.A, k.B.Capture}, {k.B, k.A.Capture}} {
-			b := tops[e]
-			rival, s := b.at, b.first
-			if b.at == i {
-				rival, s = b.next, b.second
-			}
-			if rival < 0 {
-				s = 0
-			}
-			k.Wide = max(k.Wide, k.Score-s)
-			if rival >= 0 && k.Score-s < k.Margin {
-				k.Margin = k.Score - s
-				if ks[rival].A == k.A {
-					k.Rival = ks[rival].B
-				} else {
-					k.Rival = ks[rival].A
+	for i := 0; i < len(ks); {
+		j := i
+		for ; j < len(ks) && ks[j].A.Capture == ks[i].A.Capture && ks[j].B.Capture == ks[i].B.Capture; j++ {
+			at(&ofA, ks[j].A.ID).note(j, ks[j].Score)
+			at(&ofB, ks[j].B.ID).note(j, ks[j].Score)
+		}
+		for n := i; n < j; n++ {
+			k := &ks[n]
+			k.Margin, k.Wide = k.Score, 0
+			for _, b := range []*contest{&ofA[k.A.ID], &ofB[k.B.ID]} {
+				rival, s := b.at, b.first
+				if int(b.at) == n+1 {
+					rival, s = b.next, b.second
+				}
+				if rival == 0 {
+					s = 0
+				}
+				k.Wide = max(k.Wide, k.Score-s)
+				if rival != 0 && k.Score-s < k.Margin {
+					k.Margin = k.Score - s
+					if r := &ks[rival-1]; r.A == k.A {
+						k.Rival = r.B
+					} else {
+						k.Rival = r.A
+					}
 				}
 			}
 		}
+		for n := i; n < j; n++ {
+			ofA[ks[n].A.ID], ofB[ks[n].B.ID] = contest{}, contest{}
+		}
+		i = j
 	}
+}
+
+// byScore lists the candidates with some score at least, best first, as indexes.
+func byScore(ks []Candidate, least float64) []int32 {
+	var out []int32
+	for i := range ks {
+		if ks[i].Score >= least {
+			out = append(out, int32(i))
+		}
+	}
+	slices.SortFunc(out, func(x, y int32) int { return cmp.Or(cmp.Compare(ks[y].Score, ks[x].Score), cmp.Compare(x, y)) })
+	return out
 }

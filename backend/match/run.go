@@ -129,7 +129,7 @@ const closerMost = 1 << 22
 // packets: of two captures that overlap little, the sampled keys may have missed what both hold. It gives the
 // candidates of both rounds.
 func (r *Result) closer(fo *forest, lvl level, heads []map[flow.ConvID]proxied, ks []Candidate) []Candidate {
-	partners := map[int32]uint64{} // by flow root: captures it is in
+	partners := make([]uint64, len(fo.parent)) // by flow root: captures it is in
 	for k, c := range r.Caps {
 		for id := range c.Convs {
 			root, _ := fo.find(fo.node(Conv{k, flow.ConvID(id)}))
@@ -174,21 +174,34 @@ func (r *Result) closer(fo *forest, lvl level, heads []map[flow.ConvID]proxied, 
 	}
 	more := r.gather(lvl, mask, heads, lonely, beside)
 	more = slices.DeleteFunc(more, func(k Candidate) bool { return !lonely(k.A) && !lonely(k.B) }) // seen by half
-	type pair struct{ a, b Conv }
-	have := make(map[pair]bool, len(more))
-	for _, k := range more {
-		have[pair{k.A, k.B}] = true
-	}
-	for _, k := range ks {
-		if !have[pair{k.A, k.B}] {
-			more = append(more, k)
+	// Of candidates of both rounds the second one's, which saw more.
+	var both []Candidate
+	for i, j := 0, 0; i < len(more) || j < len(ks); {
+		switch c := order(more, i, ks, j); {
+		case c <= 0:
+			both = append(both, more[i])
+			i++
+			if c == 0 {
+				j++
+			}
+		default:
+			both = append(both, ks[j])
+			j++
 		}
 	}
-	slices.SortFunc(more, func(x, y Candidate) int {
-		return cmp.Or(cmp.Compare(x.A.Capture, y.A.Capture), cmp.Compare(x.A.ID, y.A.ID), cmp.Compare(x.B.Capture, y.B.Capture), cmp.Compare(x.B.ID, y.B.ID))
-	})
-	rank(more)
-	return more
+	rank(both)
+	return both
+}
+
+// order compares the next candidates of two lists; the end of one comes last.
+func order(x []Candidate, i int, y []Candidate, j int) int {
+	switch {
+	case i == len(x):
+		return 1
+	case j == len(y):
+		return -1
+	}
+	return byPair(&x[i], &y[j])
 }
 
 // parallel runs f(0) … f(n-1) at once.
@@ -231,8 +244,9 @@ func exclusive(proto uint8) bool { return proto == flow.ProtoTCP || proto == flo
 func (r *Result) anchor(fo *forest, tk *taken, ks []Candidate) []Candidate {
 	var out []Candidate
 	together := r.together(ks)
-	for _, k := range byScore(ks) {
-		if k.Score < certain || k.Margin < clear && !r.sideways(k) || k.Score-k.Soft < certain && !together[[2]int{k.A.Capture, k.B.Capture}] {
+	for _, i := range byScore(ks, certain) {
+		k := ks[i]
+		if k.Margin < clear && !r.sideways(k) || k.Score-k.Soft < certain && !together[[2]int{k.A.Capture, k.B.Capture}] {
 			continue
 		}
 		if !r.accept(fo, tk, k) {
@@ -295,12 +309,6 @@ func (r *Result) accept(fo *forest, tk *taken, k Candidate) bool {
 	}
 	fo.join(k.A, k.B, k.Flip)
 	return true
-}
-
-func byScore(ks []Candidate) []Candidate {
-	out := slices.Clone(ks)
-	slices.SortStableFunc(out, func(x, y Candidate) int { return cmp.Compare(y.Score, x.Score) })
-	return out
 }
 
 // relate builds the relations of capture pairs from their anchors.
@@ -370,9 +378,10 @@ func (r *Result) each(n int, make func() func(i int)) {
 // agreeing joins candidates with less evidence whose packets fit the clocks of both captures.
 func (r *Result) agreeing(fo *forest, tk *taken, lvl level, ks []Candidate) {
 	m := &matcher{lvl: lvl}
-	for _, k := range byScore(ks) {
+	for _, i := range byScore(ks, likely-timeMost) {
+		k := ks[i]
 		rel := r.Relations[[2]int{k.A.Capture, k.B.Capture}]
-		if k.Score+timeMost < likely || rel == nil || k.Score >= certain && k.Margin >= clear {
+		if rel == nil || k.Score >= certain && k.Margin >= clear {
 			continue
 		}
 		proto := r.Caps[k.A.Capture].Conv(k.A.ID).Proto
