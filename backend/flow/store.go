@@ -16,6 +16,9 @@ type Store struct {
 	err     error
 	visited atomic.Int64 // bytes of facts since pages were last given back
 	most    int64        // of them
+
+	clear    sync.Mutex // held while pages are given back because of visits
+	clearing atomic.Bool
 }
 
 // Visit counts facts that are about to be visited by other ways than by conversation: their pages come in faster than any
@@ -27,14 +30,25 @@ func (s *Store) Visit(facts int) {
 }
 
 func (s *Store) visit(facts uint32) {
-	if s.visited.Add(int64(facts)*factVisit) > s.most {
-		s.visited.Store(0)
+	if s.visited.Add(int64(max(facts, leastVisit))*factVisit) <= s.most && !s.clearing.Load() {
+		return
+	}
+	// Whoever comes meanwhile waits: pages come in faster than they are given back.
+	s.clear.Lock()
+	defer s.clear.Unlock()
+	if s.visited.Load() > s.most {
+		s.clearing.Store(true)
 		s.giveBack()
+		s.visited.Store(0)
+		s.clearing.Store(false)
 	}
 }
 
 // factVisit is what visiting a fact brings in, bytes: the fact and what is kept of it in other columns.
 const factVisit = 80
+
+// leastVisit is what the least visit brings in, as a number of facts: a system brings in what lies around.
+const leastVisit = 400
 
 // storeLeast is the size, bytes, from which a column goes to the store.
 const storeLeast = 128 << 10

@@ -40,10 +40,11 @@ const (
 
 // bulkConversation is what its next packet is made from.
 type bulkConversation struct {
-	id   uint32
-	sent int
-	seq  [2]uint32
-	ipid [2]uint16
+	id    uint32
+	sent  int
+	ready int64 // when the packet before has arrived
+	seq   [2]uint32
+	ipid  [2]uint16
 }
 
 // bulkFrame waits for its turn in a capture.
@@ -123,21 +124,26 @@ func (b Bulk) frames(outs []*bufio.Writer) (pairs int, err error) {
 	for k := range open {
 		start(&open[k])
 	}
+	now := int64(0)
 	for i := range b.Frames {
-		t := int64(i) * bulkStep
-		c := &open[r.IntN(len(open))]
-		data, orig, back := b.packet(c, t, r)
-		if c.sent++; b.Packets > 0 && c.sent == b.Packets {
-			start(c)
+		now += bulkStep
+		k := r.IntN(len(open))
+		for tries := 0; open[k].ready > now && tries < len(open); tries++ {
+			k = (k + 1) % len(open)
 		}
+		c := &open[k]
+		now = max(now, c.ready)
+		t := now
+		data, orig, back := b.packet(c, t, r)
+		c.sent++
 		seen := 0
-		for k := range b.Points {
-			p := k
+		for hop := range b.Points {
+			p := hop
 			if back {
-				p = b.Points - 1 - k
+				p = b.Points - 1 - hop
 			}
 			d := append([]byte(nil), data...)
-			d[14+8] = byte(64 - 5*k) // TTL
+			d[14+8] = byte(64 - 3*hop) // TTL
 			if !b.Alike {
 				nat(d, c.id, p == b.Points-1, back)
 			}
@@ -153,8 +159,11 @@ func (b Bulk) frames(outs []*bufio.Writer) (pairs int, err error) {
 		if seen == 2 {
 			pairs++
 		}
+		if c.ready = t; b.Packets > 0 && c.sent == b.Packets {
+			start(c)
+		}
 		if i%1024 == 0 {
-			if err := flush(int64(i) * bulkStep); err != nil {
+			if err := flush(now); err != nil {
 				return 0, err
 			}
 		}
@@ -219,7 +228,7 @@ func (b Bulk) packet(c *bulkConversation, t int64, r *rand.Rand) (data []byte, o
 		x[12], x[13] = tcp/4<<4, flags
 		binary.BigEndian.PutUint16(x[14:], 500)
 		copy(x[20:], []byte{1, 1, 8, 10})
-		binary.BigEndian.PutUint32(x[24:], c.id+uint32(t/1_000_000))
+		binary.BigEndian.PutUint32(x[24:], c.id*0x9E3779B1+uint32(t/1_000_000)) // each connection has an offset of its own
 		for k := tcp; k < len(x); k += 8 {
 			var w [8]byte
 			binary.LittleEndian.PutUint64(w[:], r.Uint64())
