@@ -18,6 +18,10 @@ lint:
 bench:
     ./scripts/bench
 
+# Measure the whole, beside other tools; writes docs/performance.md
+bench-whole:
+    ./scripts/bench-whole
+
 fields:
     go run ./backend/cmd/corr fields
 

@@ -230,7 +230,7 @@ func (p *pen) write(ctx context.Context) error {
 
 // turn makes the pen ready for a conversation.
 func (p *pen) turn(id flow.ConvID) {
-	in, src := p.in, p.in.Caps[p.c]
+	in := p.in
 	p.conv, p.fl = id, nil
 	if id == flow.NoConv {
 		return
@@ -240,7 +240,7 @@ func (p *pen) turn(id flow.ConvID) {
 	}
 	for dir := range p.at {
 		h := &p.at[dir]
-		h.hops = in.Hops.Usual(src, p.c, id, dir)
+		h.hops = in.Hops.Usual(p.c, id, dir)
 		if cap(h.routes) < len(p.links) {
 			h.routes = make([]route, len(p.links))
 		}

@@ -479,8 +479,8 @@ func (v *Verdict) answeredNearer(f *match.Flow, c, d int, down bool) bool {
 			if s.Dir(x) != d || x.Is(flow.MarkError) {
 				continue
 			}
-			usual := v.Hops.Usual(s.Cap, c, id, x.Dir())
-			if own := int(initialOf(x.TTL)) - int(x.TTL); !usual.known || own >= usual.hops {
+			usual := v.Hops.Usual(c, id, x.Dir())
+			if own := int(initialOf(x.TTL)) - int(x.TTL); !usual.known || own >= int(usual.hops) {
 				return false
 			}
 			n++

@@ -14,7 +14,7 @@ var initials = [...]uint8{32, 64, 128, 255}
 
 // Hops knows how many routers lie between a sender and a point.
 type Hops struct {
-	by []map[sender]Hop // by capture
+	by [][][2]Hop // by capture, conversation and direction
 }
 
 type sender struct {
@@ -24,7 +24,7 @@ type sender struct {
 
 // Hop is the number of routers that most packets of a sender have passed at a point.
 type Hop struct {
-	hops  int
+	hops  uint8
 	known bool
 }
 
@@ -47,7 +47,7 @@ const hopsLook = 64
 // newHops takes, for each sender and point, the most frequent TTL: single packets may have been sent with another one
 // (traceroute, an injected reset).
 func newHops(r *match.Result) *Hops {
-	h := &Hops{by: make([]map[sender]Hop, len(r.Caps))}
+	h := &Hops{by: make([][][2]Hop, len(r.Caps))}
 	var wg sync.WaitGroup
 	for k, c := range r.Caps {
 		wg.Go(func() { h.by[k] = hopsAt(c) })
@@ -56,7 +56,7 @@ func newHops(r *match.Result) *Hops {
 	return h
 }
 
-func hopsAt(c *flow.Capture) map[sender]Hop {
+func hopsAt(c *flow.Capture) [][2]Hop {
 	type sending struct {
 		sender
 		ttl uint8
@@ -93,22 +93,20 @@ func hopsAt(c *flow.Capture) map[sender]Hop {
 			top[s.sender] = best{n, s.ttl}
 		}
 	}
-	out := make(map[sender]Hop, len(top))
-	for s, b := range top {
-		out[s] = Hop{int(initialOf(b.ttl)) - int(b.ttl), true}
+	out := make([][2]Hop, len(c.Convs))
+	for id := range c.Convs {
+		cv := c.Conv(flow.ConvID(id))
+		for dir, a := range [2]decode.Addr{cv.Src, cv.Dst} {
+			if b, ok := top[sender{cv.Version, a}]; ok {
+				out[id][dir] = Hop{initialOf(b.ttl) - b.ttl, true}
+			}
+		}
 	}
 	return out
 }
 
 // Usual is what most packets of a conversation's sender have passed at a point; dir is the conversation's direction.
-func (h *Hops) Usual(c *flow.Capture, capture int, id flow.ConvID, dir int) Hop {
-	cv := c.Conv(id)
-	a := cv.Src
-	if dir == 1 {
-		a = cv.Dst
-	}
-	return h.by[capture][sender{cv.Version, a}]
-}
+func (h *Hops) Usual(capture int, id flow.ConvID, dir int) Hop { return h.by[capture][id][dir] }
 
 // Of is the number of routers between the sender of a frame, whose usual number n is, and the point, and the sender's
 // initial TTL; Unknown, 0 for frames without an IP header.
@@ -125,8 +123,9 @@ func (n Hop) Of(f *flow.Fact) (hops int, initial uint8) {
 	if !n.known {
 		return Unknown, 0
 	}
-	if own <= n.hops || int(f.TTL)+n.hops > 255 {
+	usual := int(n.hops)
+	if own <= usual || int(f.TTL)+usual > 255 {
 		return own, i // the usual one, or made by somebody nearer in the sender's name
 	}
-	return n.hops, uint8(int(f.TTL) + n.hops) // sent with an unusual TTL (traceroute)
+	return usual, uint8(int(f.TTL) + usual) // sent with an unusual TTL (traceroute)
 }

@@ -21,9 +21,6 @@ type State struct {
 
 type fateCounts [2][len(fateWords)]uint32
 
-// lost reports whether any frame of a direction was lost on its way, or stopped on it.
-func (n *fateCounts) lost(d int) bool { return n[d][FateLost]+n[d][FateConsumed] > 0 }
-
 // Ends are the frames that closed a conversation at one capture; index 0: sent by the initiator. -1: none.
 type Ends struct {
 	SYN, SYNACK int64
