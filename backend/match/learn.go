@@ -2,6 +2,7 @@ package match
 
 import (
 	"cmp"
+	bits64 "math/bits"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/decode"
@@ -147,8 +148,7 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 		for d := 0; d < 2; d++ {
 			x, y := m.la[d][:min(n, len(m.la[d]))], m.lb[d][:min(n, len(m.lb[d]))]
 			whole = whole && len(x) == len(m.la[d]) && len(y) == len(m.lb[d])
-			m.group(x, y, proto, t, d, false)
-			for _, g := range m.unique() {
+			for _, g := range m.uniques(x, y, proto, t, d) {
 				f, h := m.a.At(g.A), m.b.At(g.B)
 				if f.Is(flow.MarkError) || f.Is(flow.MarkLater) {
 					continue
@@ -269,6 +269,53 @@ func (m *matcher) group(x, y []uint32, proto uint8, t *Traits, d int, strict boo
 		}
 		return 1
 	})
+}
+
+// holder counts the packets of one key on each side.
+type holder struct {
+	key    uint64
+	na, nb uint32
+	b      uint32 // one of side B
+}
+
+// uniques lists the packets whose loose key is unique on both sides, in the order of A's.
+func (m *matcher) uniques(x, y []uint32, proto uint8, t *Traits, d int) []Pair {
+	size := 1 << bits64.Len(uint(2*(len(x)+len(y))))
+	if cap(m.holders) < size {
+		m.holders = make([]holder, size)
+	}
+	hs := m.holders[:size]
+	for k := range hs {
+		hs[k] = holder{}
+	}
+	of := func(key uint64) *holder {
+		k := int(key*0x9E3779B97F4A7C15>>32) & (size - 1)
+		for hs[k].na+hs[k].nb > 0 && hs[k].key != key {
+			k = (k + 1) & (size - 1)
+		}
+		return &hs[k]
+	}
+	m.keys = m.keys[:0]
+	for _, i := range x {
+		key := m.loose(m.a.At(i), proto, t.Shift[d], t.Shift[1-d])
+		m.keys = append(m.keys, key)
+		h := of(key)
+		h.key = key
+		h.na++
+	}
+	for _, i := range y {
+		key := m.loose(m.b.At(i), proto, 0, 0)
+		h := of(key)
+		h.key, h.b = key, i
+		h.nb++
+	}
+	m.pairs = m.pairs[:0]
+	for n, i := range x {
+		if h := of(m.keys[n]); h.na == 1 && h.nb == 1 {
+			m.pairs = append(m.pairs, Pair{i, h.b, HowUnique})
+		}
+	}
+	return m.pairs
 }
 
 // unique lists the groups of one packet on each side.

@@ -106,6 +106,9 @@ type matcher struct {
 	restA    []uint32
 	restB    []uint32
 	groups   []grouped
+	holders  []holder // for uniques, as are
+	keys     []uint64
+	pairs    []Pair
 	out      []Pair
 }
 
