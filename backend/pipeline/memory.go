@@ -8,7 +8,8 @@ import (
 )
 
 // garbage is the share of live memory, percent, that may be garbage before it is collected. Facts live for the whole job
-// and are most of the memory, so the usual 100 would nearly double the peak; half of it costs a few percent of time.
+// and are most of the memory, so the usual 100 would nearly double the peak. Memory that is used for the first time costs more
+// than collecting garbage more often does.
 const garbage = 20
 
 // bound makes the job stay below memory bytes, 0 for no bound, and gives what holds the rest, and what undoes it all.
