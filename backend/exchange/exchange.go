@@ -20,8 +20,8 @@ type Part struct {
 // Piece is a frame's share of a part: plain bytes [From, To) counted from the part's end backwards, so that bodies agree
 // where headers differ.
 type Piece struct {
-	Frame    uint32
-	From, To int64 // From > To: distance from the end of the first and behind the last byte
+	Frame    uint32 // place
+	From, To int64  // From > To: distance from the end of the first and behind the last byte
 }
 
 // Exchange is a request and its answer.

@@ -3,5 +3,5 @@
 //
 // It takes a capture.Reader and gives a Capture. Memory is bounded by the number of packets and conversations plus a
 // fixed budget of payload bytes kept for naming messages and comparing streams; payload beyond it is represented by
-// hashes only. It never looks at a second capture: package match does.
+// hashes only. Facts lie in the order of conversations (arrange.go). It never looks at a second capture: package match does.
 package flow

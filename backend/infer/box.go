@@ -55,7 +55,7 @@ type Box struct {
 // Evidence is one observation that can be looked up.
 type Evidence struct {
 	Capture int
-	Frame   int64 // index; -1: about no single frame
+	Frame   int64 // place; -1: about no single frame
 	Field   string
 	Value   string
 }

@@ -58,11 +58,11 @@ type Verdict struct {
 	Order     []int // captures in path order
 	Rank      []int // a capture's place in Order
 	Segments  []*Segment
-	Marks     [][]Mark // by capture and frame index
+	Marks     [][]Mark // by capture and place
 	Hops      *Hops
 	ran       [][2]clock.RefTime  // by capture: when its first and its last frame was seen
 	State     []*State            // by flow, in Result.Flows' order
-	Messages  []map[uint32]string // by capture and frame index: the application message that ends in a frame, raw text
+	Messages  []map[uint32]string // by capture and place: the application message that ends in a frame, raw text
 	Findings  []*Finding
 	Logs      []logs.Tied      // records of logs that speak of conversations
 	Unseen    []logs.Tied      // drops of what no capture holds, between hosts that it holds conversations of

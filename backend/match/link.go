@@ -9,7 +9,8 @@ import (
 	"github.com/corr-dev/corr/backend/flow"
 )
 
-// Link holds the pairs of frames of two captures. Frames are indexes; the peer columns hold index + 1, 0 for none.
+// Link holds the pairs of frames of two captures. Frames are told by their places (flow.Capture); the peer columns hold place + 1,
+// 0 for none.
 type Link struct {
 	A, B int
 	ToB  []uint32 // by A's frame: the first counterpart at B
@@ -28,7 +29,7 @@ type Link struct {
 // eachVisit is the number of frames after which Each tells the store of the visits.
 const eachVisit = 1 << 12
 
-// Each calls f for every pair in A's frame order.
+// Each calls f for every pair, in the order of places at A.
 func (l *Link) Each(f func(p Pair)) {
 	k := 0
 	for i, b := range l.ToB {
