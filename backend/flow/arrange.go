@@ -143,14 +143,14 @@ func (a *arranger) room(n int) ([]Fact, []uint32) {
 		if a.before == 0 {
 			size = stretchMost
 		}
-		a.slab, a.slabF = ColumnIn[Fact](a.store, size), ColumnIn[uint32](a.store, size)
+		a.slab, a.slabF = Column[Fact](a.store, size), Column[uint32](a.store, size)
 	}
 	f, k := a.slab[:n:n], a.slabF[:n:n]
 	a.slab, a.slabF = a.slab[n:], a.slabF[n:]
 	return f, k
 }
 
-// finish gives a capture its facts in their final order; n is the number of conversations.
+// finish gives a capture its facts in their final order.
 func (a *arranger) finish(c *Capture) {
 	n := len(c.Convs)
 	a.sort()
@@ -172,7 +172,7 @@ func (a *arranger) finish(c *Capture) {
 		c.chunks, c.frames = a.chunks, a.frames[0]
 		return
 	}
-	m := &merger{a: a, frames: ColumnIn[uint32](a.store, int(a.before))[:0], left: make([]uint32, len(a.chunks))}
+	m := &merger{a: a, frames: Column[uint32](a.store, int(a.before))[:0], left: make([]uint32, len(a.chunks))}
 	for k := range m.left {
 		m.left[k] = factChunk
 	}
@@ -242,7 +242,7 @@ func (m *merger) chunk() []Fact {
 		m.free = m.free[:k]
 		return c
 	}
-	return ColumnIn[Fact](m.a.store, factChunk)[:0]
+	return Column[Fact](m.a.store, factChunk)[:0]
 }
 
 // settle turns the frame indexes that were noted while reading into places.
@@ -304,7 +304,7 @@ func (c *Capture) Frame(i uint32) capture.FrameNo { return capture.FrameNo(c.fra
 
 // places lists the place of each frame, by frame number minus 1.
 func (c *Capture) places() []uint32 {
-	place := ColumnIn[uint32](c.Store, c.n)
+	place := Column[uint32](c.Store, c.n)
 	for i, f := range c.frames {
 		if i%stretchMost == 0 {
 			c.Store.Visit(stretchMost)

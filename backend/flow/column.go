@@ -2,11 +2,18 @@ package flow
 
 import "unsafe"
 
-// Column makes n values in memory that the system is asked to give in large pages: of millions of values that are visited
-// in any order, the tables that lead to small pages fit no cache, and each small page is a trap when it is first used.
-func Column[T any](n int) []T {
+// Column makes n values in a store, or in memory where s is nil: memory that the system is asked to give in large pages. Of
+// millions of values that are visited in any order, the tables that lead to small pages fit no cache, and each small page
+// is a trap when it is first used.
+func Column[T any](s *Store, n int) []T {
+	size := n * int(unsafe.Sizeof(*new(T)))
+	if s != nil && size >= storeLeast {
+		if b := s.take(size); b != nil {
+			return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n)
+		}
+	}
 	c := make([]T, n)
-	if size := n * int(unsafe.Sizeof(*new(T))); size >= largeColumn {
+	if size >= largeColumn {
 		wantLargePages(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(c))), size))
 	}
 	return c

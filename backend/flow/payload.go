@@ -45,7 +45,7 @@ func (p *payloads) add(i uint32, b []byte, head bool) {
 		if k < 0 {
 			size = 4 << 10 // most captures of a few packets need no more
 		}
-		p.blocks = append(p.blocks, ColumnIn[byte](p.store, max(size, len(b)))[:0])
+		p.blocks = append(p.blocks, Column[byte](p.store, max(size, len(b)))[:0])
 		k++
 	}
 	p.kept = append(p.kept, keptPayload{i, uint32(k), uint32(len(p.blocks[k])), uint32(len(b))})

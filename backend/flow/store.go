@@ -3,7 +3,6 @@ package flow
 import (
 	"sync"
 	"sync/atomic"
-	"unsafe"
 )
 
 // Store keeps columns in a file, for a job that must stay below a bound of memory: what is not at hand lies on disk, and
@@ -61,19 +60,6 @@ func (s *Store) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
-}
-
-// ColumnIn makes n values in the store; s may be nil.
-func ColumnIn[T any](s *Store, n int) []T {
-	size := n * int(unsafe.Sizeof(*new(T)))
-	if s == nil || size < storeLeast {
-		return Column[T](n)
-	}
-	b := s.take(size)
-	if b == nil {
-		return Column[T](n)
-	}
-	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n)
 }
 
 // take gives bytes, all 0, or nil after an error.

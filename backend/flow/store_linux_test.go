@@ -39,13 +39,13 @@ func TestStoreWithoutRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if b := ColumnIn[byte](s, 1<<20); s.Err() != nil || len(b) != 1<<20 {
+	if b := Column[byte](s, 1<<20); s.Err() != nil || len(b) != 1<<20 {
 		t.Fatalf("%d bytes, %v", len(b), s.Err())
 	}
 	if err := s.file.f.Close(); err != nil { // as good as a full disk
 		t.Fatal(err)
 	}
-	b := ColumnIn[byte](s, 1<<20)
+	b := Column[byte](s, 1<<20)
 	b[len(b)-1] = 1
 	if s.Err() == nil {
 		t.Error("no error")

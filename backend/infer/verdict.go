@@ -97,7 +97,7 @@ func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, recor
 	}
 	v.Marks = make([][]Mark, len(r.Caps))
 	for k, c := range r.Caps {
-		v.Marks[k] = flow.ColumnIn[Mark](c.Store, c.Len())
+		v.Marks[k] = flow.Column[Mark](c.Store, c.Len())
 	}
 	for k := range r.Caps {
 		first, last := m.Span(k)

@@ -118,8 +118,8 @@ func (k *linker) get(x, y int) *Link {
 	defer k.mu.Unlock()
 	l := k.links[[2]int{x, y}]
 	if l == nil {
-		l = &Link{A: x, B: y, store: k.r.Caps[x].Store, ToB: flow.ColumnIn[uint32](k.r.Caps[x].Store, k.r.Caps[x].Len()), ToA: flow.ColumnIn[uint32](k.r.Caps[y].Store, k.r.Caps[y].Len())}
-		l.How = flow.ColumnIn[How](k.r.Caps[x].Store, len(l.ToB))
+		l = &Link{A: x, B: y, store: k.r.Caps[x].Store, ToB: flow.Column[uint32](k.r.Caps[x].Store, k.r.Caps[x].Len()), ToA: flow.Column[uint32](k.r.Caps[y].Store, k.r.Caps[y].Len())}
+		l.How = flow.Column[How](k.r.Caps[x].Store, len(l.ToB))
 		k.links[[2]int{x, y}] = l
 	}
 	return l
