@@ -178,7 +178,7 @@ func (p *pen) write(ctx context.Context) error {
 	var fr annotate.Frame
 	type rest struct{ from, to uint32 }
 	var active []rest
-	next, convs := 0, len(src.Convs)
+	ids := src.ByFirstFrame()
 	tie, stop := iter.Pull(src.Ties())
 	defer stop()
 	tied := make([]uint32, min(annotate.Window, src.Len())) // the window's digests
@@ -187,12 +187,9 @@ func (p *pen) write(ctx context.Context) error {
 		active = append(active, l)
 	}
 	for end := capture.FrameNo(annotate.Window); ; end += annotate.Window {
-		for ; next < convs; next++ { // conversations are in the order of their first frames
+		for ; len(ids) > 0; ids = ids[1:] {
 			l := rest{}
-			if l.from, l.to = src.Span(flow.ConvID(next)); l.from == l.to {
-				continue
-			}
-			if src.Frame(l.from) > end {
+			if l.from, l.to = src.Span(ids[0]); src.Frame(l.from) > end {
 				break
 			}
 			active = append(active, l)

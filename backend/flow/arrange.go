@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"iter"
 	"math/bits"
 	"slices"
@@ -330,6 +331,19 @@ func (c *Capture) Span(id ConvID) (from, to uint32) {
 		c.Store.visit(to - from)
 	}
 	return from, to
+}
+
+// ByFirstFrame lists the conversations that hold any fact, in the order of their first ones. A conversation is numbered when
+// it is first heard of, which may be in a tunnel's outer header, long before a frame of its own.
+func (c *Capture) ByFirstFrame() []ConvID {
+	ids := make([]ConvID, 0, len(c.Convs))
+	for id := range c.Convs {
+		if c.start[id] < c.start[id+1] {
+			ids = append(ids, ConvID(id))
+		}
+	}
+	slices.SortFunc(ids, func(x, y ConvID) int { return cmp.Compare(c.frames[c.start[x]], c.frames[c.start[y]]) })
+	return ids
 }
 
 // Count is the number of a conversation's facts.

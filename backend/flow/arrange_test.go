@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -113,5 +114,13 @@ func TestFactsLieByConversation(t *testing.T) {
 		if c.Frame(c.FirstFrame()) != 1 || c.Frame(c.LastFrame()) != capture.FrameNo(n) {
 			t.Errorf("%d frames: first frame %d, last frame %d", n, c.Frame(c.FirstFrame()), c.Frame(c.LastFrame()))
 		}
+	}
+}
+
+// A conversation that was heard of before it had a frame of its own comes where its frames come, one without frames nowhere.
+func TestByFirstFrame(t *testing.T) {
+	c := &Capture{Convs: make([]Info, 4), start: []uint32{0, 2, 2, 3, 4}, frames: []uint32{300, 301, 0, 7}}
+	if got := c.ByFirstFrame(); !slices.Equal(got, []ConvID{2, 3, 0}) {
+		t.Errorf("got %v", got)
 	}
 }

@@ -188,7 +188,7 @@ func (s *Side) inFileOrder() {
 		ix[i] = i
 	}
 	slices.SortFunc(ix, func(x, y int) int {
-		return cmp.Compare(s.Cap.Convs[s.Convs[x]].First, s.Cap.Convs[s.Convs[y]].First)
+		return cmp.Compare(s.Cap.Frame(s.Cap.Convs[s.Convs[x]].First), s.Cap.Frame(s.Cap.Convs[s.Convs[y]].First))
 	})
 	convs, fwd := make([]flow.ConvID, len(ix)), make([]int, len(ix))
 	for k, i := range ix {
