@@ -286,6 +286,9 @@ func (b *builder) conversation(i uint32, f *Fact, id ConvID, d *decode.Packet) {
 		c.Convs = append(c.Convs, Info{First: i, SYN: -1, SYNACK: -1})
 	}
 	in := &c.Convs[id]
+	if in.Packets == [2]uint32{} {
+		in.First = i // the conversation may have been heard of before
+	}
 	dir := f.Dir()
 	in.Packets[dir]++
 	in.Last = i
