@@ -1,0 +1,81 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/corr-dev/corr/backend/annotate"
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/capture/capturetest"
+)
+
+// In captures of more than one window of frames every frame gets its annotation, also of a conversation that was first heard
+// of in a tunnel's outer header and has its first own frame in a later window.
+func TestWindows(t *testing.T) {
+	udp := func(src, dst byte, sport, dport, id uint16, payload []byte) []byte {
+		b := make([]byte, 28, 28+len(payload))
+		copy(b, []byte{0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, src, 10, 0, 0, dst})
+		binary.BigEndian.PutUint16(b[2:], uint16(28+len(payload)))
+		binary.BigEndian.PutUint16(b[4:], id)
+		binary.BigEndian.PutUint16(b[20:], sport)
+		binary.BigEndian.PutUint16(b[22:], dport)
+		binary.BigEndian.PutUint16(b[24:], uint16(8+len(payload)))
+		return append(b, payload...)
+	}
+	ethernet := append(make([]byte, 12), 8, 0)
+	frame := func(ip []byte) []byte { return append(append([]byte(nil), ethernet...), ip...) }
+	inner := append([]byte{8, 0, 0, 0, 0, 0, 5, 0}, frame(udp(9, 8, 1000, 53, 7, []byte("inside of a tunnel")))...)
+	const n = annotate.Window + 2000
+	dir := t.TempDir()
+	var inputs []Input
+	for _, name := range []string{"a.pcap", "b.pcap"} {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := capturetest.NewWriter(f, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
+		for i := range n {
+			var payload [16]byte
+			binary.BigEndian.PutUint64(payload[:], uint64(i)*0x9E3779B97F4A7C15)
+			b := udp(1, byte(10+i%50), uint16(2000+i%50), 5000, uint16(i)|1, payload[:])
+			switch i {
+			case 0:
+				b = udp(2, 3, 5555, 4789, 1, inner) // VXLAN
+			case n - 1000:
+				b = udp(2, 3, 5555, 4789, 2, nil) // of the outer conversation itself
+			}
+			w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(i*20_000+len(inputs)*5_000_000), Data: frame(b)})
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		inputs = append(inputs, Input{Path: f.Name()})
+	}
+	out := filepath.Join(dir, "out")
+	if _, err := Correlate(context.Background(), Options{Inputs: inputs, Out: out}); err != nil {
+		t.Fatal(err)
+	}
+	ann, err := annotate.Open(filepath.Join(out, "corr.ann"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ann.Close()
+	paired := 0
+	if err := ann.Each(0, func(k capture.FrameNo, fr *annotate.Frame, _ *annotate.Class) error {
+		if fr.Peer == k {
+			paired++
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if paired != n {
+		t.Errorf("%d of %d frames have their counterpart", paired, n)
+	}
+}
