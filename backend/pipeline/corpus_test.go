@@ -5,7 +5,10 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,14 +16,35 @@ import (
 	"github.com/corr-dev/corr/backend/capture/capturetest"
 )
 
-// patience is what one pair of captures may take: all of them are small.
-const patience = 10 * time.Second
+// What one pair of captures may take: all of them are small.
+const (
+	patience = 10 * time.Second
+	room     = 512 << 20 // bytes at the peak
+)
+
+// peak is the most memory that the process has held, in bytes, since it was last asked.
+func peak(t *testing.T) int64 {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "VmHWM:")
+	var kB int64
+	if _, err := fmt.Sscan(rest, &kB); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+		t.Fatal(err)
+	}
+	return kB << 10
+}
 
 // TestCorpus correlates each capture that others test their parsers with, many of them broken on purpose, with the next
 // one: no crash, no hang, and nothing joined where the two share no bytes.
 func TestCorpus(t *testing.T) {
 	files := capturetest.Corpus(t)
-	pairs, joined, refused, slowest := 0, 0, 0, time.Duration(0)
+	pairs, joined, refused, slowest, largest := 0, 0, 0, time.Duration(0), int64(0)
+	peak(t)
 	for i, a := range files {
 		b := files[(i+1)%len(files)]
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -29,6 +53,11 @@ func TestCorpus(t *testing.T) {
 		took := time.Since(from)
 		cancel()
 		slowest = max(slowest, took)
+		if held := peak(t); held > room {
+			t.Errorf("%s and %s hold %d MB", a, b, held>>20)
+		} else {
+			largest = max(largest, held)
+		}
 		pairs++
 		var said *Error
 		switch {
@@ -45,7 +74,7 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s and %s: %v", a, b, err)
 		}
 	}
-	t.Logf("%d pairs, %d share traffic, %d refused with a reason; the slowest took %v", pairs, joined, refused, slowest.Round(time.Millisecond))
+	t.Logf("%d pairs, %d share traffic, %d refused with a reason; the slowest took %v, the largest %d MB", pairs, joined, refused, slowest.Round(time.Millisecond), largest>>20)
 }
 
 // relatives are captures whose next one was made from the same frame by changing its end: joining them is right.

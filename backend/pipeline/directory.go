@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -145,8 +146,7 @@ func write(ctx context.Context, d *directory, in *compose.Input, key *[anonymise
 	return doc, d.moveIn(tmp)
 }
 
-// writeAll writes all files, side by side. They are not forced down to the disk: that takes as long as all the work, and a
-// result that a power cut takes can be made again.
+// writeAll writes all files, side by side.
 func writeAll(ctx context.Context, dir string, in *compose.Input, key *[anonymise.KeySize]byte) (*model.Document, error) {
 	w, err := annotate.Create(filepath.Join(dir, "corr.ann"), in.Tables())
 	if err != nil {
@@ -197,10 +197,15 @@ func create(path string, fill func(*os.File) error) error {
 	return f.Close()
 }
 
-// moveIn puts the finished folder in its place. An earlier result is exchanged in one step where the system can.
+// moveIn puts the finished folder in its place. An earlier result is exchanged in one step where the system can, after the
+// new one is down on the disk: else a power cut could take both. Where there is none nothing is lost but a job to do again,
+// and waiting for the disk would take as long as the job.
 func (d *directory) moveIn(tmp string) error {
 	if !d.replaces {
 		return os.Rename(tmp, d.path)
+	}
+	if err := force(tmp); err != nil {
+		return err
 	}
 	if err := swap(tmp, d.path); err == nil {
 		// tmp now holds what was there before.
@@ -214,6 +219,24 @@ func (d *directory) moveIn(tmp string) error {
 		return errors.Join(err, os.Rename(old, d.path))
 	}
 	return os.RemoveAll(old)
+}
+
+// force has the disk hold all files of a folder.
+func force(dir string) error {
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		err = f.Sync()
+		if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
+			err = nil // some file systems can't for folders
+		}
+		return errors.Join(err, f.Close())
+	})
 }
 
 // explainWrite words what keeps a result from being written.

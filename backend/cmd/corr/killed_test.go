@@ -14,10 +14,7 @@ import (
 // Killed at any moment, corr leaves the old result or the new one, never a mix and never none.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
-	corr := filepath.Join(dir, "corr")
-	if out, err := exec.Command("go", "build", "-o", corr, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	corr := build(t, dir)
 	job := func(name, out string) *exec.Cmd {
 		from := "../../../testdata/" + name
 		return exec.Command(corr, "correlate", from+"/a.pcap", from+"/b.pcapng", "-o", out, "-q")
@@ -56,6 +53,16 @@ func TestKilled(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d kept the old result", kept, times)
+}
+
+// build makes the program.
+func build(t *testing.T, dir string) string {
+	t.Helper()
+	corr := filepath.Join(dir, "corr")
+	if out, err := exec.Command("go", "build", "-o", corr, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return corr
 }
 
 // digest is over the names and bytes of a folder's files.
