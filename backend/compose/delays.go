@@ -19,8 +19,8 @@ const binsMost = 60
 
 type sample struct{ at, delay int64 }
 
-// delays fills a stretch's one-way delays and losses.
-func (in *Input) delays(s *infer.Segment, m *model.Segment) {
+// delays fills a stretch's one-way delays and losses, and the residuals of the clock at that end which is not the reference.
+func (in *Input) delays(s *infer.Segment, m *model.Segment, caps []model.Capture) {
 	var all [2][]sample // toward B, toward A
 	step := int(s.Link.N/samplesMost) + 1
 	k := 0
@@ -49,8 +49,62 @@ func (in *Input) delays(s *infer.Segment, m *model.Segment) {
 	}
 	e := in.PairError(s.A, s.B)
 	m.Delay.Forward, m.Delay.Reverse = distribution(all[0], e), distribution(all[1], e)
-	m.Lost.Forward = model.Loss{Sent: s.Sent[0], Lost: s.Lost[0]}
-	m.Lost.Reverse = model.Loss{Sent: s.Sent[1], Lost: s.Lost[1]}
+	m.Lost.Forward = model.Loss{Sent: s.Sent[0], Lost: s.Lost[0], Series: in.lossSeries(s.LostAt[0])}
+	m.Lost.Reverse = model.Loss{Sent: s.Sent[1], Lost: s.Lost[1], Series: in.lossSeries(s.LostAt[1])}
+	c, peer := s.B, s.A
+	if c == in.Clocks.Ref {
+		c, peer = peer, c
+	}
+	for d, l := range all {
+		// Forward packets reach B later than A.
+		sign := int64(1)
+		if (d == 0) != (c == s.B) {
+			sign = -1
+		}
+		for _, x := range thinned(l) {
+			caps[c].Clock.Residuals = append(caps[c].Clock.Residuals, model.Residual{TimeNS: x.at, Delta: sign * x.delay, Forward: d == 0, Peer: in.Points[peer].Name})
+		}
+	}
+}
+
+// residualBins is how many parts of the time have residuals of their own.
+const residualBins = 100
+
+// thinned keeps of some samples in the order of time, for each part of the time, the fastest one, which the clocks are
+// fitted to, and the first one, for how far the others scatter.
+func thinned(l []sample) []sample {
+	if len(l) == 0 {
+		return nil
+	}
+	lo, width := l[0].at, max((l[len(l)-1].at-l[0].at)/residualBins, 1)
+	var out []sample
+	for i := 0; i < len(l); {
+		k, least := i, i
+		for ; k < len(l) && (l[k].at-lo)/width == (l[i].at-lo)/width; k++ {
+			if l[k].delay < l[least].delay {
+				least = k
+			}
+		}
+		out = append(out, l[least])
+		if least != i {
+			out = append(out, l[i])
+		}
+		i = k
+	}
+	return out
+}
+
+// lossSeries is a stretch's loss over time; nil for none.
+func (in *Input) lossSeries(n *[infer.LostBins]int64) []model.LossPoint {
+	if n == nil {
+		return nil
+	}
+	width := float64(in.Whole[1]-in.Whole[0]) / infer.LostBins
+	var out []model.LossPoint
+	for k, x := range n {
+		out = append(out, model.LossPoint{TimeNS: int64(in.Whole[0]) + int64(float64(k)*width), Lost: x, Seconds: width / 1e9})
+	}
+	return out
 }
 
 // distribution sums up delays; nil for none.

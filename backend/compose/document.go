@@ -34,7 +34,7 @@ func (in *Input) Document() *model.Document {
 		d.Captures = append(d.Captures, in.capture(c))
 	}
 	for _, s := range in.Segments {
-		d.Segments = append(d.Segments, in.segment(s))
+		d.Segments = append(d.Segments, in.segment(s, d.Captures))
 	}
 	in.findings(d)
 	in.flows(d)
@@ -99,7 +99,7 @@ func seconds(ns int64) *float64 {
 	return &s
 }
 
-func (in *Input) segment(s *infer.Segment) model.Segment {
+func (in *Input) segment(s *infer.Segment, caps []model.Capture) model.Segment {
 	m := model.Segment{A: in.Points[s.A].Name, B: in.Points[s.B].Name, Middleboxes: []model.Middlebox{}, Conditions: []string{}, Matched: s.Link.N}
 	m.Conditions = append(m.Conditions, s.Conditions...)
 	m.Routers = known(s.Routers)
@@ -107,7 +107,7 @@ func (in *Input) segment(s *infer.Segment) model.Segment {
 		m.Middleboxes = append(m.Middleboxes, model.Middlebox{Kind: b.Kind, Name: b.Name, Vendor: b.Vendor, Confidence: b.Confidence,
 			Changes: b.Changes, Evidence: in.evidence(b.Evidence), Flows: len(b.Flows), RoutersFromA: known(b.FromA), RoutersFromB: known(b.FromB)})
 	}
-	in.delays(s, &m)
+	in.delays(s, &m, caps)
 	return m
 }
 

@@ -26,6 +26,14 @@ func (v *Verdict) losses() {
 			for d := 0; d < 2; d++ {
 				s.Sent[d] += p.sent[d]
 				s.Lost[d] += p.lost[d]
+				for b, n := range p.at[d] {
+					if n > 0 && s.LostAt[d] == nil {
+						s.LostAt[d] = new([LostBins]int64)
+					}
+					if n > 0 {
+						s.LostAt[d][b] += n
+					}
+				}
 			}
 			s.worked.sent += p.worked.sent
 			s.worked.lost += p.worked.lost
@@ -36,7 +44,17 @@ func (v *Verdict) losses() {
 // passage counts packets on a stretch, by direction (0: toward its B), and those of conversations that work.
 type passage struct {
 	sent, lost [2]int64
+	at         [2][LostBins]int64 // lost, over time
 	worked     tally
+}
+
+// lostBin is the part of the whole time that a frame falls in.
+func (v *Verdict) lostBin(c int, i uint32) (int, bool) {
+	t, ok := v.Time(c, i)
+	if !ok || v.At(c, i).Is(flow.MarkNoTime) || v.Whole[1] <= v.Whole[0] || t < v.Whole[0] {
+		return 0, false
+	}
+	return min(int(float64(t-v.Whole[0])/float64(v.Whole[1]-v.Whole[0])*LostBins), LostBins-1), true
 }
 
 type tally struct{ sent, lost int64 }
@@ -57,10 +75,7 @@ func (v *Verdict) passages(n int, f *match.Flow, into []passage) {
 				if g == nil {
 					return
 				}
-				q, to := &into[g.Index], 0
-				if g.B == c {
-					to = 1
-				}
+				q, to := &into[g.Index], toward(g, c)
 				q.sent[to] += sent
 				q.lost[to] += lost
 				if works {
@@ -79,12 +94,24 @@ func (v *Verdict) passages(n int, f *match.Flow, into []passage) {
 						continue
 					}
 					if m := v.Marks[c][i]; m.Fate == FateLost && m.Where > 0 {
-						pass(v.Segments[m.Where-1], 1, 1)
+						g := v.Segments[m.Where-1]
+						pass(g, 1, 1)
+						if b, ok := v.lostBin(c, i); ok {
+							into[g.Index].at[toward(g, c)][b]++
+						}
 					}
 				}
 			}
 		}
 	}
+}
+
+// toward is the direction of what comes from capture c: 0 toward the stretch's B, 1 toward its A.
+func toward(g *Segment, c int) int {
+	if g.B == c {
+		return 1
+	}
+	return 0
 }
 
 // chanceLeast is the expected number of conversations whose answers the ordinary loss of a stretch takes, from which one

@@ -60,6 +60,7 @@ type Verdict struct {
 	Segments  []*Segment
 	Marks     [][]Mark // by capture and place
 	Hops      *Hops
+	Whole     [2]clock.RefTime    // when the first and the last frame of all captures were seen
 	ran       [][2]clock.RefTime  // by capture: when its first and its last frame was seen
 	State     []*State            // by flow, in Result.Flows' order
 	Messages  []map[uint32]string // by capture and place: the application message that ends in a frame, raw text
@@ -68,6 +69,9 @@ type Verdict struct {
 	Unseen    []logs.Tied      // drops of what no capture holds, between hosts that it holds conversations of
 	Exchanges *exchange.Result // messages tied across proxies
 }
+
+// LostBins is the number of parts that losses are counted by over time.
+const LostBins = 60
 
 // Segment is the stretch between two neighbouring points.
 type Segment struct {
@@ -81,6 +85,8 @@ type Segment struct {
 	Conditions        []string
 	// Sent and Lost count packets of conversations that pass: toward B, toward A.
 	Sent, Lost [2]int64
+	// LostAt is Lost over time, by equal parts of Verdict.Whole, as far as clocks are related; nil for none.
+	LostAt [2]*[LostBins]int64
 
 	shown     map[ownKey]bool // addresses that a source translation shows
 	stateful  bool            // a translation between IP versions keeps state,
@@ -102,6 +108,12 @@ func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, recor
 	for k := range r.Caps {
 		first, last := m.Span(k)
 		v.ran = append(v.ran, [2]clock.RefTime{first, last})
+		if m.Of[k].Known {
+			if v.Whole == [2]clock.RefTime{} {
+				v.Whole = v.ran[k]
+			}
+			v.Whole = [2]clock.RefTime{min(v.Whole[0], first), max(v.Whole[1], last)}
+		}
 	}
 	v.Hops = newHops(r)
 	v.segments()

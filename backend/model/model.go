@@ -56,7 +56,8 @@ type ClockStep struct {
 	StepS float64 `json:"step_s"`
 }
 
-// Residual is one matched packet's time difference minus the fitted offset and drift.
+// Residual is one matched packet's time on this clock minus that on the peer's, less what the fitted clocks say. A packet
+// can't arrive before it was sent: those that come from the peer lie above 0, those that go there below.
 type Residual struct {
 	TimeNS  int64  `json:"time_ns"` // reference clock
 	Delta   int64  `json:"delta_ns"`
@@ -123,7 +124,6 @@ type DelayPoint struct {
 	MedianS float64 `json:"median_s"`
 	MaxS    float64 `json:"max_s"`
 	Packets int64   `json:"packets"`
-	Lost    int64   `json:"lost"`
 }
 
 // LossPair holds losses of a stretch in both directions (Forward: a to b).
@@ -134,8 +134,16 @@ type LossPair struct {
 
 // Loss counts packets that should have passed and did not.
 type Loss struct {
-	Sent int64 `json:"sent"`
-	Lost int64 `json:"lost"`
+	Sent   int64       `json:"sent"`
+	Lost   int64       `json:"lost"`
+	Series []LossPoint `json:"series,omitempty"`
+}
+
+// LossPoint is one bin of the loss over time.
+type LossPoint struct {
+	TimeNS  int64   `json:"time_ns"` // start of the bin, reference clock
+	Lost    int64   `json:"lost"`
+	Seconds float64 `json:"seconds"` // width
 }
 
 // Flow is one conversation.

@@ -65,7 +65,12 @@ type htmlPage struct {
 	Ladders  []htmlLadder
 	Plots    []template.HTML
 	Changes  []htmlChange
-	Total    string
+	// Stretches are the rows of the table of stretches, two for each; RoundTrips those of the table of round trips, whose
+	// points are Ordered.
+	Stretches  [][]string
+	RoundTrips [][]string
+	Ordered    []string
+	Total      string
 }
 
 type htmlFinding struct {
@@ -111,7 +116,11 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 		return nil, err
 	}
 	p := &htmlPage{Doc: d, Everyone: o.Audience == "everyone", Print: o.Print, Open: o.Flow, Style: template.CSS(css), Script: template.JS(js), Data: data,
-		Map: template.HTML(pathMap(d)), Story: story(d), Changes: handshakes(d)}
+		Map: template.HTML(pathMap(d)), Story: story(d), Changes: handshakes(d), Stretches: stretchTable(d)}
+	for _, c := range byOrder(d) {
+		p.Ordered = append(p.Ordered, c.Name)
+	}
+	p.RoundTrips = roundTrips(d, p.Ordered)
 	p.Findings = foldFindings(d)
 	for i := range d.Flows {
 		if f := &d.Flows[i]; len(f.Ladder) > 0 {
@@ -196,6 +205,64 @@ func sharkCommand(d *model.Document, f *model.Finding) string {
 		}
 	}
 	return fmt.Sprintf("tshark -r %s -X lua_script:corr.lua -Y 'corr.finding.id == \"%s\"'", shellWord(file), f.ID)
+}
+
+// stretchTable has two rows for each stretch: what it is like toward its B, and toward its A.
+func stretchTable(d *model.Document) [][]string {
+	var rows [][]string
+	for i := range d.Segments {
+		s := &d.Segments[i]
+		routers := s.RoutersText
+		if s.Routers != nil {
+			routers = strconv.Itoa(*s.Routers)
+		}
+		for k, x := range []struct {
+			from, to string
+			l        model.Loss
+			d        *model.Delay
+		}{{s.A, s.B, s.Lost.Forward, s.Delay.Forward}, {s.B, s.A, s.Lost.Reverse, s.Delay.Reverse}} {
+			r := []string{s.A + " > " + s.B, routers, strconv.FormatInt(s.Matched, 10)}
+			if k == 1 {
+				r = []string{"", "", ""}
+			}
+			r = append(r, x.from+" → "+x.to, strconv.FormatInt(x.l.Sent, 10), strconv.FormatInt(x.l.Lost, 10))
+			if x.d != nil {
+				r = append(r, duration(x.d.MinS), duration(x.d.MedianS), duration(x.d.P99S), duration(x.d.MaxS), "± "+duration(x.d.ErrorS))
+			} else {
+				r = append(r, "", "", "", "", "clocks not related")
+			}
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+// roundTrips lists the first conversations whose handshake's round trip is known: whole, and its two parts at each point.
+func roundTrips(d *model.Document, points []string) [][]string {
+	var rows [][]string
+	for i := range d.Flows {
+		f := &d.Flows[i]
+		if f.RTT == nil || len(rows) == 20 {
+			continue
+		}
+		r := []string{strconv.FormatUint(uint64(f.ID), 10), duration(f.RTT.TotalS)}
+		for _, name := range points {
+			cell := ""
+			if a := f.At[name]; a != nil {
+				var parts []string
+				if a.RTTServerS != nil {
+					parts = append(parts, "→ "+duration(*a.RTTServerS))
+				}
+				if a.RTTClientS != nil {
+					parts = append(parts, "← "+duration(*a.RTTClientS))
+				}
+				cell = strings.Join(parts, ", ")
+			}
+			r = append(r, cell)
+		}
+		rows = append(rows, r)
+	}
+	return rows
 }
 
 // handshakes lists what SYN and SYN/ACK said at each point, for conversations whose handshakes differ between points.

@@ -24,9 +24,11 @@ func document(name string) *model.Document {
 	}
 	d := &model.Document{Version: 1,
 		Captures: []model.Capture{{Name: "client", File: name, Cell: name, Frames: 3, Clock: model.Clock{OffsetS: new(float64), OffsetErrorS: new(float64), AtNS: &at}},
-			{Name: "server" + name, File: "b", Cell: "b", Frames: 3, Order: 1, Clock: model.Clock{OffsetS: &offset, OffsetErrorS: &bound, AtNS: &at}}},
+			{Name: "server" + name, File: "b", Cell: "b", Frames: 3, Order: 1, Clock: model.Clock{OffsetS: &offset, OffsetErrorS: &bound, AtNS: &at,
+				Residuals: []model.Residual{{TimeNS: at, Delta: 2e6, Forward: true, Peer: "client"}, {TimeNS: at + 1e9, Delta: -2e6, Peer: "client"}}}}},
 		Segments: []model.Segment{{A: "client", B: "server" + name, Routers: &eight, Conditions: []string{"loss"},
 			Middleboxes: []model.Middlebox{{Kind: "terminating-transparent-proxy", Name: name, Vendor: name, Confidence: 90, Changes: map[string]string{"ip.id": name}}},
+			Lost:        model.LossPair{Forward: model.Loss{Sent: 9, Lost: 2, Series: []model.LossPoint{{TimeNS: at, Lost: 2, Seconds: 0.5}, {TimeNS: at + 5e8, Seconds: 0.5}}}},
 			Delay:       model.DelayPair{Forward: &model.Delay{MinS: 0.001, MedianS: 0.002, P99S: 0.003, MaxS: 0.004, Packets: 2, Series: []model.DelayPoint{{TimeNS: at, MedianS: 0.001}, {TimeNS: at + 1e9, MedianS: 0.002}}}}}},
 		Flows: []model.Flow{{ID: 1, Proto: "tcp", Initiator: "client", Outcome: "closed-by-middlebox", ClosedBy: "middlebox", App: name, Detail: name, Path: []string{"client", "server" + name}, FirstNS: at, LastNS: at + 1e9,
 			At: map[string]*model.At{"client": {Tuple: [4]any{"10.0.0.1", 5000, "10.0.0.2", 443}, Frames: 3, First: 1, Last: 3, SYN: h(1, 10)}, "server" + name: {Tuple: [4]any{"10.0.0.1", 5000, "10.0.0.2", 443}, Frames: 3, First: 1, Last: 3, SYN: h(1, 99)}},
@@ -93,7 +95,7 @@ func TestSelfContained(t *testing.T) {
 			t.Errorf("the page refers to something outside: %q", bad)
 		}
 	}
-	for _, want := range []string{"default-src 'none'", `lang="en"`, "ServerHello", "hung up on both", "client:3"} {
+	for _, want := range []string{"default-src 'none'", `lang="en"`, "ServerHello", "hung up on both", "client:3", "one-way delay between client and server", "packets lost between client and server", "in each 500 ms", "clock of serverplain against that of client"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -153,6 +155,39 @@ func TestInBrowser(t *testing.T) {
 	for _, want := range []string{`<body class="everyone"`, "0 of 1", `class="dark"`} {
 		if !strings.Contains(dom, want) {
 			t.Errorf("after clicks the page lacks %q", want)
+		}
+	}
+}
+
+// No fault that keeps anybody from reading the page, by axe-core's rules, in either depth and theme.
+func TestAccessible(t *testing.T) {
+	out, err := exec.Command("../../scripts/axe").Output()
+	if err != nil {
+		t.Fatalf("scripts/axe: %v", err)
+	}
+	axe, err := os.ReadFile(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := outputs(t, document("plain"))["html"]
+	for _, press := range []string{"", "depth-everyone", "theme"} {
+		act := "<script>" + string(axe) + `</script><script>var press = "` + press + `"; if (press) { document.getElementById(press).click(); }
+			document.querySelectorAll("details").forEach(function (d) { d.open = true; });
+			axe.run().then(function (r) {
+				var pre = document.createElement("pre"), l = r.violations.map(function (v) { return v.impact + " " + v.id + ": " + v.help + " in " + v.nodes[0].html; });
+				pre.id = ["axe", "said"].join("-");
+				pre.textContent = r.passes.length + " rules hold\n" + l.join("\n");
+				document.body.appendChild(pre);
+			});</script></body>`
+		dom := browser(t, strings.Replace(page, "</body>", act, 1))
+		_, said, ok := strings.Cut(dom, `<pre id="axe-said">`)
+		said, _, ok2 := strings.Cut(said, "</pre>")
+		l := strings.Split(strings.TrimSpace(said), "\n")
+		if !ok || !ok2 || l[0] == "0 rules hold" {
+			t.Fatalf("axe-core did not run: %q", said)
+		}
+		for _, fault := range l[1:] {
+			t.Errorf("pressed %q: %s", press, fault)
 		}
 	}
 }
