@@ -39,3 +39,11 @@ versions *suites:
 
 record kind folder:
     ./scripts/record {{kind}} {{folder}}
+
+# Measure what the plugin adds to tshark
+bench-plugin *flags:
+    ./scripts/bench-plugin {{flags}}
+
+# Run each fuzz target for a time
+fuzz *flags:
+    ./scripts/fuzz {{flags}}

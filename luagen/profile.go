@@ -25,6 +25,8 @@ var rules = []colour{
 	{"corr: made by a middlebox", `corr.fate == "injected"`, tint(245, 205, 120)},
 	{"corr: ended at a middlebox", `corr.fate == "consumed"`, tint(225, 190, 215)},
 	{"corr: bytes relayed on another connection", `corr.match == "relayed"`, tint(190, 215, 240)},
+	// Translated addresses are no news, and all frames behind a translator have them.
+	{"corr: options, marks or data changed on the way", `corr.changed matches "mss_val|wscale|sack_perm|timestamp$|dsfield|tclass|flags|data"`, tint(170, 222, 200)},
 	{"corr: copy of an earlier frame", `corr.fate == "duplicate"`, tint(215, 215, 215)},
 }
 

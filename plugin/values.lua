@@ -4,7 +4,7 @@
 local value = {}
 corr.value = value
 
-local word, stamp, EXTRA_FINDING = corr.word, corr.stamp, corr.EXTRA_FINDING
+local word, stamp, FINDING = corr.word, corr.stamp, corr.FLOW_FINDING
 
 local NO_DELAY = 2147483648 -- 0x80000000
 local DELAY_IN_EXTRA = 2147483649
@@ -71,7 +71,6 @@ end
 -- The digest of a record's frame, where another one has the same time and length; nil where none has.
 function corr.tie(p, n)
   local _, _, _, _, _, _, _, extra = corr.record(p, n - 1)
-  if extra >= EXTRA_FINDING then extra = extra - EXTRA_FINDING end
   return extra ~= 0 and read_extra(p, extra).tie or nil
 end
 
@@ -93,10 +92,10 @@ end
 
 function corr.fill(p, sec, ns, flow, class, peer, delay, extra)
   local f = frame
+  f.finding = flow >= FINDING
+  if f.finding then flow = flow - FINDING end
   f.point, f.sec, f.ns, f.flow, f.peer, f.delay = p, sec, ns, flow, peer, delay
   f.class = p.known.of[class] or p.store:class(p, class)
-  f.finding = extra >= EXTRA_FINDING
-  if f.finding then extra = extra - EXTRA_FINDING end
   f.extra_at, f.extra_read = extra, nil
   return f
 end
@@ -171,9 +170,17 @@ function value.changed_text(f)
   return all
 end
 
+-- Value functions that give the same for all frames of a capture and class.
+corr.by_class = {}
+
+local function by_class(f)
+  corr.by_class[f] = true
+  return f
+end
+
 -- What the frame's class says under a name.
 function value.class(name)
-  return function(f) return f.class[name] end
+  return by_class(function(f) return f.class[name] end)
 end
 
 -- What its conversation says of this point under a name.
@@ -184,7 +191,7 @@ function value.at_point(name)
   end
 end
 
-function value.point(f) return f.point.name end
+value.point = by_class(function(f) return f.point.name end)
 
 function value.flow(f)
   if f.flow ~= 0 then return f.flow end

@@ -70,20 +70,23 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 			delay, inExtra = delayInExtra, true
 		}
 	}
-	extra := uint32(0)
+	flow, extra := f.Flow, uint32(0)
+	if flow >= flowFinding {
+		return c.fail(fmt.Errorf("frame %d: conversation %d is beyond what a record holds", n, flow))
+	}
 	if inExtra || f.Extra != nil {
 		var err error
 		if extra, err = c.heap.entry(f, inExtra, &c.w.tables); err != nil {
 			return c.fail(fmt.Errorf("frame %d: %w", n, err))
 		}
 		if f.Extra != nil && len(f.Extra.Findings) > 0 {
-			extra |= extraFinding
+			flow |= flowFinding
 		}
 	}
 	b := c.buf[k*recordSize : (k+1)*recordSize : (k+1)*recordSize]
 	putStamp(b[recTime:], int64(f.Time))
 	le.PutUint32(b[recLen:], f.Len)
-	le.PutUint32(b[recFlow:], f.Flow)
+	le.PutUint32(b[recFlow:], flow)
 	le.PutUint32(b[recClass:], class)
 	le.PutUint32(b[recPeer:], uint32(f.Peer))
 	le.PutUint32(b[recDelay:], delay)

@@ -28,5 +28,5 @@
 //	directory  sections (offset, count, width) in the order of the section constants
 //
 // A delay is signed nanoseconds in one word; 0x80000000 means none, 0x80000001 that the heap entry holds it.
-// extra is the word offset of the frame's heap entry, 0 for none, plus 2^31 where the entry names findings.
+// extra is the word offset of the frame's heap entry, 0 for none; flow has 2^31 added where that entry names findings.
 package annotate

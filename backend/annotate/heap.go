@@ -23,7 +23,7 @@ const (
 	heapTexts   = 1 << 16
 	maxTextSize = 1 << 16
 	maxElements = 1<<24 - 1
-	maxWords    = extraFinding - 1<<26
+	maxWords    = 1<<31 - 1<<26
 )
 
 // entry writes what f has beside its record and gives the entry's word offset.

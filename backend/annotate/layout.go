@@ -6,7 +6,7 @@ import (
 )
 
 // Version of the layout. A reader takes exactly its own: a correlation is cheap to make again.
-const Version = 2
+const Version = 3
 
 const (
 	magic        = "corr.ann"
@@ -49,8 +49,9 @@ const (
 	recDelay = 24
 	recExtra = 28
 
-	// extraFinding in a record's extra says that its entry names findings: those are shown unasked.
-	extraFinding = 1 << 31
+	// flowFinding in a record's flow says that its heap entry names findings: those are shown unasked. It stands there
+	// because a filter on corr.flow, the quickest, then looks at the first four words only.
+	flowFinding = 1 << 31
 )
 
 // Sections of the directory, in this order.

@@ -176,7 +176,7 @@ func (f *File) decode(point int, n capture.FrameNo, b []byte, fr *Frame, h *heap
 	t, _ := getStamp(b[recTime:])
 	class := le.Uint32(b[recClass:])
 	*fr = Frame{
-		Time: capture.LocalTime(t), Len: le.Uint32(b[recLen:]), Flow: le.Uint32(b[recFlow:]),
+		Time: capture.LocalTime(t), Len: le.Uint32(b[recLen:]), Flow: le.Uint32(b[recFlow:]) &^ flowFinding,
 		Class: ClassID(class), Peer: capture.FrameNo(le.Uint32(b[recPeer:])),
 	}
 	if int(class) >= len(p.classes) {
@@ -187,7 +187,7 @@ func (f *File) decode(point int, n capture.FrameNo, b []byte, fr *Frame, h *heap
 	default:
 		fr.HasDelay, fr.Delay = true, int64(int32(d))
 	}
-	if extra := le.Uint32(b[recExtra:]) &^ extraFinding; extra != 0 && h != nil {
+	if extra := le.Uint32(b[recExtra:]); extra != 0 && h != nil {
 		if err := h.extra(extra, fr); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", f.Tables.Points[point].Name, n, err)
 		}
