@@ -56,6 +56,27 @@ const (
 	AnswerTo = "answer"
 )
 
+// Read reads the exchanges of all conversations of a capture that is to be sealed.
+func Read(c *flow.Capture, keys *tlskey.Log) []Exchange {
+	var out []Exchange
+	for _, x := range gather(c, 0, keys, func(flow.ConvID) bool { return true }) {
+		out = append(out, *x)
+	}
+	return out
+}
+
+// wanted are those of a sealed capture's exchanges whose conversations want says.
+func wanted(all []Exchange, k int, want func(id flow.ConvID) bool) []*Exchange {
+	var out []*Exchange
+	for _, x := range all {
+		if want(x.Conv.ID) {
+			x.Conv.Capture = k
+			out = append(out, &x)
+		}
+	}
+	return out
+}
+
 // gather reads the exchanges of a capture's conversations that want says.
 func gather(c *flow.Capture, k int, keys *tlskey.Log, want func(id flow.ConvID) bool) []*Exchange {
 	var out []*Exchange

@@ -30,14 +30,19 @@ type Result struct {
 const exchangesMost = 20000
 
 // Tie looks at what r left alone and joins what goes together.
-func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log) (*Result, error) {
+func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log, known [][]Exchange) (*Result, error) {
 	out := &Result{}
 	lists := make([][]*Exchange, len(r.Caps))
 	for k, c := range r.Caps {
-		lists[k] = gather(c, k, keys, func(id flow.ConvID) bool {
+		want := func(id flow.ConvID) bool {
 			f := r.FlowOf[k][id]
 			return f != nil && !f.Everywhere() && (f.First() == k || f.Last() == k)
-		})
+		}
+		if c.Sealed != nil {
+			lists[k] = wanted(known[k], k, want)
+		} else {
+			lists[k] = gather(c, k, keys, want)
+		}
 		for i, e := range lists[k] {
 			if e.Opened && (i == 0 || lists[k][i-1].Conv != e.Conv) {
 				out.Opened++

@@ -33,6 +33,10 @@ type Capture struct {
 	// Handshakes holds what SYN and SYN/ACK segments said; Info.SYN and Info.SYNACK index it.
 	Handshakes []Handshake
 
+	// Sealed holds what was read of the payload of a capture that came as an index, and Payload gives fingerprints of TCP
+	// streams; nil for one that came as it is.
+	Sealed *Sealed
+
 	// Store holds what is large, and what other packages make of it; nil: memory does.
 	Store *Store
 
@@ -125,5 +129,6 @@ func (c *Capture) Tuple(id ConvID, dir int) Tuple {
 	return t
 }
 
-// Payload gives the kept payload bytes of the frame in a place; ok is false where the budget did not reach.
+// Payload gives the kept payload bytes of the frame in a place; ok is false where the budget did not reach. Of a sealed
+// capture it gives fingerprints of those of TCP (see Seal).
 func (c *Capture) Payload(i uint32) (b []byte, ok bool) { return c.kept.get(i) }

@@ -39,18 +39,25 @@ func (p *payloads) add(i uint32, b []byte, head bool) {
 		}
 		b = b[:min(len(b), headKeep)]
 	}
+	copy(p.room(i, len(b)), b)
+}
+
+// room keeps n bytes, which are to be filled.
+func (p *payloads) room(i uint32, n int) []byte {
 	k := len(p.blocks) - 1
-	if k < 0 || cap(p.blocks[k])-len(p.blocks[k]) < len(b) {
+	if k < 0 || cap(p.blocks[k])-len(p.blocks[k]) < n {
 		size := payloadBlock
 		if k < 0 {
 			size = 4 << 10 // most captures of a few packets need no more
 		}
-		p.blocks = append(p.blocks, Column[byte](p.store, max(size, len(b)))[:0])
+		p.blocks = append(p.blocks, Column[byte](p.store, max(size, n))[:0])
 		k++
 	}
-	p.kept = append(p.kept, keptPayload{i, uint32(k), uint32(len(p.blocks[k])), uint32(len(b))})
-	p.blocks[k] = append(p.blocks[k], b...)
-	p.used += len(b)
+	from := len(p.blocks[k])
+	p.kept = append(p.kept, keptPayload{i, uint32(k), uint32(from), uint32(n)})
+	p.blocks[k] = p.blocks[k][:from+n]
+	p.used += n
+	return p.blocks[k][from:]
 }
 
 // settle turns frame indexes into places.
@@ -58,18 +65,26 @@ func (p *payloads) settle(place []uint32) {
 	for k := range p.kept {
 		p.kept[k].place = place[p.kept[k].place]
 	}
+	p.indexed(len(place))
+}
+
+// indexed makes what get looks things up in, for n places.
+func (p *payloads) indexed(n int) {
 	slices.SortFunc(p.kept, func(x, y keptPayload) int { return cmp.Compare(x.place, y.place) })
-	p.index = make([]uint32, len(place)/indexStep+1)
+	p.index = make([]uint32, n/indexStep+1)
 	k := 0
-	for n := range p.index {
-		for k < len(p.kept) && p.kept[k].place < uint32(n*indexStep) {
+	for i := range p.index {
+		for k < len(p.kept) && p.kept[k].place < uint32(i*indexStep) {
 			k++
 		}
-		p.index[n] = uint32(k)
+		p.index[i] = uint32(k)
 	}
 }
 
 func (p *payloads) get(i uint32) ([]byte, bool) {
+	if len(p.index) == 0 {
+		return nil, false
+	}
 	k := int(p.index[i/indexStep])
 	for k < len(p.kept) && p.kept[k].place < i {
 		k++

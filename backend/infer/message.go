@@ -39,8 +39,52 @@ func (v *Verdict) messages() {
 	})
 }
 
+// Names are the messages of all conversations of a capture that is to be sealed. Which end began a TCP conversation may be
+// known from another capture only; then both ways are read.
+func Names(c *flow.Capture) map[flow.ConvID]flow.Names {
+	out := map[flow.ConvID]flow.Names{}
+	var buf []tcpSegment
+	for id := range c.Convs {
+		id := flow.ConvID(id)
+		in, proto := &c.Convs[id], c.Conv(id).Proto
+		ways := []int{0, 1}
+		switch {
+		case proto != flow.ProtoTCP:
+			ways = ways[:1]
+		case in.SYN >= 0 || in.SYNACK >= 0:
+			ways = []int{c.ClientDir(id)}
+		}
+		var names flow.Names
+		for _, way := range ways {
+			v := &Verdict{Result: &match.Result{Caps: []*flow.Capture{c}}, Messages: []map[uint32]string{{}}}
+			v.messagesAt(&match.Flow{Proto: proto, Sides: []*match.Side{{Cap: c, Convs: []flow.ConvID{id}, Forward: []int{way}}}}, 0, &buf)
+			for i, text := range v.Messages[0] {
+				names[way] = append(names[way], flow.Name{Place: i, Text: text})
+			}
+			slices.SortFunc(names[way], func(x, y flow.Name) int { return cmp.Compare(x.Place, y.Place) })
+		}
+		if names[0] != nil || names[1] != nil {
+			out[id] = names
+		}
+	}
+	return out
+}
+
 // messagesAt names a flow's messages at one capture.
 func (v *Verdict) messagesAt(f *match.Flow, c int, buf *[]tcpSegment) {
+	if s := f.Sides[c]; s.Cap.Sealed != nil {
+		for k, id := range s.Convs {
+			names := s.Cap.Sealed.Names[id]
+			l := names[s.Forward[k]]
+			if l == nil {
+				l = names[1-s.Forward[k]]
+			}
+			for _, n := range l {
+				v.Messages[c][n.Place] = n.Text
+			}
+		}
+		return
+	}
 	for d := 0; d < 2; d++ {
 		if f.Proto == flow.ProtoTCP {
 			v.streamMessages(f, c, d, buf)

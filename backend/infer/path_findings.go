@@ -70,7 +70,7 @@ func (v *Verdict) rewriting(ev []Evidence) string {
 	for k := 0; k+1 < len(ev); k += 2 {
 		a, ok := v.Caps[ev[k].Capture].Payload(uint32(ev[k].Frame))
 		b, ok2 := v.Caps[ev[k+1].Capture].Payload(uint32(ev[k+1].Frame))
-		if !ok || !ok2 {
+		if !ok || !ok2 || v.Caps[ev[k].Capture].Sealed != nil {
 			continue
 		}
 		if x, y := differingWords(string(a), string(b)); x != "" || y != "" {

@@ -151,7 +151,7 @@ func (l *dealt) add(e entry) {
 
 // entries adds to out the keys of those conversations of a capture that want says; nil wants all.
 // heads are the PROXY headers of each capture, nil if none has any; logged is what logs say of translations, nil for nothing.
-func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow.ConvID]proxied, logged *said, want func(id flow.ConvID) bool, out *dealt) {
+func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow.ConvID]flow.Front, logged *said, want func(id flow.ConvID) bool, out *dealt) {
 	c := caps[k]
 	for id := range c.Convs {
 		if want == nil || want(flow.ConvID(id)) {

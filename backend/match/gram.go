@@ -33,6 +33,42 @@ const sealedLeast = 24
 // runEntries makes keys of the kept payload bytes of one conversation. Readable text is sent to more than one client;
 // what TLS encrypted is not, and is known by the records of application data and alerts that segments begin with.
 func runEntries(emit func(evidence, int, uint64, uint64), c *flow.Capture, id flow.ConvID) {
+	if c.Sealed == nil {
+		readRuns(emit, c, id)
+		return
+	}
+	for _, r := range c.Sealed.Runs[id] {
+		kind := evRun
+		if r.Kind == sealedRun {
+			kind = evSealed
+		}
+		emit(kind, int(r.Dir), r.Hash, r.N)
+	}
+}
+
+// sealedRun is flow.Run's Kind of a key that only encrypted bytes make; 0 is any other's.
+const sealedRun = 1
+
+// Runs are the keys of all conversations, for a capture that is to be sealed.
+func Runs(c *flow.Capture) map[flow.ConvID][]flow.Run {
+	out := map[flow.ConvID][]flow.Run{}
+	for id := range c.Convs {
+		id := flow.ConvID(id)
+		if c.Conv(id).Proto != flow.ProtoTCP {
+			continue
+		}
+		readRuns(func(kind evidence, d int, hash, n uint64) {
+			r := flow.Run{Dir: uint8(d), Hash: hash, N: n}
+			if kind == evSealed {
+				r.Kind = sealedRun
+			}
+			out[id] = append(out[id], r)
+		}, c, id)
+	}
+	return out
+}
+
+func readRuns(emit func(evidence, int, uint64, uint64), c *flow.Capture, id flow.ConvID) {
 	var n [2]int
 	sealed := false
 	for i := range c.Packets(id) {

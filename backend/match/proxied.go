@@ -11,25 +11,27 @@ import (
 // A PROXY protocol header names the ends of the connection in front of the proxy (haproxy's proxy-protocol.txt §2). A
 // conversation behind it so names the one that it carries on, wherever a capture in front sees the same addresses.
 
-// proxied is what a conversation's header says: the front connection as its initiator's packets carry it.
-type proxied struct {
-	dir   int // direction of the header
-	front flow.Tuple
-}
-
 // allHeaders lists the headers of every capture, nil if none has any.
-func allHeaders(caps []*flow.Capture) []map[flow.ConvID]proxied {
-	all := make([]map[flow.ConvID]proxied, len(caps))
+func allHeaders(caps []*flow.Capture) []map[flow.ConvID]flow.Front {
+	all := make([]map[flow.ConvID]flow.Front, len(caps))
 	parallel(len(caps), func(k int) { all[k] = headers(caps[k]) })
-	if !slices.ContainsFunc(all, func(h map[flow.ConvID]proxied) bool { return h != nil }) {
+	if !slices.ContainsFunc(all, func(h map[flow.ConvID]flow.Front) bool { return len(h) > 0 }) {
 		return nil
 	}
 	return all
 }
 
 // headers lists the conversations of a capture that begin with a PROXY header which names addresses.
-func headers(c *flow.Capture) map[flow.ConvID]proxied {
-	var out map[flow.ConvID]proxied
+func headers(c *flow.Capture) map[flow.ConvID]flow.Front {
+	if c.Sealed != nil {
+		return c.Sealed.Fronts
+	}
+	return Fronts(c)
+}
+
+// Fronts reads the PROXY headers of a capture; nil for none.
+func Fronts(c *flow.Capture) map[flow.ConvID]flow.Front {
+	var out map[flow.ConvID]flow.Front
 	for id := range c.Convs {
 		if c.Conv(flow.ConvID(id)).Proto != flow.ProtoTCP {
 			continue
@@ -48,16 +50,16 @@ func headers(c *flow.Capture) map[flow.ConvID]proxied {
 				continue
 			}
 			if out == nil {
-				out = map[flow.ConvID]proxied{}
+				out = map[flow.ConvID]flow.Front{}
 			}
-			out[flow.ConvID(id)] = proxied{d, flow.Tuple{Src: decode.Addr(src.Addr().As16()), Dst: decode.Addr(dst.Addr().As16()), Sport: src.Port(), Dport: dst.Port()}}
+			out[flow.ConvID(id)] = flow.Front{Dir: d, Tuple: flow.Tuple{Src: decode.Addr(src.Addr().As16()), Dst: decode.Addr(dst.Addr().As16()), Sport: src.Port(), Dport: dst.Port()}}
 		}
 	}
 	return out
 }
 
 // frontEntries makes keys of a conversation's own ends, for headers to point at, and of those its header names.
-func frontEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, h map[flow.ConvID]proxied) {
+func frontEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, h map[flow.ConvID]flow.Front) {
 	add := func(kind evidence, d int, t flow.Tuple) {
 		key := flow.Mix(flow.Mix(addrKey(t.Src, t.Sport), addrKey(t.Dst, t.Dport)), uint64(evProxied)<<8)
 		out.add(entry{key, newRef(k, id, d), kind})
@@ -66,6 +68,6 @@ func frontEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, h map[flow
 		add(evFront, d, c.Tuple(id, d))
 	}
 	if p, ok := h[id]; ok {
-		add(evProxied, p.dir, p.front)
+		add(evProxied, p.Dir, p.Tuple)
 	}
 }

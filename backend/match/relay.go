@@ -74,15 +74,24 @@ func assemble(c *flow.Capture, segs []streamSegment) []byte {
 	return out
 }
 
+// before is how many bytes before it a byte of a side's payload depends on: fingerprints are made of several.
+func before(c *flow.Capture) int {
+	if c.Sealed != nil {
+		return flow.Window - 1
+	}
+	return 0
+}
+
 // alignStreams finds the runs of bytes that two streams share, in order. lenA and lenB are the streams' whole lengths:
-// what lies behind the kept bytes goes on as the last run does.
-func alignStreams(x, y []byte, lenA, lenB int64) []run {
+// what lies behind the kept bytes goes on as the last run does. back is what before says.
+func alignStreams(x, y []byte, lenA, lenB int64, back int) []run {
+	gram := gram - back
 	if len(x) == 0 || len(y) == 0 {
 		// Nothing kept: the streams are taken for equal; that they begin alike is why they were joined.
 		return []run{{0, 0, min(lenA, lenB)}}
 	}
 	var out []run
-	index := gramIndex(y)
+	index := gramIndex(y, gram)
 	var i, j int
 	for i < len(x) && j < len(y) {
 		if x[i] == y[j] {
@@ -93,12 +102,13 @@ func alignStreams(x, y []byte, lenA, lenB int64) []run {
 				continue
 			}
 		}
-		ni, nj, ok := nextAnchor(x, y, i, j, index)
+		ni, nj, ok := nextAnchor(x, y, i, j, index, gram)
 		if !ok {
 			break
 		}
 		i, j = ni, nj
 	}
+	widen(out, int64(back))
 	if k := len(out) - 1; k >= 0 {
 		r := &out[k]
 		if r.a+r.n == int64(len(x)) || r.b+r.n == int64(len(y)) {
@@ -106,6 +116,17 @@ func alignStreams(x, y []byte, lenA, lenB int64) []run {
 		}
 	}
 	return out
+}
+
+// widen takes to each run the bytes that its first fingerprint was made of.
+func widen(runs []run, back int64) {
+	a, b := int64(0), int64(0)
+	for k := range runs {
+		r := &runs[k]
+		n := min(back, r.a-a, r.b-b)
+		r.a, r.b, r.n = r.a-n, r.b-n, r.n+n
+		a, b = r.a+r.n, r.b+r.n
+	}
 }
 
 // alignEnds aligns two streams whose kept bytes do not reach to where they agree: what a proxy inserts it inserts at the
@@ -128,9 +149,10 @@ func alignEnds(ca, cb *flow.Capture, sa, sb []streamSegment) []run {
 		}
 		x, ok := ca.Payload(s.i)
 		y, ok2 := cb.Payload(i)
+		back := before(ca)
 		if n := min(len(x), len(y)); !ok || !ok2 || n < gram/2 {
 			continue
-		} else if common(x[:n], y[:n]) == n {
+		} else if common(x[back:n], y[back:n]) == n-back {
 			agree++
 		} else {
 			differ++
@@ -153,7 +175,7 @@ func common(x, y []byte) int {
 }
 
 // gramIndex lists where each run of gram bytes begins, thinned to every fourth place.
-func gramIndex(y []byte) map[string][]int32 {
+func gramIndex(y []byte, gram int) map[string][]int32 {
 	m := make(map[string][]int32, len(y)/4+1)
 	for j := 0; j+gram <= len(y); j += 4 {
 		k := string(y[j : j+gram])
@@ -165,7 +187,7 @@ func gramIndex(y []byte) map[string][]int32 {
 }
 
 // nextAnchor finds the nearest place at or behind (i, j) where both streams hold the same gram bytes.
-func nextAnchor(x, y []byte, i, j int, index map[string][]int32) (ni, nj int, ok bool) {
+func nextAnchor(x, y []byte, i, j int, index map[string][]int32, gram int) (ni, nj int, ok bool) {
 	for ni = i; ni+gram <= len(x); ni++ {
 		for _, at := range index[string(x[ni:ni+gram])] {
 			if int(at) >= j {
@@ -208,7 +230,7 @@ func end(s []streamSegment) int64 {
 
 func relayedStream(out []Pair, ca, cb *flow.Capture, sa, sb []streamSegment) []Pair {
 	x, y := assemble(ca, sa), assemble(cb, sb)
-	runs := alignStreams(x, y, end(sa), end(sb))
+	runs := alignStreams(x, y, end(sa), end(sb), before(ca))
 	if len(runs) == 0 {
 		runs = alignEnds(ca, cb, sa, sb)
 	}

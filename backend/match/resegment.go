@@ -132,13 +132,13 @@ func (m *matcher) differs(a, b *segment) bool {
 	if !ok || !ok2 {
 		return false
 	}
-	lo := max(a.off, b.off)
+	lo := max(a.off, b.off) + int64(before(m.a))
 	if lo-a.off >= int64(len(x)) || lo-b.off >= int64(len(y)) {
 		return false
 	}
 	x, y = x[lo-a.off:], y[lo-b.off:]
 	n := min(len(x), len(y), int(min(a.off+a.n, b.off+b.n)-lo))
-	return common(x[:n], y[:n]) < n
+	return n > 0 && common(x[:n], y[:n]) < n
 }
 
 // fitsID reports whether two segments that lie k bytes apart (b after a) can be parts of one original by their

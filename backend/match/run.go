@@ -86,7 +86,7 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 
 // gather makes the candidates of all conversations that want says; nil wants all. Those that beside says are looked at
 // too, for keys that a wanted one has; nil for none.
-func (r *Result) gather(lvl level, mask uint64, heads []map[flow.ConvID]proxied, want, beside func(c Conv) bool) []Candidate {
+func (r *Result) gather(lvl level, mask uint64, heads []map[flow.ConvID]flow.Front, want, beside func(c Conv) bool) []Candidate {
 	caps := r.Caps
 	lists := make([]*dealt, len(caps))
 	of := func(k int, f func(c Conv) bool) func(id flow.ConvID) bool {
@@ -128,7 +128,7 @@ const closerMost = 1 << 22
 // closer looks again at the conversations that have no counterpart in some other capture, with keys of all their
 // packets: of two captures that overlap little, the sampled keys may have missed what both hold. It gives the
 // candidates of both rounds.
-func (r *Result) closer(fo *forest, lvl level, heads []map[flow.ConvID]proxied, ks []Candidate) []Candidate {
+func (r *Result) closer(fo *forest, lvl level, heads []map[flow.ConvID]flow.Front, ks []Candidate) []Candidate {
 	partners := make([]uint64, len(fo.parent)) // by flow root: captures it is in
 	for k, c := range r.Caps {
 		for id := range c.Convs {

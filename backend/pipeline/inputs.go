@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,7 +45,18 @@ func resolve(inputs []Input) ([]point, error) {
 		}
 		infos = append(infos, fi)
 	}
-	return name(inputs)
+	// An index goes by the name of the capture that it was made of.
+	shown := slices.Clone(inputs)
+	for i := range shown {
+		if file := indexed(shown[i].Path); file != "" {
+			shown[i].Path = filepath.Join(filepath.Dir(shown[i].Path), file)
+		}
+	}
+	ps, err := name(shown)
+	for i := range ps {
+		ps[i].path = inputs[i].Path
+	}
+	return ps, err
 }
 
 // reason is the cause of a file error without the operation and path that Go puts before it.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/corr-dev/corr/backend/annotate"
 	"github.com/corr-dev/corr/backend/exchange"
+	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/lab"
 	"github.com/corr-dev/corr/backend/match"
 )
@@ -29,15 +30,16 @@ func TestProxyAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		caps, err := read(context.Background(), points, nil, o)
+		in, err := read(context.Background(), points, nil, o)
 		if err != nil {
 			t.Fatal(err)
 		}
+		caps := []*flow.Capture{in[0].Capture, in[1].Capture}
 		r, err := match.Run(context.Background(), caps, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := exchange.Tie(context.Background(), r, nil)
+		found, err := exchange.Tie(context.Background(), r, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/corr-dev/corr/backend/compose"
 	"github.com/corr-dev/corr/backend/exchange"
 	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/index"
 	"github.com/corr-dev/corr/backend/infer"
 	"github.com/corr-dev/corr/backend/match"
 	"github.com/corr-dev/corr/backend/model"
@@ -29,6 +30,7 @@ type Options struct {
 	Logs     []string // logs of what stands between: FILE or FORMAT=FILE
 	LogMap   string   // field names of a generic log: "src=…,dst=…"
 	Keylogs  []string // TLS key logs (SSLKEYLOGFILE format)
+	IndexKey string   // key file for what is compared with indexes; "": the user's own
 	Memory   int64    // bytes to stay below, 0: no bound; what is more lies in a temporary file (Linux)
 	Progress Progress // nil: none
 	// Anonymise replaces addresses, names and what logs say in the document and the report by this key; nil: not. corr.ann
@@ -100,8 +102,23 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 }
 
 // correlate runs what lies between facts and conclusions.
-func correlate(ctx context.Context, caps []*flow.Capture, o Options) (*infer.Verdict, *heard, error) {
+func correlate(ctx context.Context, in []*index.Sealed, o Options) (*infer.Verdict, *heard, error) {
 	p := o.Progress
+	var caps []*flow.Capture
+	var known [][]exchange.Exchange
+	for _, x := range in {
+		caps = append(caps, x.Capture)
+	}
+	keys, err := keyLogs(o, caps)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := sealAll(in, keys, o); err != nil {
+		return nil, nil, err
+	}
+	for _, x := range in {
+		known = append(known, x.Exchanges)
+	}
 	h, err := listen(ctx, o, caps)
 	if err != nil {
 		return nil, nil, err
@@ -111,11 +128,7 @@ func correlate(ctx context.Context, caps []*flow.Capture, o Options) (*infer.Ver
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, err := keyLogs(o, caps)
-	if err != nil {
-		return nil, nil, err
-	}
-	x, err := exchange.Tie(ctx, r, keys)
+	x, err := exchange.Tie(ctx, r, keys, known)
 	if err != nil {
 		return nil, nil, err
 	}
