@@ -27,7 +27,7 @@ type Sealed struct {
 
 // Seal takes the payload of a capture away, after all has been read of it that others will want to know. keys open TLS.
 func Seal(c *flow.Capture, file string, key *flow.Key, keys *tlskey.Log) *Sealed {
-	match.MarkDuplicates(c) // what is there twice is read once
+	match.MarkCopies(c) // what is there twice is read once
 	s := &flow.Sealed{Runs: match.Runs(c), Fronts: match.Fronts(c), Names: infer.Names(c)}
 	x := &Sealed{Capture: c, Exchanges: exchange.Read(c, keys), File: file, Key: key.ID()}
 	for i := range x.Exchanges {

@@ -305,9 +305,9 @@ func datagramEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, pro
 	}
 	if f.IPID != 0 && sm.takes(id^h^uint64(f.IPID)<<24) {
 		emit(evIPID, d, id, h<<32|uint64(f.IPID)<<16^uint64(f.Len))
-		if proto == flow.ProtoUDP {
-			emit(evIPIDOnly, d, uint64(f.IPID), 1) // a gateway may have rewritten the payload
-		}
+	}
+	if f.IPID != 0 && proto == flow.ProtoUDP && sm.takes(uint64(f.IPID)) {
+		emit(evIPIDOnly, d, uint64(f.IPID), 1) // a gateway may have rewritten the payload
 	}
 }
 

@@ -49,6 +49,12 @@ func runEntries(emit func(evidence, int, uint64, uint64), c *flow.Capture, id fl
 // sealedRun is flow.Run's Kind of a key that only encrypted bytes make; 0 is any other's.
 const sealedRun = 1
 
+// MarkCopies marks what a capture holds twice, as Run does: for a capture that is to be sealed.
+func MarkCopies(c *flow.Capture) {
+	MarkDuplicates(c)
+	findBothSides(c)
+}
+
 // Runs are the keys of all conversations, for a capture that is to be sealed.
 func Runs(c *flow.Capture) map[flow.ConvID][]flow.Run {
 	out := map[flow.ConvID][]flow.Run{}

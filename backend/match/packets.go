@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 )
@@ -119,7 +120,7 @@ func (m *matcher) inGroups(proto uint8, t *Traits, d int, w Window, strict bool)
 		for split < j && g[split].side == 0 {
 			split++
 		}
-		m.oneGroup(g[i:split], g[split:j], t, d, w, strict, take)
+		m.oneGroup(g[i:split], g[split:j], proto, t, d, w, strict, take)
 		i = j
 	}
 	m.restA = drop(m.restA, used, 0)
@@ -141,7 +142,7 @@ func drop(l []uint32, used map[uint64]bool, side uint64) []uint32 {
 }
 
 // oneGroup pairs the packets of one key.
-func (m *matcher) oneGroup(x, y []grouped, t *Traits, d int, w Window, strict bool, take func(a, b uint32, how How)) {
+func (m *matcher) oneGroup(x, y []grouped, proto uint8, t *Traits, d int, w Window, strict bool, take func(a, b uint32, how How)) {
 	if len(x) == 0 || len(y) == 0 {
 		return
 	}
@@ -157,7 +158,7 @@ func (m *matcher) oneGroup(x, y []grouped, t *Traits, d int, w Window, strict bo
 		if f := m.a.At(x[0].i); strict && t.KeepsID && f.IPID != 0 {
 			how = HowIdentity
 		}
-		if (w == nil || m.inWindow(x[0].i, y[0].i, d, w)) && !m.otherWay(x[0].i, y[0].i, t, d) && !t.otherSending(m.a.At(x[0].i), m.b.At(y[0].i)) {
+		if (w == nil || m.speaks(x[0].i, proto) && m.near(x[0].i, y[0].i, d, w, aloneNS) || m.inWindow(x[0].i, y[0].i, d, w)) && !m.otherWay(x[0].i, y[0].i, t, d) && !t.otherSending(m.a.At(x[0].i), m.b.At(y[0].i)) {
 			take(x[0].i, y[0].i, how)
 		}
 		return
@@ -228,13 +229,26 @@ func (m *matcher) withoutOwnID(x, y []grouped) (p, q []grouped) {
 	return p, q
 }
 
-func (m *matcher) inWindow(a, b uint32, d int, w Window) bool {
+// aloneNS is how far, ns, beyond the window a datagram may have come whose bytes no other one of its conversation has: a queue
+// may hold it for longer than its neighbours, but a sender that repeats itself waits about as long.
+const aloneNS = 500_000_000
+
+// speaks reports whether a packet is a datagram of enough bytes to be no other's.
+func (m *matcher) speaks(a uint32, proto uint8) bool {
+	f := m.a.At(a)
+	return proto != flow.ProtoTCP && f.Len >= flow.HeadTier && m.lvl.hash(f) != 0
+}
+
+func (m *matcher) inWindow(a, b uint32, d int, w Window) bool { return m.near(a, b, d, w, 0) }
+
+// near reports whether two packets can be one by the time, or are at most more ns further apart.
+func (m *matcher) near(a, b uint32, d int, w Window, more capture.LocalTime) bool {
 	f, h := m.a.At(a), m.b.At(b)
 	if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) {
 		return true
 	}
 	lo, hi, ok := w(f.Time, d)
-	return !ok || h.Time >= lo && h.Time <= hi
+	return !ok || h.Time >= lo-more && h.Time <= hi+more
 }
 
 // byTime pairs equal packets in the order of time: an alignment of two ascending lists that pairs as many as the window

@@ -149,10 +149,9 @@ func alignEnds(ca, cb *flow.Capture, sa, sb []streamSegment) []run {
 		}
 		x, ok := ca.Payload(s.i)
 		y, ok2 := cb.Payload(i)
-		back := before(ca)
 		if n := min(len(x), len(y)); !ok || !ok2 || n < gram/2 {
 			continue
-		} else if common(x[back:n], y[back:n]) == n-back {
+		} else if alike(x[:n], y[:n], before(ca)) {
 			agree++
 		} else {
 			differ++

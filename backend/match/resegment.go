@@ -1,6 +1,7 @@
 package match
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/decode"
@@ -132,13 +133,19 @@ func (m *matcher) differs(a, b *segment) bool {
 	if !ok || !ok2 {
 		return false
 	}
-	lo := max(a.off, b.off) + int64(before(m.a))
+	lo := max(a.off, b.off)
 	if lo-a.off >= int64(len(x)) || lo-b.off >= int64(len(y)) {
 		return false
 	}
 	x, y = x[lo-a.off:], y[lo-b.off:]
 	n := min(len(x), len(y), int(min(a.off+a.n, b.off+b.n)-lo))
-	return n > 0 && common(x[:n], y[:n]) < n
+	return !alike(x[:n], y[:n], before(m.a))
+}
+
+// alike reports whether two stretches of payload are the same. Of fingerprints the first ones tell of what lies before, which
+// may differ.
+func alike(x, y []byte, back int) bool {
+	return bytes.Equal(x, y) || len(x) > back && bytes.Equal(x[back:], y[back:])
 }
 
 // fitsID reports whether two segments that lie k bytes apart (b after a) can be parts of one original by their

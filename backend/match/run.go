@@ -603,6 +603,13 @@ func (r *Result) joints(lvl level, ks []Candidate) {
 	for i := range ks {
 		cand[anchorKey{ks[i].A, ks[i].B}] = &ks[i]
 	}
+	byConv := sync.OnceValue(func() map[Conv][]*Candidate {
+		of := map[Conv][]*Candidate{}
+		for i := range ks {
+			of[ks[i].A], of[ks[i].B] = append(of[ks[i].A], &ks[i]), append(of[ks[i].B], &ks[i])
+		}
+		return of
+	})
 	r.each(len(r.Flows), func() func(i int) {
 		m := &matcher{lvl: lvl}
 		return func(i int) {
@@ -610,7 +617,11 @@ func (r *Result) joints(lvl level, ks []Candidate) {
 			for a := range f.Sides {
 				for b := a + 1; b < len(f.Sides); b++ {
 					if f.Sides[a] != nil && f.Sides[b] != nil {
-						f.Joints = append(f.Joints, r.joint(m, f, a, b, cand))
+						j := r.joint(m, f, a, b, cand)
+						if c := j.Rival; c.Capture >= 0 && r.FlowOf[c.Capture][c.ID] == f {
+							r.outside(j, f, byConv())
+						}
+						f.Joints = append(f.Joints, j)
 					}
 				}
 			}
@@ -648,6 +659,28 @@ func (r *Result) joint(m *matcher, f *Flow, a, b int, cand map[anchorKey]*Candid
 		}
 	}
 	return j
+}
+
+// outside finds the runner-up of a joint anew where it is a part of the flow itself, as where a translation changed its
+// mapping: two parts of one flow are no rivals.
+func (r *Result) outside(j *Joint, f *Flow, byConv map[Conv][]*Candidate) {
+	j.Margin, j.Rival = j.Score, Conv{Capture: -1}
+	for _, c := range [2]int{j.A, j.B} {
+		for _, id := range f.Sides[c].Convs {
+			for _, k := range byConv[Conv{c, id}] {
+				other := k.B
+				if other.Capture == c {
+					other = k.A
+				}
+				if other.Capture != j.A && other.Capture != j.B || r.FlowOf[other.Capture][other.ID] == f {
+					continue
+				}
+				if j.Rival.Capture < 0 || j.Score-k.Score < j.Margin {
+					j.Margin, j.Rival = j.Score-k.Score, other
+				}
+			}
+		}
+	}
 }
 
 // sides is the number of captures that saw a flow.

@@ -19,8 +19,8 @@ func correlateCommand() *cli.Command {
 	return &cli.Command{
 		Name: "correlate", Usage: "match captures of the same traffic frame by frame and write what Wireshark needs to show it",
 		ArgsUsage: "[LABEL=]CAPTURE [LABEL=]CAPTURE ... [options]",
-		Description: `Captures may be pcap or pcapng, plain or compressed (gzip, zstd, lz4), in any order; - reads standard
-input. Labels name the points; without one the file's name does.
+		Description: `Captures may be pcap or pcapng, plain or compressed (gzip, zstd, lz4), or indexes of such (corr index), in
+any order; - reads standard input. Labels name the points; without one the file's name does.
 
 examples
   corr correlate client.pcapng server.pcapng -o out
@@ -32,6 +32,7 @@ examples
 			&cli.StringSliceFlag{Name: "keylog", Usage: "TLS key log `FILE` (SSLKEYLOGFILE format); may be repeated"},
 			&cli.BoolFlag{Name: "anonymise", Usage: "replace addresses, names and what logs say in correlation.json and report.html; corr.ann, which serves beside the captures, keeps them"},
 			&cli.StringFlag{Name: "anonymise-key", Usage: "anonymise by this `PASSPHRASE`: the same replacements each time; without one they differ each time"},
+			&cli.StringFlag{Name: "key", Usage: "key `FILE` that the indexes among the captures were made with (corr index), where it isn't your own"},
 			&cli.StringFlag{Name: "memory", Usage: "stay below `SIZE` of memory, e.g. 512M or 4G; what is more lies in a temporary file (TMPDIR) and takes longer"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing but errors"},
 		},
@@ -40,7 +41,7 @@ examples
 }
 
 func correlate(c *cli.Context) error {
-	o := pipeline.Options{Out: c.String("output"), Logs: c.StringSlice("log"), LogMap: c.String("log-map"), Keylogs: c.StringSlice("keylog"), Version: version()}
+	o := pipeline.Options{Out: c.String("output"), Logs: c.StringSlice("log"), LogMap: c.String("log-map"), Keylogs: c.StringSlice("keylog"), IndexKey: c.String("key"), Version: version()}
 	for _, a := range c.Args().Slice() {
 		o.Inputs = append(o.Inputs, input(a))
 	}
