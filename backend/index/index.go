@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/corr-dev/corr/backend/exchange"
@@ -31,12 +33,38 @@ func Seal(c *flow.Capture, file string, key *flow.Key, keys *tlskey.Log) *Sealed
 	s := &flow.Sealed{Runs: match.Runs(c), Fronts: match.Fronts(c), Names: infer.Names(c)}
 	x := &Sealed{Capture: c, Exchanges: exchange.Read(c, keys), File: file, Key: key.ID()}
 	for i := range x.Exchanges {
-		for k, d := range x.Exchanges[i].Fields {
-			x.Exchanges[i].Fields[k] = key.Digest(d)
-		}
+		sealExchange(&x.Exchanges[i], key)
 	}
 	c.Seal(key, s)
 	return x
+}
+
+// sealExchange keys what an exchange says of its payload, which may have been opened by keys: all of it is only ever
+// compared.
+func sealExchange(e *exchange.Exchange, key *flow.Key) {
+	digest := func(s string) string { return fmt.Sprintf("%016x", key.Digest(xxhash.Sum64String(s))) }
+	for k, d := range e.Fields {
+		e.Fields[k] = key.Digest(d)
+	}
+	for k, s := range e.Forwarded {
+		e.Forwarded[k] = digest(s)
+	}
+	e.Client = digest(e.Client)
+	if e.Key != "" {
+		e.Key = digest(e.Key)
+	}
+	if e.Name == "" {
+		return
+	}
+	// A proxy may add parts to the front of a target or take some off: one that another ends with still does.
+	method, target, _ := strings.Cut(e.Name, " ")
+	name := []string{method + " " + digest(target)} // findings say the method
+	for k := 1; k < len(target); k++ {
+		if target[k] == '/' {
+			name = append(name, digest(target[k:]))
+		}
+	}
+	e.Name = strings.Join(name, "/")
 }
 
 const (

@@ -36,6 +36,9 @@ func indexed(path string) string {
 	return filepath.Base(file)
 }
 
+// IsIndex reports whether a file is an index, which Wireshark can't open.
+func IsIndex(path string) bool { return indexed(path) != "" }
+
 // sealAll makes captures comparable with indexes, where there are any: by the key that those were made with.
 func sealAll(in []*index.Sealed, keys *tlskey.Log, o Options) error {
 	var with *index.Sealed

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // With a key log the requests are read; neither a key nor a byte of what was opened reaches any output.
@@ -42,6 +45,14 @@ func TestKeysLeaveNoTrace(t *testing.T) {
 		secrets = append(secrets, []byte(strings.Fields(k)[2]))
 	}
 	secrets = append(secrets, []byte("user-agent: curl"))
+	for _, capture := range []string{"a.pcap", "b.pcapng"} {
+		text := unpacked(t, filepath.Join(from, capture), log)
+		for _, s := range append(secrets, []byte("curl/"), []byte("HTTP/1.1"), []byte("/refused")) {
+			if bytes.Contains(text, s) && capture == "a.pcap" { // the other leg is in the clear: request lines are its messages' names
+				t.Errorf("the index of %s holds %q", capture, s)
+			}
+		}
+	}
 	err = filepath.WalkDir(out, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -57,6 +68,34 @@ func TestKeysLeaveNoTrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// unpacked is an index of a capture before compression.
+func unpacked(t *testing.T, capture, keylog string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	key := filepath.Join(dir, "key")
+	if err := os.WriteFile(key, []byte("sixteen bytes or more"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := Index(context.Background(), IndexOptions{Path: capture, Out: filepath.Join(dir, "x.corridx"), Key: key, Keylogs: []string{keylog}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := zstd.NewReader(bytes.NewReader(b[24:]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func TestKeysThatDoNotFit(t *testing.T) {

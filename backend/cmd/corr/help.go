@@ -17,6 +17,7 @@ No synchronised clocks, no NAT table, no order of files is needed.
 
 Correlate
   correlate   match captures, write the Wireshark plugin and the report
+  index       a capture without its payload, to be correlated elsewhere
 Read a result
   findings    what went wrong and why, with frames as proof
   flows       conversations with both sides' addresses and their outcome

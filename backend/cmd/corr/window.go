@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/corr-dev/corr/backend/model"
+	"github.com/corr-dev/corr/backend/pipeline"
 	"github.com/corr-dev/corr/backend/report"
 	"github.com/corr-dev/corr/backend/wireshark"
 )
@@ -57,6 +58,12 @@ func windows(doc *model.Document, label string) ([]wireshark.Window, error) {
 		}
 		if _, err := os.Stat(p.File); err != nil {
 			return nil, fmt.Errorf("%s: is no longer there; open it by hand with -X lua_script", p.File)
+		}
+		if pipeline.IsIndex(p.File) {
+			if label != "" || i+1 == len(doc.Captures) && len(out) == 0 {
+				return nil, fmt.Errorf("%s: is an index; open the capture that it was made of, where that lies, with -X lua_script:corr.lua", p.File)
+			}
+			continue
 		}
 		w := wireshark.Window{Capture: p.File}
 		if bad != nil && bad.At[p.Name] != nil {
