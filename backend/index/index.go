@@ -170,7 +170,7 @@ func broken(err error) error {
 	case errors.Is(err, flow.ErrIndex):
 		return err
 	}
-	return fmt.Errorf("%w: %v", flow.ErrIndex, err)
+	return fmt.Errorf("%w: %w", flow.ErrIndex, err)
 }
 
 // partMost is the size, bytes, that no message has.
