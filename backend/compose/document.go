@@ -39,6 +39,7 @@ func (in *Input) Document() *model.Document {
 	in.findings(d)
 	in.flows(d)
 	in.relations(d)
+	in.requests(d)
 	in.logs(d)
 	in.summary(d)
 	return d

@@ -10,6 +10,7 @@ type Document struct {
 	Segments  []Segment  `json:"segments"`
 	Flows     []Flow     `json:"flows"`
 	Relations []Relation `json:"relations"`
+	Requests  []Request  `json:"requests,omitempty"`
 	Findings  []Finding  `json:"findings"`
 	Logs      []Log      `json:"logs"`
 	Summary   Summary    `json:"summary"`
@@ -247,6 +248,33 @@ type Relation struct {
 	Messages int       `json:"messages"`
 }
 
+// Request is a request that was tied across a proxy, or that the proxy answered itself, and where its time went. Of times
+// that lie between two points ErrorS is the bound.
+type Request struct {
+	Flow       uint32     `json:"flow"`
+	FlowBack   *uint32    `json:"flow_back"` // null: the proxy answered itself
+	Front      RequestAt  `json:"front"`
+	Back       *RequestAt `json:"back"`
+	Confidence int        `json:"confidence"`
+	// TotalS is from the request's first frame to the answer's last, in front of the proxy; ClientS the part of it in which
+	// request and answer were still coming and going there, which is the client's network.
+	TotalS  *float64 `json:"total_s"`
+	ClientS *float64 `json:"client_s"`
+	// RequestS is from the request's last frame in front to its first behind, BackendS from its last frame behind to the first of
+	// the answer there, AnswerS from that to the answer's first in front.
+	RequestS *float64 `json:"request_s"`
+	BackendS *float64 `json:"backend_s"`
+	AnswerS  *float64 `json:"answer_s"`
+	ErrorS   *float64 `json:"error_s"`
+}
+
+// RequestAt is where a request begins at one point, and its answer, null for none.
+type RequestAt struct {
+	Capture string  `json:"capture"`
+	Frame   uint32  `json:"frame"`
+	Answer  *uint32 `json:"answer_frame"`
+}
+
 // Finding is one statement, with its proof.
 type Finding struct {
 	ID         string     `json:"id"`
@@ -285,12 +313,14 @@ type Log struct {
 
 // Summary counts what the lists may leave out when they are cut.
 type Summary struct {
-	Flows     int64            `json:"flows"` // all of them, also where the list is cut
-	FlowsCut  bool             `json:"flows_cut,omitempty"`
-	Outcomes  map[string]int64 `json:"outcomes"`
-	Frames    int64            `json:"frames"`
-	Matched   int64            `json:"matched"` // frames with a counterpart
-	Oddities  map[string]int64 `json:"oddities,omitempty"`
-	Notes     []string         `json:"notes,omitempty"` // of the job itself: how logs were read
-	Generator string           `json:"generator"`
+	Flows    int64            `json:"flows"` // all of them, also where the list is cut
+	FlowsCut bool             `json:"flows_cut,omitempty"`
+	Outcomes map[string]int64 `json:"outcomes"`
+	// RequestsCut: only the slowest requests are listed.
+	RequestsCut bool             `json:"requests_cut,omitempty"`
+	Frames      int64            `json:"frames"`
+	Matched     int64            `json:"matched"` // frames with a counterpart
+	Oddities    map[string]int64 `json:"oddities,omitempty"`
+	Notes       []string         `json:"notes,omitempty"` // of the job itself: how logs were read
+	Generator   string           `json:"generator"`
 }

@@ -1,11 +1,13 @@
 package report
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,7 +72,11 @@ type htmlPage struct {
 	Stretches  [][]string
 	RoundTrips [][]string
 	Ordered    []string
-	Total      string
+	// Requests are the slowest requests through proxies, MoreRequests how many there are besides.
+	Requests       [][]string
+	RequestColumns []string
+	MoreRequests   int
+	Total          string
 }
 
 type htmlFinding struct {
@@ -121,6 +127,10 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 		p.Ordered = append(p.Ordered, c.Name)
 	}
 	p.RoundTrips = roundTrips(d, p.Ordered)
+	slowest := slices.Clone(d.Requests)
+	slices.SortStableFunc(slowest, func(x, y model.Request) int { return cmp.Compare(wholeTime(&y), wholeTime(&x)) })
+	shown := min(len(slowest), requestsInPage)
+	p.Requests, p.RequestColumns, p.MoreRequests = requestRows(slowest[:shown]), requestColumns, len(slowest)-shown
 	p.Findings = foldFindings(d)
 	for i := range d.Flows {
 		if f := &d.Flows[i]; len(f.Ladder) > 0 {
@@ -132,6 +142,17 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 	}
 	p.Total = count(d.Summary.Flows, "conversation")
 	return p, nil
+}
+
+// requestsInPage bounds the requests that the page's table lists.
+const requestsInPage = 200
+
+// wholeTime orders requests: unanswered ones last.
+func wholeTime(r *model.Request) float64 {
+	if r.TotalS == nil {
+		return -1
+	}
+	return *r.TotalS
 }
 
 // pageData is what the script shows: the conversations' table. JSON's own escapes of <, > and & keep it inside of its

@@ -23,7 +23,7 @@ func newApp(in io.Reader, out, errs io.Writer) *cli.App {
 		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return wrong("%s; see corr --help", err) },
 	}
 	cli.HelpPrinter = printHelp
-	app.Commands = []*cli.Command{correlateCommand(), indexCommand(), matchesCommand(), messagesCommand(), framesCommand(), flowsCommand(), findingsCommand(),
+	app.Commands = []*cli.Command{correlateCommand(), indexCommand(), matchesCommand(), messagesCommand(), requestsCommand(), framesCommand(), flowsCommand(), findingsCommand(),
 		topologyCommand(), explainCommand(), logsCommand(), reportCommand(), ladderCommand(),
 		openCommand(), installCommand(), uninstallCommand(), doctorCommand(), demoCommand(), fieldsCommand(), versionCommand(), completionCommand(), manCommand()}
 	for _, c := range app.Commands {

@@ -25,6 +25,7 @@ Read a result
   explain     what is claimed of one frame, and why
   matches     every pair of frames, as TSV
   messages    application messages and their counterparts, as TSV
+  requests    requests through a proxy, and where their time went
   frames      every frame's fate, time and hops, as TSV
   logs        records of logs that are tied to conversations
   ladder      one conversation packet by packet, in the terminal

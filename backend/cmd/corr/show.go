@@ -50,6 +50,17 @@ examples
   corr findings out --json | jq '.[0]'`, report.TextFindings, func(d *model.Document) any { return d.Findings })
 }
 
+func requestsCommand() *cli.Command {
+	return showCommand("requests", "requests through a proxy, and where each one's time went", `For proxies that end TLS, pool connections or forward queries: the request in front and behind, the time from its first
+frame to the answer's last in front of the proxy, and its parts: what the client's network took, the way through the
+proxy to the point behind, what the backend took, the way back. The two ways between the captures hold the network
+there and the proxy's own wait, and are exact to the clocks' bound; the rest is exact.
+
+examples
+  corr requests out
+  corr requests out --json | jq 'sort_by(-.total_s)[0]'`, report.TextRequests, func(d *model.Document) any { return d.Requests })
+}
+
 func topologyCommand() *cli.Command {
 	return showCommand("topology", "the points, what stands between them, delays and losses", `Routers are counted, devices named with what they change.
 
