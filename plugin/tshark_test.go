@@ -270,7 +270,8 @@ func TestTextIsHarmless(t *testing.T) {
 		if strings.ContainsAny(text, "\x1b\x07") || strings.Contains(text, "\u009b") {
 			t.Errorf("%v lets control characters through", how)
 		}
-		if how[0] == "-T" && how[1] == "fields" && !strings.Contains(text, `\x1b[31m\x07\x9b2J`) {
+		// From 4.4 on tshark doubles backslashes here.
+		if how[0] == "-T" && how[1] == "fields" && !strings.Contains(strings.ReplaceAll(text, `\\`, `\`), `\x1b[31m\x07\x9b2J`) {
 			t.Errorf("the log's text is not there: %.300q", text)
 		}
 	}
