@@ -35,6 +35,9 @@ func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
 	m.inGroups(proto, t, d, w, true)
 	m.inGroups(proto, t, d, w, false)
 	if proto == flow.ProtoTCP {
+		if m.shifted(t, d) {
+			m.rewritten(t, d, w)
+		}
 		m.resegmented(t, d, w)
 	}
 	m.fragments(t, d, w)

@@ -291,12 +291,33 @@ func manyIDs(c *flow.Capture, l []uint32) map[uint16]bool {
 	return many
 }
 
-// rewritten pairs what is left by identification: a gateway changed payload and length of these.
-func (m *matcher) rewritten(t *Traits, d int, w Window) {
-	if !t.KeepsID || len(m.restA) == 0 || len(m.restB) == 0 {
-		return
+// shifted reports whether a gateway that changed lengths shifted the numbers of what followed: packets with one's own
+// identification and the same bytes have other numbers than elsewhere in the stream. Then a place in the stream says nothing.
+func (m *matcher) shifted(t *Traits, d int) bool {
+	if !t.KeepsID {
+		return false
 	}
-	used := map[uint64]bool{}
+	n := 0
+	for _, p := range m.byID() {
+		f, h := m.a.At(p.A), m.b.At(p.B)
+		if f.Len != h.Len || f.Seq+t.Shift[d] == h.Seq || f.Len > 0 && m.lvl.hash(f) != m.lvl.hash(h) {
+			continue
+		}
+		if f.Len >= flow.HeadTier && m.lvl.of(f) != levelNone {
+			return true
+		}
+		if n++; n >= shiftedLeast {
+			return true
+		}
+	}
+	return false
+}
+
+// shiftedLeast is how many packets of few bytes or none show what one of many does.
+const shiftedLeast = 2
+
+// byID pairs what is left by identification, where only one packet of each side has it.
+func (m *matcher) byID() []Pair {
 	m.groups = m.groups[:0]
 	add := func(c *flow.Capture, l []uint32, side uint8) {
 		for _, i := range l {
@@ -325,10 +346,19 @@ func (m *matcher) rewritten(t *Traits, d int, w Window) {
 		}
 		return int(p.side) - int(q.side)
 	})
-	pairs := m.unique()
+	return m.unique()
+}
+
+// rewritten pairs what is left by identification: a gateway changed payload and length of these.
+func (m *matcher) rewritten(t *Traits, d int, w Window) {
+	if !t.KeepsID || len(m.restA) == 0 || len(m.restB) == 0 {
+		return
+	}
+	pairs := m.byID()
 	if len(pairs) == 0 {
 		return
 	}
+	used := map[uint64]bool{}
 	// Some senders count each connection's identifications from 1 again and again: such name nothing.
 	many, seen := manyIDs(m.a, m.la[d]), manyIDs(m.b, m.lb[d])
 	for _, p := range pairs {
