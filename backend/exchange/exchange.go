@@ -34,6 +34,7 @@ type Exchange struct {
 	Opened   bool // TLS that keys opened
 	Opaque   bool // TLS: sizes are bounds, and nothing of it is seen behind
 	Cut      bool // the recorder cut its frames: nothing tells what it is
+	TLS      bool // its conversation begins as TLS does, whether the rest can be read or not
 	// Forwarded are the client addresses that the request's header names, empty for none.
 	Forwarded []string
 	Status    int    // of an HTTP answer that can be read, else 0

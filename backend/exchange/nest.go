@@ -60,6 +60,9 @@ func compatible(f, b *Exchange, named bool) bool {
 // foreign reports whether an exchange is readable and no HTTP: whoever wraps it in TLS adds no header to it.
 func (e *Exchange) foreign() bool { return e.Name == "" && !e.Opaque && !e.Cut }
 
+// open reports whether what carries an exchange can have the same bytes elsewhere: no TLS of a connection's own.
+func (e *Exchange) open() bool { return !e.Opaque && !e.TLS }
+
 // sameRequest compares request lines: the same method, and the same target but for a prefix that the proxy added or took
 // off.
 func sameRequest(a, b string) bool {

@@ -132,9 +132,11 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 		}
 	}
 	t := c.Tuple(cv.ID, client)
+	tls := in.Data[client].Class == uint8(message.ProtoTLS)
 	start, end := ends(c, cv.ID)
 	for k, x := range out {
 		x.Conv, x.Index, x.Client = cv, k, t.Src.Netip(t.Version).Unmap().String()
+		x.TLS = tls
 		x.ConvStart, x.ConvEnd, x.First, x.Last = start, end, k == 0, k == len(out)-1
 	}
 	return out

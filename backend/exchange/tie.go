@@ -165,7 +165,7 @@ func oneToOne(cs []Claim) []match.Tie {
 			continue
 		}
 		done[f] = true
-		out = append(out, match.Tie{Front: f, Back: b, Confidence: cs[i].Confidence, Bytes: !cs[i].Front.Opaque && !cs[i].Back.Opaque})
+		out = append(out, match.Tie{Front: f, Back: b, Confidence: cs[i].Confidence, Bytes: cs[i].Front.open() && cs[i].Back.open()})
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/match"
@@ -32,13 +33,27 @@ var closedByMiddlebox = rule{Doc{ID: "closed-by-middlebox", weight: 100,
 					x.Evidence = append(x.Evidence, v.closerEvidence(f, c)...)
 				}
 			}
-			a, b := v.closerOf(f, s.A), v.closerOf(f, s.B)
-			x.Detail = fmt.Sprintf("%s closes at %s, %s closes at %s; both come from the device", v.closing(f, s.A), v.frame(s.A, a), v.closing(f, s.B), v.frame(s.B, b))
+			at, when := s.B, v.closerOf(f, s.B)
+			if when < 0 { // that capture ended before
+				at, when = s.A, v.closerOf(f, s.A)
+			}
+			if when < 0 {
+				continue
+			}
+			var closes []string
+			for _, c := range []int{s.A, s.B} {
+				if i := v.closerOf(f, c); i >= 0 {
+					closes = append(closes, v.closing(f, c)+" closes at "+v.frame(c, i))
+				}
+			}
+			if x.Detail = strings.Join(closes, ", ") + "; both come from the device"; len(closes) == 1 {
+				x.Detail = closes[0] + " and comes from the device"
+			}
 			what := v.tuple(f, s.B)
 			if front := v.tuple(f, s.A); front != what {
 				what += " (in front of it " + front + ")"
 			}
-			x.Next = fmt.Sprintf("ask the owner of the device for its drop log of %s around %s UTC by the clock of %s", what, v.clockTime(s.B, b), v.point(s.B))
+			x.Next = fmt.Sprintf("ask the owner of the device for its drop log of %s around %s UTC by the clock of %s", what, v.clockTime(at, when), v.point(at))
 			out = append(out, x)
 		}
 		return out
