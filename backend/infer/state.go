@@ -231,7 +231,7 @@ func (v *Verdict) tcpOutcome(f *match.Flow, st *State) {
 		if n := st.count(0); n[FateLost]+n[FateConsumed] > 0 && n[FateDelivered] == 0 {
 			st.Outcome = "blackholed"
 		}
-	case synack && near != nil && near.SYN >= 0 && near.SYNACK < 0 && !f.Sides[f.Path[0][0]].Carries(1):
+	case synack && near != nil && near.SYN >= 0 && near.SYNACK < 0 && !f.Sides[f.Path[0][0]].Carries(1) && v.replyGone(st):
 		st.Outcome = "blackholed-reply"
 	case v.largeLost(f, st):
 		st.Outcome = "blackholed-large"
@@ -239,6 +239,19 @@ func (v *Verdict) tcpOutcome(f *match.Flow, st *State) {
 	default:
 		v.ordinaryEnd(f, st)
 	}
+}
+
+// replyGone reports whether a SYN/ACK went away on its path. Where the recorder that should have seen it had stopped, or its
+// filter hides it, nothing is known.
+func (v *Verdict) replyGone(st *State) bool {
+	for c := range st.Ends {
+		if i := st.Ends[c].SYNACK; i >= 0 {
+			if k := v.Marks[c][i].Fate; k == FateLost || k == FateConsumed {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // nearest holds the ends as the initiator's own point saw them; nil if the initiator's direction was nowhere seen.
