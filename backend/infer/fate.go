@@ -539,8 +539,55 @@ func (v *Verdict) outsideOf(o, c int, i uint32) bool {
 	}
 	first, last := v.ran[o][0], v.ran[o][1]
 	e := v.Clocks.Of[o].Error + v.Clocks.Of[c].Error
-	// A packet at c passes o up to a round trip, twice the bound, before or after.
-	return int64(t) < int64(first)-e || int64(t) > int64(last)-2*e
+	// A packet at c passes o up to a round trip, twice the bound, before or after; one that comes from there may have waited
+	// in a queue besides.
+	from := -e
+	if f := v.Flow(c, v.At(c, i)); f != nil {
+		if toC, ok := v.Toward(f, f.Sides[c].Dir(v.At(c, i)), o, c); ok && toC {
+			from = v.slowest(o, c)
+		}
+	}
+	return int64(t) < int64(first)+from || int64(t) > int64(last)-2*e
+}
+
+// slowestLook bounds the pairs of a stretch that are looked at for the longest delay.
+const slowestLook = 1 << 14
+
+// slowest is the longest time, ns, that a packet took from one neighbouring point to another, of those that one looks at; 0 where
+// they are no neighbours.
+func (v *Verdict) slowest(from, to int) int64 {
+	s := v.Segment(from, to)
+	if s == nil {
+		return 0
+	}
+	s.slow.Do(func() {
+		step, k := int(s.Link.N/slowestLook)+1, 0
+		s.Link.Each(func(p match.Pair) {
+			if k++; k%step != 0 || p.How == match.HowRelayed || p.How == match.HowLogical {
+				return
+			}
+			a, b := p.A, p.B
+			if s.Link.A != s.A {
+				a, b = b, a
+			}
+			x := v.At(s.A, a)
+			f := v.Flow(s.A, x)
+			if f == nil || x.Mark&(flow.MarkError|flow.MarkNoTime) != 0 {
+				return
+			}
+			ta, ok := v.Time(s.A, a)
+			tb, ok2 := v.Time(s.B, b)
+			toB, ok3 := v.Toward(f, f.Sides[s.A].Dir(x), s.A, s.B)
+			switch {
+			case !ok || !ok2 || !ok3:
+			case toB:
+				s.slowest[0] = max(s.slowest[0], int64(tb-ta))
+			default:
+				s.slowest[1] = max(s.slowest[1], int64(ta-tb))
+			}
+		})
+	})
+	return s.slowest[toward(s, from)]
 }
 
 // late mends what was taken for outside: a conversation whose packets were being lost while the other recorder ran goes

@@ -91,8 +91,10 @@ type Segment struct {
 	shown     map[ownKey]bool // addresses that a source translation shows
 	stateful  bool            // a translation between IP versions keeps state,
 	stateless bool            // or several hosts, or an address inside of the other, show that it has none
-	worked    tally           // packets of conversations that work
-	travel    [2]int          // directions of flows that pass both ends: toward B, toward A
+	slow      sync.Once
+	slowest   [2]int64 // the longest delays, toward B and toward A, ns
+	worked    tally    // packets of conversations that work
+	travel    [2]int   // directions of flows that pass both ends: toward B, toward A
 }
 
 // New runs all inferences.
