@@ -539,15 +539,16 @@ func (v *Verdict) outsideOf(o, c int, i uint32) bool {
 	}
 	first, last := v.ran[o][0], v.ran[o][1]
 	e := v.Clocks.Of[o].Error + v.Clocks.Of[c].Error
-	// A packet at c passes o up to a round trip, twice the bound, before or after; one that comes from there may have waited
-	// in a queue besides.
-	from := -e
+	// A packet at c passes o up to a round trip, twice the bound, before or after; it may wait in a queue besides.
+	from, to := -e, 2*e
 	if f := v.Flow(c, v.At(c, i)); f != nil {
 		if toC, ok := v.Toward(f, f.Sides[c].Dir(v.At(c, i)), o, c); ok && toC {
 			from = v.slowest(o, c)
+		} else if ok {
+			to = max(to, v.slowest(c, o))
 		}
 	}
-	return int64(t) < int64(first)+from || int64(t) > int64(last)-2*e
+	return int64(t) < int64(first)+from || int64(t) > int64(last)-to
 }
 
 // slowestLook bounds the pairs of a stretch that are looked at for the longest delay.
