@@ -180,25 +180,33 @@ func (e *Estimate) causes(r *match.Result, l *match.Link) {
 // fit finds offset and drift from the bins' minima.
 func (e *Estimate) fit() {
 	var fw, rv []point
+	var parts []part // between steps: their sizes are known to some half of a round trip, which a slope must not lean on
 	var span int64
+	last := int64(math.MinInt64)
 	for i := range e.bins {
 		k := &e.bins[i]
 		by := e.stepBefore(k.fromB)
+		if by != last {
+			parts, last = append(parts, part{}), by
+		}
+		p := &parts[len(parts)-1]
 		if k.hasF {
 			fw = append(fw, point{k.f.t, k.f.d - by})
+			p.way[0] = append(p.way[0], point{k.f.t, k.f.d})
 			span = max(span, k.f.t)
 		}
 		if k.hasR {
 			rv = append(rv, point{k.r.t, k.r.d + by})
+			p.way[1] = append(p.way[1], point{k.r.t, k.r.d})
 			span = max(span, k.r.t)
 		}
 	}
 	rho := 0.
 	if span > driftSpan && len(fw)+len(rv) >= 16 && (len(fw) >= 8 || len(fw) == 0) && (len(rv) >= 8 || len(rv) == 0) {
-		rho = slope(fw, rv)
+		rho = slope(parts)
 		e.DriftPPM, e.HasDrift = rho*1e6, true
-		e.DriftError = driftError(fw, rv, rho)
-		if e.DriftError > 20 {
+		e.DriftError = driftError(parts, rho)
+		if e.DriftError > driftMost {
 			rho, e.DriftPPM, e.DriftError, e.HasDrift = 0, 0, 0, false
 		}
 	}
@@ -226,18 +234,30 @@ func floor(p []point, rho float64) float64 {
 	return m
 }
 
-// slope minimises the summed height of all points over the lines that touch them from below, one for each direction,
-// with slopes rho and -rho (the linear programme of Moon, Skelly and Towsley, for both directions at once). The sum is
-// convex in rho.
-func slope(fw, rv []point) float64 {
+// part is what lies between two steps of the clock: points of both directions.
+type part struct{ way [2][]point }
+
+// slope minimises the summed height of all points over the lines that touch them from below, one for each part and
+// direction, with slopes rho and -rho (the linear programme of Moon, Skelly and Towsley, for both directions at once). The
+// sum is convex in rho.
+func slope(parts []part) float64 {
+	n := [2]int{}
+	for _, x := range parts {
+		n[0], n[1] = n[0]+len(x.way[0]), n[1]+len(x.way[1])
+	}
 	cost := func(rho float64) float64 {
 		c := 0.
-		mf, mr := floor(fw, rho), floor(rv, -rho)
-		for _, p := range fw {
-			c += (float64(p.d) - rho*float64(p.t) - mf) / float64(len(fw))
-		}
-		for _, p := range rv {
-			c += (float64(p.d) + rho*float64(p.t) - mr) / float64(len(rv))
+		for _, x := range parts {
+			for d, l := range x.way {
+				r := rho
+				if d == 1 {
+					r = -rho
+				}
+				m := floor(l, r)
+				for _, p := range l {
+					c += (float64(p.d) - r*float64(p.t) - m) / float64(n[d])
+				}
+			}
 		}
 		return c
 	}
@@ -253,35 +273,51 @@ func slope(fw, rv []point) float64 {
 	return (lo + hi) / 2
 }
 
-// driftError bounds the slope's error. Of n delays that exceed the least one by h in the mean (taken for exponential),
+// driftMost is the error, ppm, from which an estimate tells no more than that common oscillators keep within 50 ppm.
+const driftMost = 50
+
+// driftError bounds the slope's error, ppm. Of n delays that exceed the least one by h in the mean (taken for exponential),
 // the lowest of a third lies h/(n/3) above the true line in the mean; a line that touches such points in the first and
 // the last third of the time errs by twice that over two thirds of it. Three times as much is said, for delays are not
-// exponential. The better one of both directions counts.
-func driftError(fw, rv []point, rho float64) float64 {
+// exponential. Delays that follow each other, as a queue's do, count for fewer: n (1-r)/(1+r) where neighbours correlate by r.
+// The best one of all parts and directions counts.
+func driftError(parts []part, rho float64) float64 {
 	best := math.Inf(1)
-	for _, x := range []struct {
-		p   []point
-		rho float64
-	}{{fw, rho}, {rv, -rho}} {
-		if len(x.p) == 0 {
-			continue
-		}
-		n := float64(len(x.p))
-		m, h, t := floor(x.p, x.rho), 0., 0.
-		for _, y := range x.p {
-			h += (float64(y.d) - x.rho*float64(y.t) - m) / n
-			t += float64(y.t) / n
-		}
-		v := 0.
-		for _, y := range x.p {
-			v += (float64(y.t) - t) * (float64(y.t) - t) / n
-		}
-		span := math.Sqrt(12 * v) // of times spread evenly with that variance
-		if span > 0 {
-			best = math.Min(best, (9*h/n+2*resolution)/span)
-		}
+	for _, x := range parts {
+		best = min(best, lineError(x.way[0], rho), lineError(x.way[1], -rho))
 	}
 	return best * 1e6
+}
+
+// lineError is driftError of one line.
+func lineError(l []point, rho float64) float64 {
+	if len(l) < 8 {
+		return math.Inf(1)
+	}
+	n := float64(len(l))
+	m, h, t := floor(l, rho), 0., 0.
+	height := func(k int) float64 { return float64(l[k].d) - rho*float64(l[k].t) - m }
+	for k := range l {
+		h += height(k) / n
+		t += float64(l[k].t) / n
+	}
+	v, own, next := 0., 0., 0.
+	for k := range l {
+		v += (float64(l[k].t) - t) * (float64(l[k].t) - t) / n
+		own += (height(k) - h) * (height(k) - h)
+		if k > 0 {
+			next += (height(k) - h) * (height(k-1) - h)
+		}
+	}
+	span := math.Sqrt(12 * v) // of times spread evenly with that variance
+	if span == 0 {
+		return math.Inf(1)
+	}
+	if own > 0 {
+		r := min(max(next/own, 0), 1)
+		n = max(1, n*(1-r)/(1+r))
+	}
+	return (9*h/n + 2*resolution) / span
 }
 
 // inverse is A's clock against B's.
