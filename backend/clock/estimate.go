@@ -205,7 +205,7 @@ func (e *Estimate) fit() {
 	if span > driftSpan && len(fw)+len(rv) >= 16 && (len(fw) >= 8 || len(fw) == 0) && (len(rv) >= 8 || len(rv) == 0) {
 		rho = slope(parts)
 		e.DriftPPM, e.HasDrift = rho*1e6, true
-		e.DriftError = driftError(parts, rho)
+		e.DriftError = max(driftError(parts, rho), restless(parts, rho, span))
 		if e.DriftError > driftMost {
 			rho, e.DriftPPM, e.DriftError, e.HasDrift = 0, 0, 0, false
 		}
@@ -287,6 +287,29 @@ func driftError(parts []part, rho float64) float64 {
 		best = min(best, lineError(x.way[0], rho), lineError(x.way[1], -rho))
 	}
 	return best * 1e6
+}
+
+// restless is twice as far as the slope moves, ppm, where any third of the time is left out: delays that rise and fall slowly
+// look like drift as long as one has not seen them do both.
+func restless(parts []part, rho float64, span int64) float64 {
+	worst := 0.
+	for third := range int64(3) {
+		lo, hi := span/3*third, span/3*(third+1)
+		var left []part
+		for _, x := range parts {
+			var p part
+			for d, l := range x.way {
+				for _, y := range l {
+					if y.t < lo || y.t > hi {
+						p.way[d] = append(p.way[d], y)
+					}
+				}
+			}
+			left = append(left, p)
+		}
+		worst = max(worst, math.Abs(slope(left)-rho))
+	}
+	return 2 * worst * 1e6
 }
 
 // lineError is driftError of one line.
