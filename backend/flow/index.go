@@ -82,15 +82,16 @@ func (t table[T]) write(w io.Writer, n int, row func(i int) *T) error {
 
 // read calls room for each group of rows to come and fills what it gives.
 func (t table[T]) read(r io.Reader, n int, room func(n int) []T) error {
-	buf := make([]byte, 8*groupRows)
+	var buf []byte
 	for from := 0; from < n; from += groupRows {
 		k := min(n-from, groupRows)
 		var rows []T
 		for j, c := range t {
-			b := buf[:k*c.bytes]
-			if _, err := io.ReadFull(r, b); err != nil {
+			var err error
+			if buf, err = fill(r, buf, k*c.bytes); err != nil {
 				return err
 			}
+			b := buf
 			if j == 0 {
 				rows = room(k) // not before anything has come
 			}
@@ -109,6 +110,23 @@ func (t table[T]) read(r io.Reader, n int, room func(n int) []T) error {
 		}
 	}
 	return nil
+}
+
+// fillStep is how many bytes are believed in before they have come.
+const fillStep = 1 << 14
+
+// fill reads n bytes into buf, which grows with what comes in.
+func fill(r io.Reader, buf []byte, n int) ([]byte, error) {
+	buf = buf[:0]
+	for len(buf) < n {
+		from := len(buf)
+		to := min(n, max(cap(buf), from+fillStep))
+		buf = slices.Grow(buf, to-from)[:to]
+		if _, err := io.ReadFull(r, buf[from:]); err != nil {
+			return buf, err
+		}
+	}
+	return buf, nil
 }
 
 // readAll reads rows into a slice that grows with what comes in.
@@ -446,9 +464,9 @@ func readHead(r io.Reader) (*indexHead, error) {
 
 // readFacts fills chunks and frames.
 func (c *Capture) readFacts(r io.Reader, n int) error {
-	rows := make([]placed, 0, min(n, groupRows))
+	var rows []placed
 	return factTable.read(r, n, func(k int) []placed {
-		rows = rows[:k]
+		rows = slices.Grow(rows[:0], k)[:k]
 		from := c.n
 		c.frames = append(c.frames, make([]uint32, k)...)
 		for i := range rows {
@@ -467,7 +485,7 @@ func (c *Capture) readFacts(r io.Reader, n int) error {
 // readTalks fills the table of conversations, Convs and start, and gives the facts their conversations.
 func (c *Capture) readTalks(r io.Reader, n int) error {
 	c.table = &Table{}
-	rows := make([]talk, 0, min(n, groupRows))
+	var rows []talk
 	total := uint64(0)
 	done := 0
 	take := func() error {
@@ -495,7 +513,7 @@ func (c *Capture) readTalks(r io.Reader, n int) error {
 			failed = take()
 		}
 		done = k
-		rows = rows[:k]
+		rows = slices.Grow(rows[:0], k)[:k]
 		clear(rows)
 		return rows
 	})

@@ -2,7 +2,6 @@ package index
 
 import (
 	"bytes"
-	"encoding/binary"
 	"os"
 	"path/filepath"
 	"testing"
@@ -41,20 +40,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(plain.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, plain []byte) {
-		var b bytes.Buffer
-		b.WriteString(magic)
-		_ = binary.Write(&b, binary.LittleEndian, [2]uint64{version, 7}) // a buffer takes all
-		z, err := zstd.NewWriter(&b, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := z.Write(plain); err != nil {
-			t.Fatal(err)
-		}
-		if err := z.Close(); err != nil {
-			t.Fatal(err)
-		}
-		x, err := Read(&b, int64(b.Len()), nil)
+		x, err := unpacked(bytes.NewReader(plain), nil)
 		if err != nil {
 			return
 		}

@@ -142,12 +142,21 @@ func Read(r io.Reader, size int64, store *flow.Store) (*Sealed, error) {
 		return nil, err
 	}
 	defer z.Close()
-	in := bufio.NewReaderSize(io.LimitReader(z, size*mostTimes+mostPlus), 1<<20)
+	x, err := unpacked(bufio.NewReaderSize(io.LimitReader(z, size*mostTimes+mostPlus), 1<<20), store)
+	if err != nil {
+		return nil, err
+	}
+	x.Key = binary.LittleEndian.Uint64(head[16:])
+	return x, nil
+}
+
+// unpacked reads what lies behind the compression.
+func unpacked(in io.Reader, store *flow.Store) (*Sealed, error) {
 	c, file, err := flow.ReadIndex(in, store)
 	if err != nil {
 		return nil, broken(err)
 	}
-	x := &Sealed{Capture: c, File: file, Key: binary.LittleEndian.Uint64(head[16:])}
+	x := &Sealed{Capture: c, File: file}
 	for d := json.NewDecoder(in); ; {
 		var e exchange.Exchange
 		if err := d.Decode(&e); errors.Is(err, io.EOF) {
