@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Wireshark's window itself, on a display of its own: rows have the colours of their fates, and the findings stand in the
-// expert information.
+// Wireshark's window itself, on a display of its own: rows have the colours of their fates, corr's menu opens, and the
+// findings stand in the expert information.
 func TestWindow(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.Command("../../scripts/screenshots", dir)
@@ -24,6 +24,12 @@ func TestWindow(t *testing.T) {
 		if n := pixels(list, half, c); n < 10_000 {
 			t.Errorf("%d pixels of the list have the colour of %s frames", n, fate)
 		}
+	}
+	// The entry of Tools that is chosen has one beside it that is, too: it leads to a menu.
+	menu := picture(t, filepath.Join(dir, "menu.png"))
+	chosen := color.RGBA{48, 140, 198, 255}
+	if a, b := pixels(menu, image.Rect(216, 60, 394, 110), chosen), pixels(menu, image.Rect(396, 60, 616, 110), chosen); a < 2000 || b < 2000 {
+		t.Errorf("%d and %d pixels of the menus are chosen: Tools > Correlation does not open", a, b)
 	}
 	expert := picture(t, filepath.Join(dir, "expert.png"))
 	if n := pixels(expert, expert.Bounds(), color.RGBA{255, 92, 92, 255}); n < 10_000 {
