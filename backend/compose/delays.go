@@ -4,9 +4,9 @@ import (
 	"math"
 	"slices"
 
+	"github.com/corr-dev/corr/backend/clock"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/infer"
-	"github.com/corr-dev/corr/backend/match"
 	"github.com/corr-dev/corr/backend/model"
 )
 
@@ -22,31 +22,7 @@ type sample struct{ at, delay int64 }
 // delays fills a stretch's one-way delays and losses, and the residuals of the clock at that end which is not the reference.
 func (in *Input) delays(s *infer.Segment, m *model.Segment, caps []model.Capture) {
 	var all [2][]sample // toward B, toward A
-	step := int(s.Link.N/samplesMost) + 1
-	k := 0
-	if in.Clocks.Of[s.A].Known && in.Clocks.Of[s.B].Known {
-		s.Link.Each(func(p match.Pair) {
-			if k++; k%step != 0 || p.How == match.HowRelayed || p.How == match.HowLogical {
-				return
-			}
-			a, b := p.A, p.B
-			if s.Link.A != s.A {
-				a, b = b, a
-			}
-			ta, _ := in.Time(s.A, a)
-			tb, _ := in.Time(s.B, b)
-			x := in.At(s.A, a)
-			f := in.Flow(s.A, x)
-			if f == nil || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
-				return
-			}
-			if toB, ok := in.Toward(f, f.Sides[s.A].Dir(x), s.A, s.B); ok && toB {
-				all[0] = append(all[0], sample{int64(ta), int64(tb - ta)})
-			} else if ok {
-				all[1] = append(all[1], sample{int64(tb), int64(ta - tb)})
-			}
-		})
-	}
+	in.Travels(s, samplesMost, func(to int, at clock.RefTime, delay int64) { all[to] = append(all[to], sample{int64(at), delay}) })
 	e := in.PairError(s.A, s.B)
 	m.Delay.Forward, m.Delay.Reverse = distribution(all[0], e), distribution(all[1], e)
 	m.Lost.Forward = model.Loss{Sent: s.Sent[0], Lost: s.Lost[0], Series: in.lossSeries(s.LostAt[0])}

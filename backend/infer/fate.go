@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"github.com/corr-dev/corr/backend/clock"
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
@@ -562,31 +563,7 @@ func (v *Verdict) slowest(from, to int) int64 {
 		return 0
 	}
 	s.slow.Do(func() {
-		step, k := int(s.Link.N/slowestLook)+1, 0
-		s.Link.Each(func(p match.Pair) {
-			if k++; k%step != 0 || p.How == match.HowRelayed || p.How == match.HowLogical {
-				return
-			}
-			a, b := p.A, p.B
-			if s.Link.A != s.A {
-				a, b = b, a
-			}
-			x := v.At(s.A, a)
-			f := v.Flow(s.A, x)
-			if f == nil || x.Mark&(flow.MarkError|flow.MarkNoTime) != 0 {
-				return
-			}
-			ta, ok := v.Time(s.A, a)
-			tb, ok2 := v.Time(s.B, b)
-			toB, ok3 := v.Toward(f, f.Sides[s.A].Dir(x), s.A, s.B)
-			switch {
-			case !ok || !ok2 || !ok3:
-			case toB:
-				s.slowest[0] = max(s.slowest[0], int64(tb-ta))
-			default:
-				s.slowest[1] = max(s.slowest[1], int64(ta-tb))
-			}
-		})
+		v.Travels(s, slowestLook, func(to int, _ clock.RefTime, delay int64) { s.slowest[to] = max(s.slowest[to], delay) })
 	})
 	return s.slowest[toward(s, from)]
 }

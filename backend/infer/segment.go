@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/corr-dev/corr/backend/clock"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 )
@@ -183,4 +184,35 @@ func abs(x int) int {
 		return -x
 	}
 	return x
+}
+
+// Travels calls fn for packets that passed a stretch, most of them at the most, evenly drawn: to is 0 toward B, 1 toward A, at
+// when it left, delay how long it took, ns. Copies and what a proxy passed on are left out; nothing is told where clocks are
+// not related.
+func (v *Verdict) Travels(s *Segment, most int64, fn func(to int, at clock.RefTime, delay int64)) {
+	if !v.Clocks.Of[s.A].Known || !v.Clocks.Of[s.B].Known {
+		return
+	}
+	step, k := int(s.Link.N/most)+1, 0
+	s.Link.Each(func(p match.Pair) {
+		if k++; k%step != 0 || p.How == match.HowRelayed || p.How == match.HowLogical {
+			return
+		}
+		a, b := p.A, p.B
+		if s.Link.A != s.A {
+			a, b = b, a
+		}
+		x := v.At(s.A, a)
+		f := v.Flow(s.A, x)
+		if f == nil || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
+			return
+		}
+		ta, _ := v.Time(s.A, a)
+		tb, _ := v.Time(s.B, b)
+		if toB, ok := v.Toward(f, f.Sides[s.A].Dir(x), s.A, s.B); ok && toB {
+			fn(0, ta, int64(tb-ta))
+		} else if ok {
+			fn(1, tb, int64(ta-tb))
+		}
+	})
 }
