@@ -3,5 +3,7 @@
 //
 // It takes a capture.Reader and gives a Capture. Memory is bounded by the number of packets and conversations plus a
 // fixed budget of payload bytes kept for naming messages and comparing streams; payload beyond it is represented by
-// hashes only. Facts lie in the order of conversations (arrange.go). It never looks at a second capture: package match does.
+// hashes only. Facts lie in the order of conversations (arrange.go). A Capture can be sealed (sealed.go): its payload taken
+// away, its hashes keyed; and a sealed one be written and read back (index.go). It never looks at a second capture: package
+// match does.
 package flow
