@@ -475,3 +475,25 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// A thousand headers inside of each other, and options that lead nowhere, end as soon as any frame does.
+func TestDeep(t *testing.T) {
+	// 20 bytes each, protocol 4, the longest length there is.
+	ipip := strings.Repeat("4500 ffff 0001 4000 40 04 0000 0a000001 0a000002", 1000)
+	for name, text := range map[string]string{
+		"IP in IP":   eth4 + ipip + in4("11", udp4),
+		"MPLS":       macs + "8847" + strings.Repeat("00010040", 1000) + "00020140" + in4("11", udp4),
+		"VLAN":       macs + strings.Repeat("81000001", 1000) + "0800" + in4("11", udp4),
+		"TCP option": eth4 + in4("06", "0050 0051 00000001 00000000 f002 0010 0000 0000 0500 0500 0500 0500 0500 0500 0500 0500 0500 0500"),
+	} {
+		b := unhex(text)
+		var p Packet
+		Decode(1, b, uint32(len(b)), &p)
+		if int(p.NTunnel) > len(p.Tunnel) || int(p.NSocket) > len(p.Socket) {
+			t.Errorf("%s: %d tunnels, %d sockets", name, p.NTunnel, p.NSocket)
+		}
+		if name != "TCP option" && p.NTunnel == 0 && p.VLANs == 0 {
+			t.Errorf("%s: no tunnel was entered", name)
+		}
+	}
+}
