@@ -15,16 +15,16 @@ import (
 	"github.com/corr-dev/corr/backend/capture/capturetest"
 )
 
-// drain reads a capture to its end and gives the packets, the error that ended it (nil for the end of the file), and how much
-// memory was allocated on the way, bytes.
-func drain(t *testing.T, data []byte) (packets int, ended error, allocated uint64) {
+// drain reads a capture to its end and gives the packets, how much memory was allocated on the way, bytes, and the error that
+// ended it, nil for the end of the file.
+func drain(t *testing.T, data []byte) (packets int, allocated uint64, ended error) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	r, err := capture.OpenReader("x", bytes.NewReader(data))
 	if err != nil {
 		runtime.ReadMemStats(&after)
-		return 0, err, after.TotalAlloc - before.TotalAlloc
+		return 0, after.TotalAlloc - before.TotalAlloc, err
 	}
 	defer r.Close()
 	var p capture.Packet
@@ -38,7 +38,7 @@ func drain(t *testing.T, data []byte) (packets int, ended error, allocated uint6
 		packets++
 	}
 	runtime.ReadMemStats(&after)
-	return packets, ended, after.TotalAlloc - before.TotalAlloc
+	return packets, after.TotalAlloc - before.TotalAlloc, ended
 }
 
 func little(words ...uint32) (b []byte) {
@@ -73,7 +73,7 @@ func TestLimits(t *testing.T) {
 		{"a million sections", append(append(bytes.Repeat(section, 1e6), iface...), packet...), 1, "", 1 << 28},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			n, err, allocated := drain(t, x.data)
+			n, allocated, err := drain(t, x.data)
 			if n != x.packets {
 				t.Errorf("%d packets, want %d", n, x.packets)
 			}
