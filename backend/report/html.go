@@ -122,7 +122,7 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 		return nil, err
 	}
 	p := &htmlPage{Doc: d, Everyone: o.Audience == "everyone", Print: o.Print, Open: o.Flow, Style: template.CSS(css), Script: template.JS(js), Data: data,
-		Map: template.HTML(pathMap(d)), Story: story(d), Changes: handshakes(d), Stretches: stretchTable(d)}
+		Map: template.HTML(pathMap(d)), Story: story(d), Changes: handshakes(d), Stretches: stretchRows(d)}
 	for _, c := range byOrder(d) {
 		p.Ordered = append(p.Ordered, c.Name)
 	}
@@ -226,36 +226,6 @@ func sharkCommand(d *model.Document, f *model.Finding) string {
 		}
 	}
 	return fmt.Sprintf("tshark -r %s -X lua_script:corr.lua -Y 'corr.finding.id == \"%s\"'", shellWord(file), f.ID)
-}
-
-// stretchTable has two rows for each stretch: what it is like toward its B, and toward its A.
-func stretchTable(d *model.Document) [][]string {
-	var rows [][]string
-	for i := range d.Segments {
-		s := &d.Segments[i]
-		routers := s.RoutersText
-		if s.Routers != nil {
-			routers = strconv.Itoa(*s.Routers)
-		}
-		for k, x := range []struct {
-			from, to string
-			l        model.Loss
-			d        *model.Delay
-		}{{s.A, s.B, s.Lost.Forward, s.Delay.Forward}, {s.B, s.A, s.Lost.Reverse, s.Delay.Reverse}} {
-			r := []string{s.A + " > " + s.B, routers, strconv.FormatInt(s.Matched, 10)}
-			if k == 1 {
-				r = []string{"", "", ""}
-			}
-			r = append(r, x.from+" → "+x.to, strconv.FormatInt(x.l.Sent, 10), strconv.FormatInt(x.l.Lost, 10))
-			if x.d != nil {
-				r = append(r, duration(x.d.MinS), duration(x.d.MedianS), duration(x.d.P99S), duration(x.d.MaxS), "± "+duration(x.d.ErrorS))
-			} else {
-				r = append(r, "", "", "", "", "clocks not related")
-			}
-			rows = append(rows, r)
-		}
-	}
-	return rows
 }
 
 // roundTrips lists the first conversations whose handshake's round trip is known: whole, and its two parts at each point.

@@ -48,13 +48,7 @@ func TextRequests(w io.Writer, doc *model.Document, o TextOptions) error {
 	for i, title := range requestColumns {
 		cols = append(cols, column{title: title, right: i == 1 || i >= 3})
 	}
-	rows := requestRows(doc.Requests)
-	for _, r := range rows {
-		for k := range r {
-			r[k] = Escape(r[k])
-		}
-	}
-	p.table(cols, rows)
+	p.table(cols, escaped(requestRows(doc.Requests)))
 	if doc.Summary.RequestsCut {
 		p.line("  ", "only the slowest are listed")
 	}

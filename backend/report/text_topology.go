@@ -21,7 +21,7 @@ func TextTopology(w io.Writer, doc *model.Document, o TextOptions) error {
 		p.table([]column{{title: "stretch"}, {title: "routers", right: true}, {title: "matched", right: true},
 			{title: "direction"}, {title: "sent", right: true}, {title: "lost", right: true},
 			{title: "delay_min", right: true}, {title: "median", right: true}, {title: "p99", right: true}, {title: "bound", right: true}},
-			stretchRows(doc))
+			escaped(stretchRows(doc)))
 	}
 	for i := range doc.Segments {
 		p.boxes(&doc.Segments[i])
@@ -29,15 +29,26 @@ func TextTopology(w io.Writer, doc *model.Document, o TextOptions) error {
 	return p.writeTo(w)
 }
 
+// escaped makes cells fit for a terminal.
+func escaped(rows [][]string) [][]string {
+	for _, r := range rows {
+		for k := range r {
+			r[k] = Escape(r[k])
+		}
+	}
+	return rows
+}
+
+// stretchRows has two rows for each stretch, toward its B and toward its A; words as they came.
 func stretchRows(doc *model.Document) [][]string {
 	var rows [][]string
 	for i := range doc.Segments {
 		s := &doc.Segments[i]
-		routers := Escape(s.RoutersText)
+		routers := s.RoutersText
 		if s.Routers != nil {
 			routers = strconv.Itoa(*s.Routers)
 		}
-		a, b := Escape(s.A), Escape(s.B)
+		a, b := s.A, s.B
 		rows = append(rows,
 			append([]string{a + " > " + b, routers, strconv.FormatInt(s.Matched, 10), a + " → " + b}, directionCells(s.Lost.Forward, s.Delay.Forward)...),
 			append([]string{"", "", "", b + " → " + a}, directionCells(s.Lost.Reverse, s.Delay.Reverse)...))
