@@ -33,7 +33,7 @@ func document(name string) *model.Document {
 		Flows: []model.Flow{{ID: 1, Proto: "tcp", Initiator: "client", Outcome: "closed-by-middlebox", ClosedBy: "middlebox", App: name, Detail: name, Path: []string{"client", "server" + name}, FirstNS: at, LastNS: at + 1e9,
 			At: map[string]*model.At{"client": {Tuple: [4]any{"10.0.0.1", 5000, "10.0.0.2", 443}, Frames: 3, First: 1, Last: 3, SYN: h(1, 10)}, "server" + name: {Tuple: [4]any{"10.0.0.1", 5000, "10.0.0.2", 443}, Frames: 3, First: 1, Last: 3, SYN: h(1, 99)}},
 			Ladder: []model.Event{
-				{Dir: "f", Label: "SYN" + name, Seen: []model.Seen{{Capture: "client", Frame: 1, TimeNS: at}, {Capture: "server" + name, Frame: 1, TimeNS: at + 2e6}}, Match: "relayed", Changed: []string{"tcp.seq_raw: 1 → 2" + name}, Retransmits: -1, Fate: "consumed"},
+				{Dir: "f", Label: "SYN" + name, Seen: []model.Seen{{Capture: "client", Frame: 1, TimeNS: at}, {Capture: "server" + name, Frame: 1, TimeNS: at + 2e6, ErrorNS: 3_050_000}}, Match: "relayed", Changed: []string{"tcp.seq_raw: 1 → 2" + name}, Retransmits: -1, Fate: "consumed"},
 				{Dir: "r", Label: "ServerHello", Seen: []model.Seen{{Capture: "server" + name, Frame: 2, TimeNS: at + 5e6}}, Fate: "consumed", Where: "client > server" + name, Retransmits: -1},
 				{Dir: "f", Label: "FIN/ACK", Seen: []model.Seen{{Capture: "server" + name, Frame: 3, TimeNS: at + 6e6}}, Fate: "injected", Where: "client > server" + name, Retransmits: -1}}}},
 		Findings: []model.Finding{{ID: "closed-by-middlebox", Severity: "error", Confidence: 95, Flows: []uint32{1}, Segment: &[2]string{"client", "server" + name}, Title: name, Detail: name, Inferred: name, Next: name,
@@ -95,7 +95,7 @@ func TestSelfContained(t *testing.T) {
 			t.Errorf("the page refers to something outside: %q", bad)
 		}
 	}
-	for _, want := range []string{"default-src 'none'", `lang="en"`, "ServerHello", "hung up on both", "client:3", "one-way delay between client and server", "packets lost between client and server", "in each 500 ms", "clock of serverplain against that of client"} {
+	for _, want := range []string{"default-src 'none'", `lang="en"`, "ServerHello", "hung up on both", "client:3", "one-way delay between client and server", "packets lost between client and server", "in each 500 ms", "times ± 3.05 ms", `title="client:1 = serverplain:1"`, "clock of serverplain against that of client"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -56,6 +56,18 @@ func deviceOn(doc *model.Document, a, b string) string {
 	return ""
 }
 
+// timeError is the bound, ns, of a point's times in a ladder against those of the first point; 0 for that itself.
+func timeError(f *model.Flow, point string) (most int64) {
+	for i := range f.Ladder {
+		for _, s := range f.Ladder[i].Seen {
+			if s.Capture == point {
+				most = max(most, s.ErrorNS)
+			}
+		}
+	}
+	return most
+}
+
 // ladderSVG draws a conversation's packets on their way: time runs down, not to scale between packets but with the time
 // beside them; lost ones end in a cross, made-up ones begin at the device.
 func ladderSVG(doc *model.Document, f *model.Flow) string {
@@ -74,6 +86,9 @@ func ladderSVG(doc *model.Document, f *model.Flow) string {
 		}
 		d.line(x(float64(i)), top-18, x(float64(i)), h-6, class)
 		d.text(x(float64(i)), 24, "label strong", "middle", cut(n, 40))
+		if e := timeError(f, n); e > 0 && !l.device[i] {
+			d.text(x(float64(i)), 38, "small", "middle", "times ± "+duration(float64(e)/1e9))
+		}
 	}
 	first := int64(0)
 	if len(f.Ladder) > 0 && len(f.Ladder[0].Seen) > 0 {
@@ -247,7 +262,11 @@ func sideBySide(doc *model.Document, f *model.Flow) string {
 	b.WriteString(`<th scope="col">packet</th><th scope="col">what became of it</th></tr></thead><tbody>`)
 	for i := range f.Ladder {
 		e := &f.Ladder[i]
-		fmt.Fprintf(&b, `<tr class="%s">`, html.EscapeString(e.Fate))
+		var at []string // shown where the pointer rests: the same packet, point by point
+		for _, s := range e.Seen {
+			at = append(at, fmt.Sprintf("%s:%d", s.Capture, s.Frame))
+		}
+		fmt.Fprintf(&b, `<tr class="%s" title="%s">`, html.EscapeString(e.Fate), html.EscapeString(strings.Join(at, " = ")))
 		for _, p := range points {
 			cell, at := "", ""
 			for _, s := range e.Seen {
