@@ -30,9 +30,6 @@ var rules = []colour{
 	{"corr: copy of an earlier frame", `corr.fate == "duplicate"`, tint(215, 215, 215)},
 }
 
-// flowTints colour conversations by the low bits of corr.flow. Bit tests work in every version; arithmetic does not.
-var flowTints = [][3]uint16{tint(255, 255, 255), tint(226, 240, 217), tint(221, 235, 247), tint(255, 242, 204), tint(237, 231, 246), tint(252, 228, 214), tint(218, 242, 242), tint(242, 242, 228)}
-
 // button is a filter button of Wireshark's toolbar.
 type button struct{ label, filter string }
 
@@ -73,7 +70,8 @@ func colorFilters() string {
 	for _, c := range rules {
 		line(c.name, c.filter, c.background)
 	}
-	for n, bg := range flowTints {
+	for n, rgb := range field.Tints {
+		bg := tint(int(rgb[0]), int(rgb[1]), int(rgb[2]))
 		var bits []string
 		for k := 0; k < 3; k++ {
 			t := fmt.Sprintf("corr.flow & %d", 1<<k)

@@ -1,6 +1,8 @@
 package luagen
 
 import (
+	"github.com/corr-dev/corr/backend/field"
+
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,7 +51,7 @@ func TestProfileFiltersCompile(t *testing.T) {
 			t.Errorf("tshark refuses %q: %v\n%s", p[2], err, out)
 		}
 	}
-	if n != len(rules)+len(flowTints) {
-		t.Errorf("%d colour rules in the file, want %d", n, len(rules)+len(flowTints))
+	if n != len(rules)+len(field.Tints) {
+		t.Errorf("%d colour rules in the file, want %d", n, len(rules)+len(field.Tints))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/corr-dev/corr/backend/field"
 	"github.com/corr-dev/corr/backend/model"
 )
 
@@ -72,6 +73,7 @@ type htmlPage struct {
 	Stretches  [][]string
 	RoundTrips [][]string
 	Ordered    []string
+	Last       int // index of the last of Ordered
 	// Requests are the slowest requests through proxies, MoreRequests how many there are besides.
 	Requests       [][]string
 	RequestColumns []string
@@ -90,7 +92,7 @@ type htmlFinding struct {
 type htmlLadder struct {
 	Flow    *model.Flow
 	SVG     template.HTML
-	Rows    template.HTML // the same packets side by side
+	Tint    int
 	Skipped int
 }
 
@@ -121,11 +123,12 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &htmlPage{Doc: d, Everyone: o.Audience == "everyone", Print: o.Print, Open: o.Flow, Style: template.CSS(css), Script: template.JS(js), Data: data,
+	p := &htmlPage{Doc: d, Everyone: o.Audience == "everyone", Print: o.Print, Open: o.Flow, Style: template.CSS(tints() + string(css)), Script: template.JS(js), Data: data,
 		Map: template.HTML(pathMap(d)), Story: story(d), Changes: handshakes(d), Stretches: stretchRows(d)}
 	for _, c := range byOrder(d) {
 		p.Ordered = append(p.Ordered, c.Name)
 	}
+	p.Last = len(p.Ordered) - 1
 	p.RoundTrips = roundTrips(d, p.Ordered)
 	slowest := slices.Clone(d.Requests)
 	slices.SortStableFunc(slowest, func(x, y model.Request) int { return cmp.Compare(wholeTime(&y), wholeTime(&x)) })
@@ -134,7 +137,7 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 	p.Findings = foldFindings(d)
 	for i := range d.Flows {
 		if f := &d.Flows[i]; len(f.Ladder) > 0 {
-			p.Ladders = append(p.Ladders, htmlLadder{f, template.HTML(ladderSVG(d, f)), template.HTML(sideBySide(d, f)), f.LadderSkipped})
+			p.Ladders = append(p.Ladders, htmlLadder{f, template.HTML(ladderSVG(d, f)), field.TintOf(f.ID), f.LadderSkipped})
 		}
 	}
 	for _, s := range plots(d) {
@@ -155,8 +158,8 @@ func wholeTime(r *model.Request) float64 {
 	return *r.TotalS
 }
 
-// pageData is what the script shows: the conversations' table. JSON's own escapes of <, > and & keep it inside of its
-// script block.
+// pageData is what the script shows: the conversations' table and the packet lists. JSON's own escapes of <, > and & keep
+// it inside of its script block.
 func pageData(d *model.Document) (template.JS, error) {
 	type row struct {
 		ID   uint32   `json:"i"`
@@ -167,11 +170,12 @@ func pageData(d *model.Document) (template.JS, error) {
 		App  string   `json:"a"`
 		N    int64    `json:"n"`
 		L    bool     `json:"l"`
+		Tint int      `json:"t"`
 	}
 	rows := []row{}
 	for i := range d.Flows[:min(len(d.Flows), flowsInPage)] {
 		f := &d.Flows[i]
-		r := row{ID: f.ID, Pr: f.Proto, Out: f.Outcome, By: f.ClosedBy, App: f.App, L: len(f.Ladder) > 0}
+		r := row{ID: f.ID, Pr: f.Proto, Out: f.Outcome, By: f.ClosedBy, App: f.App, L: len(f.Ladder) > 0, Tint: field.TintOf(f.ID)}
 		for _, c := range byOrder(d) {
 			if a := f.At[c.Name]; a != nil {
 				r.N += a.Frames
@@ -182,8 +186,20 @@ func pageData(d *model.Document) (template.JS, error) {
 		}
 		rows = append(rows, r)
 	}
-	b, err := json.Marshal(rows)
+	flows, packets := packetLists(d)
+	b, err := json.Marshal(map[string]any{"flows": rows, "listed": flows, "packets": packets})
 	return template.JS(b), err
+}
+
+// tints are the conversations' colours on a light page, for the style sheet, which has its own for a dark one.
+func tints() string {
+	var b strings.Builder
+	b.WriteString(":root {")
+	for i, c := range field.Tints {
+		fmt.Fprintf(&b, " --tint%d: #%02x%02x%02x;", i, c[0], c[1], c[2])
+	}
+	b.WriteString(" }\n")
+	return b.String()
 }
 
 func addressLine(a *model.At) string {
