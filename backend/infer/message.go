@@ -85,12 +85,62 @@ func (v *Verdict) messagesAt(f *match.Flow, c int, buf *[]tcpSegment) {
 		}
 		return
 	}
-	for d := 0; d < 2; d++ {
-		if f.Proto == flow.ProtoTCP {
-			v.streamMessages(f, c, d, buf)
-		} else {
-			v.datagramMessages(f, c, d)
+	if f.Proto != flow.ProtoTCP {
+		v.datagramMessages(f, c, 0)
+		v.datagramMessages(f, c, 1)
+		return
+	}
+	before := len(v.Messages[c])
+	v.streamMessages(f, c, 0, buf)
+	v.streamMessages(f, c, 1, buf)
+	if len(v.Messages[c]) == before {
+		v.segmentMessages(f, c, buf)
+	}
+}
+
+// segmentMessages names the messages of TCP conversations whose messages have no framing that a stream is followed by: the
+// lines of SMTP, FTP, POP and IMAP, the banner of SSH, what MQTT, LDAP and others begin with. What the first segment of
+// either direction is, the conversation is.
+func (v *Verdict) segmentMessages(f *match.Flow, c int, buf *[]tcpSegment) {
+	s, t := f.Sides[c], f.Tuple(c)
+	spoken := message.ProtoNone
+	each := func(d int, name func(n int, src, dst uint16, b []byte, g tcpSegment) bool) {
+		src, dst := t.Sport, t.Dport
+		if d == 1 {
+			src, dst = dst, src
 		}
+		*buf = v.segmentsOf(f, c, d, *buf)
+		for n, g := range *buf {
+			if n >= namedMost && s.Cap.Len() > largeCapture {
+				return
+			}
+			if b, ok := s.Cap.Payload(g.frame); ok && !name(n, src, dst, b, g) {
+				return
+			}
+		}
+	}
+	for d := 1; d >= 0; d-- { // servers greet
+		each(d, func(n int, src, dst uint16, b []byte, g tcpSegment) bool {
+			if spoken == message.ProtoNone && n == 0 && g.off == 0 {
+				spoken = message.Name(f.Proto, src, dst, b, int(g.n)).Proto
+			}
+			return false
+		})
+	}
+	if spoken == message.ProtoNone {
+		return
+	}
+	for d := range 2 {
+		each(d, func(n int, src, dst uint16, b []byte, g tcpSegment) bool {
+			info := message.Name(f.Proto, src, dst, b, int(g.n))
+			if info.Proto != spoken && spoken.Lines() {
+				info = message.NameAs(spoken, f.Proto, b, int(g.n))
+			}
+			if info.Proto == spoken {
+				v.Messages[c][g.frame] = info.Text()
+			}
+			return true
+		})
 	}
 }
 
@@ -199,8 +249,10 @@ func label(m *message.StreamMessage) string {
 	if n == "" {
 		n = m.Kind
 	}
-	if m.TLS != nil && m.TLS.SNI != "" {
-		n += " (" + m.TLS.SNI + ")"
+	if m.TLS != nil {
+		if t := m.TLS.Detail(); t != "" {
+			n += " (" + t + ")"
+		}
 	}
 	return n
 }

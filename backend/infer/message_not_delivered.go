@@ -10,15 +10,19 @@ import (
 var messageNotDelivered = rule{Doc{ID: "message-not-delivered", weight: 80,
 	Title:   "A message was sent and never arrived",
 	Meaning: "Where a conversation broke: the last message that came through, and the first that did not.",
-	Sign:    "In a conversation that failed, the frames of a message are seen at one point and have no counterpart at the next.",
+	Sign:    "In a conversation that failed, or that the message's sender reset, the frames of a message are seen at one point and have no counterpart at the next.",
 	Not:     "Where TLS ends in between, so that no message survives as bytes; where the conversation did what it was for."},
 	func(v *Verdict) (out []*Finding) {
 		for _, s := range v.Segments {
 			for n, f := range v.Flows {
-				if j := f.Joint(s.A, s.B); !v.failed(f) || j == nil || j.Opaque || !neighbours(f, s) || f.Proto != flow.ProtoTCP && v.State[n].App == "" {
+				st := v.State[n]
+				if j := f.Joint(s.A, s.B); !v.failed(f) && st.Outcome != "reset" || j == nil || j.Opaque || !neighbours(f, s) || f.Proto != flow.ProtoTCP && st.App == "" {
 					continue
 				}
-				for d := 0; d < 2; d++ {
+				for d, sender := range [2]string{"client", "server"} {
+					if !v.failed(f) && st.ClosedBy != sender {
+						continue // its receiver did not want any more
+					}
 					if x := v.undelivered(s, f, d); x != nil {
 						out = append(out, x)
 					}

@@ -39,7 +39,7 @@ type Message struct {
 	Whole bool
 }
 
-// Text is protocol, label and what identifies the message best: "TLS ClientHello, skype.example". Raw, see Escape.
+// Text is protocol, label and what identifies the message best: "TLS ClientHello, skype.example, TLS 1.2". Raw, see Escape.
 func (i *Info) Text() string {
 	if i.Proto == ProtoNone {
 		return ""
@@ -49,8 +49,8 @@ func (i *Info) Text() string {
 		text += " " + i.Label
 	}
 	switch {
-	case i.TLS != nil && i.TLS.SNI != "":
-		text += ", " + i.TLS.SNI
+	case i.TLS != nil && i.TLS.Detail() != "":
+		text += ", " + i.TLS.Detail()
 	case i.SIP != nil && i.SIP.Status != 0 && i.SIP.CSeq != "":
 		text += ", " + i.SIP.CSeq
 	}

@@ -68,7 +68,7 @@ var rows = []struct {
 	{"TLS data", 6, 443, "17 0303 0014 0000000000000000000000000000000000000000", "TLS ApplicationData"},
 	{"TLS alert", 6, 443, "15 0303 0002 02 28", "TLS Alert fatal, handshake_failure"},
 	{"DTLS hello", 17, 4433, "16 feff 0000 000000000000 0036 (handshake) 01 00002a 0000 000000 00002a fefd" +
-		strings.Repeat("ab", 32) + "00 00 0002 c02b 01 00 00", "DTLS ClientHello"},
+		strings.Repeat("ab", 32) + "00 00 0002 c02b 01 00 00", "DTLS ClientHello, DTLS 1.2"},
 	{"QUIC version negotiation", 17, 443, "80 00000000 04 01020304 00 00000001", "QUIC Version Negotiation"},
 	{"random bytes", 17, 4000, "5a 39 f1 00 77 12 98 ab cd 45 23 11 98 00 17 66 12 45 aa bb", ""},
 	{"empty", 6, 80, "", ""},

@@ -38,6 +38,11 @@ var protoNames = [...]string{"", "TLS", "DTLS", "HTTP", "HTTP2", "DNS", "mDNS", 
 	"POP", "IMAP", "SSH", "SOCKS", "PROXY", "QUIC", "MQTT", "LDAP", "Kerberos", "SMB", "RDP", "STUN", "NTP", "DHCP",
 	"DHCPv6", "SNMP"}
 
+// Lines reports a protocol whose messages are lines of text, of which one alone may not show what it belongs to.
+func (p Proto) Lines() bool {
+	return p == ProtoSMTP || p == ProtoFTP || p == ProtoPOP || p == ProtoIMAP
+}
+
 // String returns the protocol's usual name, "" for ProtoNone.
 func (p Proto) String() string {
 	if int(p) < len(protoNames) {

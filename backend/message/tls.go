@@ -1,12 +1,17 @@
 package message
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+)
 
 // TLS holds what plain TLS, DTLS and QUIC handshake messages say.
 type TLS struct {
 	// Version that a ServerHello chose, or the highest that a ClientHello offers, GREASE left out; supported_versions
 	// counts before the old field (RFC 8446 §4.2.1). 0: no hello in the payload. VersionName prints it.
 	Version uint16
+	guessed bool // the hello was cut before its extensions' end, and Version is what its old field says
 	// Record is the version in the first record's header: 0x0301 in most ClientHellos whatever they offer. 0 in QUIC.
 	Record uint16
 	SNI    string   // server_name, of a ClientHello (RFC 6066 §3)
@@ -28,6 +33,29 @@ type TLS struct {
 	Chain, Certificates int
 	Subject             string   // common name of the first certificate
 	Names               []string // its DNS names (RFC 5280 §4.2.1.6), at most 8
+}
+
+// Detail says what identifies the messages: the name asked for, the version offered or chosen, protocols above, the
+// certificate and its chain's size. "" where they say nothing of it.
+func (t *TLS) Detail() string {
+	var l []string
+	if t.SNI != "" {
+		l = append(l, t.SNI)
+	}
+	if v := VersionName(t.Version); v != "" && !t.guessed {
+		l = append(l, v)
+	}
+	if len(t.ALPN) > 0 {
+		l = append(l, "ALPN "+strings.Join(t.ALPN, " "))
+	}
+	if t.Chain > 0 {
+		of := ""
+		if t.Subject != "" {
+			of = " of " + t.Subject
+		}
+		l = append(l, fmt.Sprintf("certificate%s, %d bytes", of, t.Chain))
+	}
+	return text([]byte(strings.Join(l, ", ")))
 }
 
 // VersionName prints a TLS, DTLS or SSL version; "" for 0.

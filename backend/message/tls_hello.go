@@ -31,7 +31,7 @@ func (t *TLS) clientHello(b []byte, dtls bool) {
 	}
 	c.vector(2) // cipher suites
 	c.vector(1) // compression
-	t.extensions(c.vector(2), true)
+	t.extensions(&c, true)
 }
 
 // serverHello reads a ServerHello's body (RFC 8446 §4.1.3).
@@ -48,11 +48,14 @@ func (t *TLS) serverHello(b []byte) {
 	t.SessionID = append([]byte(nil), id.b...)
 	t.Cipher = uint16(c.uint(2))
 	c.uint(1)
-	t.extensions(c.vector(2), false)
+	t.extensions(&c, false)
 }
 
 // extensions reads a hello's extensions, as many as are there.
-func (t *TLS) extensions(c cursor, client bool) {
+func (t *TLS) extensions(hello *cursor, client bool) {
+	none := len(hello.b) == 0 && !hello.short // old hellos end here
+	c, said := hello.vector(2), false
+	defer func() { t.guessed = hello.short && !none && !said }()
 	for len(c.b) >= 4 {
 		kind := c.uint(2)
 		length := c.uint(2)
@@ -67,6 +70,7 @@ func (t *TLS) extensions(c cursor, client bool) {
 			t.alpn(e.vector(2))
 		case extSupportedVersions:
 			t.versions(e, client)
+			said = true
 		case extPreSharedKey:
 			t.Resumes = true
 		case extSessionTicket:
