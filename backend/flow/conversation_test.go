@@ -84,6 +84,15 @@ func pieces(packet []byte, size int) [][]byte {
 	return out
 }
 
+// piece is the fragment of a datagram that holds the bytes from and up to to of what is behind its header.
+func piece(packet []byte, from, to int) []byte {
+	f := uint16(from / 8)
+	if to < len(packet)-20 {
+		f |= 0x2000
+	}
+	return ipv4(be.Uint32(packet[12:]), be.Uint32(packet[16:]), packet[9], be.Uint16(packet[4:]), f, packet[20+from:20+to])
+}
+
 const (
 	fin = 0x01
 	syn = 0x02
@@ -102,6 +111,7 @@ func streamCases() []streamCase {
 		return pieces(ipv4(hostA, hostB, 17, id, 0, udpHeader(sport, 9000, 64)), 24)
 	}
 	f, g := big(7, 5000), big(8, 5001)
+	whole := ipv4(hostA, hostB, 17, 9, 0, udpHeader(5000, 9000, 64)) // 72 bytes behind the header
 	long := ipv4(hostA, hostB, 6, 1, 0, tcpHeader(4001, 81, 77, 0, syn, 40))
 	gre := ipv4(hostA, hostB, 47, 1, 0, append([]byte{0, 0, 8, 0}, ipv4(hostR, hostA, 17, 1, 0, udpHeader(1, 2, 3))...))
 	return []streamCase{
@@ -133,6 +143,10 @@ func streamCases() []streamCase {
 		{"fragments twice", [][]byte{f[0], f[0], f[1], f[1], f[2], f[2], f[0], udpAB(3, 4), f[1], f[2]}},
 		{"fragment missing", [][]byte{f[0], f[2], udpAB(1, 2), udpAB(5000, 9000)}},
 		{"fragment missing, id anew", [][]byte{f[0], f[2], udpAB(1, 2), f[0], f[1], f[2]}},
+		{"fragments overlap", [][]byte{piece(whole, 0, 24), piece(whole, 16, 48), udpAB(1, 2), piece(whole, 40, 72), udpAB(3, 4)}},
+		{"fragments overlap, backwards", [][]byte{piece(whole, 40, 72), piece(whole, 16, 48), udpAB(1, 2), piece(whole, 0, 24), udpAB(3, 4)}},
+		{"fragments one inside of another", [][]byte{piece(whole, 0, 48), piece(whole, 16, 24), udpAB(1, 2), piece(whole, 48, 72), udpAB(3, 4)}},
+		{"fragments overlap and leave a gap", [][]byte{piece(whole, 0, 24), piece(whole, 8, 32), piece(whole, 40, 72), udpAB(1, 2), piece(whole, 32, 40), udpAB(3, 4)}},
 		{"fragments of syn", append([][]byte{tcpAB(1, 0, syn)}, append(pieces(long, 24), udpAB(1, 2), ipv4(hostA, hostB, 6, 1, 0, tcpHeader(4001, 81, 99, 0, syn, 0)))...)},
 		{"fragments of gre", append(append([][]byte{}, pieces(gre, 48)...), udpAB(1, 2))},
 		{"gre", [][]byte{gre, udpAB(1, 2)}},
@@ -203,6 +217,33 @@ func add(t *Table, frame []byte, n capture.FrameNo) (ConvID, bool) {
 	var p decode.Packet
 	decode.Decode(capture.LinkRaw, frame, uint32(len(frame)), &p)
 	return t.Add(&p, n)
+}
+
+// Fragments that overlap, or that leave every other eight bytes out, cost no more than the gaps of so many datagrams as are
+// kept in pieces.
+func TestFragmentsAreBounded(t *testing.T) {
+	var g fragment
+	ip := decode.IP{Whole: true, MF: true}
+	for _, step := range []struct{ by, size, most uint32 }{{8, 24, 1}, {8, 1400, 1}, {16, 8, 4096}, {8, 8, 1}} {
+		for round := range uint32(3) {
+			for off := uint32(0); off < 65528; off += step.by {
+				if ip.FragOff, ip.DataLen = off, step.size+8*round*(step.by&8); g.put(&ip) {
+					t.Fatal("a datagram without its last piece is whole")
+				}
+			}
+		}
+		if n := len(g.pieces); n > int(step.most) {
+			t.Errorf("pieces of %d bytes, %d apart, leave %d", step.size, step.by, n)
+		}
+		g.pieces = g.pieces[:0]
+	}
+	tab := NewTable()
+	for n := range 3 * maxFragmented {
+		add(tab, ipv4(hostA, hostB, 17, uint16(n), 0x2000|uint16(n>>16), udpHeader(1, 2, 16)), capture.FrameNo(n+1))
+	}
+	if n := len(tab.frags.byKey); n > maxFragmented {
+		t.Errorf("%d datagrams are kept in pieces, more than %d", n, maxFragmented)
+	}
 }
 
 // TestConversations says which conversation each frame joins and in which direction, beyond the numbers.

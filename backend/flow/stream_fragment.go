@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -13,8 +14,6 @@ const (
 	// maxSpan is the number of frames after which a fragment is not believed to belong to a datagram that is whole
 	// already: hosts use identifications again.
 	maxSpan = 256
-	// maxPieces is more than any datagram has (65535 bytes in pieces of 8).
-	maxPieces = 1 << 13
 )
 
 // fragmentKey names a datagram (RFC 791 §3.2, RFC 8200 §4.5).
@@ -34,7 +33,7 @@ type fragment struct {
 
 	// What Wireshark has of it, or of the next with the same identification: it starts over once one is whole.
 	size    uint32      // of the datagram, 0 unknown
-	pieces  [][2]uint32 // [from, to), by from
+	pieces  [][2]uint32 // [from, to), in order, none touching another
 	sockets []decode.Socket
 	holder  capture.FrameNo // frame of sockets
 }
@@ -124,23 +123,19 @@ func (t *Table) fragment(g *fragment, p *decode.Packet, n capture.FrameNo) (Conv
 
 // put adds a piece and reports whether it makes the datagram whole.
 func (g *fragment) put(h *decode.IP) bool {
-	if !h.Whole || h.DataLen == 0 || len(g.pieces) >= maxPieces {
+	if !h.Whole || h.DataLen == 0 {
 		return false
 	}
 	from, to := h.FragOff, h.FragOff+h.DataLen
 	if !h.MF && g.size == 0 {
 		g.size = to
 	}
-	i, _ := slices.BinarySearchFunc(g.pieces, from, func(p [2]uint32, from uint32) int { return int(p[0]) - int(from) })
-	g.pieces = slices.Insert(g.pieces, i, [2]uint32{from, to})
-	if g.size == 0 {
-		return false
+	// Pieces that touch or overlap become one, so that there are never more than gaps in a datagram, whatever is sent.
+	i, _ := slices.BinarySearchFunc(g.pieces, from, func(p [2]uint32, from uint32) int { return cmp.Compare(p[1], from) })
+	k := i
+	for ; k < len(g.pieces) && g.pieces[k][0] <= to; k++ {
+		from, to = min(from, g.pieces[k][0]), max(to, g.pieces[k][1])
 	}
-	reach := uint32(0)
-	for _, p := range g.pieces {
-		if p[0] <= reach && p[1] > reach {
-			reach = p[1]
-		}
-	}
-	return reach >= g.size
+	g.pieces = slices.Replace(g.pieces, i, k, [2]uint32{from, to})
+	return g.size > 0 && g.pieces[0][0] == 0 && g.pieces[0][1] >= g.size
 }
