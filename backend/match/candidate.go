@@ -100,6 +100,10 @@ func cmpRef(x, y ref) int {
 	return 0
 }
 
+// sameTuple is what sequence numbers tell besides, in bits, where both conversations have the same addresses and ports: they
+// could have met by chance only those with the same ones, not all.
+const sameTuple = 8
+
 // sum adds the votes of one pair, each kind up to its cap.
 func sum(vs []vote) Candidate {
 	k := Candidate{A: Conv{vs[0].a.capture(), vs[0].a.conv()}, B: Conv{vs[0].b.capture(), vs[0].b.conv()}, Rival: Conv{Capture: -1}}
@@ -128,6 +132,9 @@ func sum(vs []vote) Candidate {
 		}
 	}
 	k.Score += begin
+	if kind[evTuple] > 0 && kind[evISN]+kind[evSegment]+kind[evAck] >= bits[evISN] {
+		k.Score += sameTuple
+	}
 	if kind[evHello] == 0 && kind[evStream64] == 0 {
 		k.Soft = begin + min(kind[evRun], most[evRun])
 	}

@@ -23,6 +23,8 @@ func bound(memory int64) (store *flow.Store, undo func(), err error) {
 	limit := debug.SetMemoryLimit(-1)
 	if memory > 0 {
 		debug.SetMemoryLimit(memory / 4 * 3)
+	} else if free := available(); free > 0 {
+		debug.SetMemoryLimit(free / 10 * 9) // rather slow than killed
 	}
 	return store, func() {
 		debug.SetGCPercent(percent)
@@ -31,6 +33,19 @@ func bound(memory int64) (store *flow.Store, undo func(), err error) {
 			_ = store.Close() // nothing of it is wanted any more
 		}
 	}, nil
+}
+
+// perConversation is what a conversation takes from the end of reading on, in bytes, beside its packets: measured on ten
+// million that are one SYN each, the most that a packet can ask for.
+const perConversation = 900
+
+// roomFor says so, before it happens, if that many conversations need more than the free memory, in bytes; 0: not known.
+func roomFor(conversations int, free int64) error {
+	need := int64(conversations) * perConversation
+	if free == 0 || need < free {
+		return nil
+	}
+	return failed(1, "the captures hold %d conversations, which take about %.1f GB, and %.1f GB of memory are free; correlate a part of them (tcpdump -r and a filter, editcap -A and -B), or free some memory", conversations, float64(need)/1e9, float64(free)/1e9)
 }
 
 // full turns an error of the store into one for the user, if there is no other.

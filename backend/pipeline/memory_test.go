@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -71,5 +72,21 @@ func TestMemoryChangesNothing(t *testing.T) {
 	}
 	if l, err := os.ReadDir(temp); err != nil || len(l) > 0 {
 		t.Errorf("left in the temporary folder: %v, %v", l, err)
+	}
+}
+
+// More conversations than memory can hold are refused before the system ends the process without a word.
+func TestRoom(t *testing.T) {
+	for _, x := range []struct {
+		conversations int
+		free          int64
+		refused       bool
+	}{{1000, 1 << 30, false}, {20_000_000, 14 << 30, true}, {20_000_000, 0, false}, {0, 1, false}} {
+		if err := roomFor(x.conversations, x.free); (err != nil) != x.refused {
+			t.Errorf("%d conversations in %d bytes: %v", x.conversations, x.free, err)
+		}
+	}
+	if free := available(); runtime.GOOS == "linux" && free < 1<<20 {
+		t.Errorf("%d bytes of memory are said to be free", free)
 	}
 }

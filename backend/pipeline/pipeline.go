@@ -85,6 +85,13 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 	if err = full(store, err); err != nil {
 		return nil, err
 	}
+	conversations := 0
+	for _, c := range caps {
+		conversations += len(c.Capture.Convs)
+	}
+	if err := roomFor(conversations, available()); err != nil {
+		return nil, err
+	}
 	v, heard, err := correlate(ctx, caps, o)
 	if err = full(store, err); err != nil {
 		return nil, err
