@@ -422,6 +422,11 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		return m, true
 	}
 	if f.Sides[s.to] == nil {
+		// A translator's address is its own and that of all behind it: of two recorders of which one has no TCP at all, or no
+		// UDP, that one leaves it out.
+		if (f.Proto == flow.ProtoTCP || f.Proto == flow.ProtoUDP) && j.hidden(f, c, s.to, false) {
+			return Mark{Fate: FateFiltered, Origin: m.Origin}, true
+		}
 		if o, mine := j.owned(f, c, s.to, d); mine {
 			m.Fate = o
 			if o == FateInjected {
@@ -439,7 +444,7 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 			}
 			return m, true
 		}
-		if j.hidden(f, c, s.to) {
+		if j.hidden(f, c, s.to, true) {
 			return Mark{Fate: FateFiltered, Origin: m.Origin}, true
 		}
 		if v.answered(f, c) {
@@ -496,9 +501,9 @@ func (v *Verdict) onlyHere(f *match.Flow, c, d int, m Mark) Mark {
 	return m
 }
 
-// hidden reports whether the other capture shows nothing at all of a flow's class, although both saw other traffic: its
-// capture filter hides it.
-func (j *judge) hidden(f *match.Flow, c, other int) bool {
+// hidden reports whether the other capture shows nothing at all of a flow's protocol, or of its port where ports count,
+// although both saw other traffic: its capture filter hides it.
+func (j *judge) hidden(f *match.Flow, c, other int, ports bool) bool {
 	a, b := min(c, other), max(c, other)
 	if !j.v.answered(f, c) {
 		return false
@@ -514,7 +519,7 @@ func (j *judge) hidden(f *match.Flow, c, other int) bool {
 		}
 		return n.both == 0 && n.onlyA == 0 && n.onlyB > 0
 	}
-	return blind(whole) || blind(port)
+	return blind(whole) || ports && blind(port)
 }
 
 // narrower reports whether recorder x ran for only a part of the time that recorder c did.

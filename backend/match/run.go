@@ -293,69 +293,6 @@ func (r *Result) together(ks []Candidate) map[[2]int]bool {
 	return out
 }
 
-// random is the evidence, in bits, of one number that ends choose at random.
-const random = 30
-
-// several joins what is beyond doubt together where nothing is alone: conversations that share one random number each, of
-// which there are a number in two captures that have nothing more certain, at the same distance in time. A flood of SYNs
-// whose addresses were translated has no more.
-func (r *Result) several(fo *forest, tk *taken, ks, anchors []Candidate) []Candidate {
-	sure := map[[2]int]bool{}
-	for i := range anchors {
-		sure[[2]int{anchors[i].A.Capture, anchors[i].B.Capture}] = true
-	}
-	found := map[[2]int][]int32{}
-	for i := range ks {
-		k := &ks[i]
-		if p := [2]int{k.A.Capture, k.B.Capture}; !sure[p] && k.Score-k.Soft >= random && k.Margin >= clear && k.Kinds&numbered != 0 {
-			found[p] = append(found[p], int32(i))
-		}
-	}
-	var out []Candidate
-	for p, l := range found {
-		for _, i := range r.atOneDistance(p, ks, l) {
-			if r.accept(fo, tk, ks[i]) {
-				out = append(out, ks[i])
-			}
-		}
-	}
-	slices.SortFunc(out, func(x, y Candidate) int { return byPair(&x, &y) })
-	return out
-}
-
-// numbered are the kinds of evidence that hash a number which ends choose at random.
-const numbered = 1<<evISN | 1<<evSegment | 1<<evAck | 1<<evQUIC | 1<<evHello | 1<<evSealed
-
-// atOneDistance gives those candidates, of all with the indexes l, whose conversations begin at the median distance in time,
-// if nearly all do and they are some.
-func (r *Result) atOneDistance(p [2]int, ks []Candidate, l []int32) []int32 {
-	a, b := r.Caps[p[0]], r.Caps[p[1]]
-	distance := func(i int32) int64 {
-		x, _ := a.Span(ks[i].A.ID)
-		y, _ := b.Span(ks[i].B.ID)
-		return int64(b.At(y).Time - a.At(x).Time)
-	}
-	ds := make([]int64, len(l))
-	for n, i := range l {
-		ds[n] = distance(i)
-	}
-	if len(ds) < 3 {
-		return nil
-	}
-	slices.Sort(ds)
-	m := ds[len(ds)/2]
-	in := l[:0]
-	for _, i := range l {
-		if abs(distance(i)-m) < 250_000_000 {
-			in = append(in, i)
-		}
-	}
-	if len(in) < 3 || len(in)*10 < len(ds)*7 {
-		return nil
-	}
-	return in
-}
-
 // sideways reports whether a candidate's rival is no rival: connectionless conversations of which several go with one.
 func (r *Result) sideways(k Candidate) bool {
 	return !exclusive(r.Caps[k.A.Capture].Conv(k.A.ID).Proto) && k.Kinds&(1<<evIPID|1<<evSegment|1<<evQUIC) != 0

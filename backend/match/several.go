@@ -1,0 +1,215 @@
+package match
+
+import (
+	"math"
+	"slices"
+
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+const (
+	// random is the evidence, in bits, of one number that ends choose at random.
+	random = 30
+	// ephemeral is that of a port which an end chose for one conversation: Linux takes one of 28,232, others of 16,384.
+	ephemeral = 14
+	// atOnceNS is how far the distances in time of conversations that are the same may lie apart: what queues add.
+	atOnceNS = 250_000_000
+	// someMost is how few conversations prove nothing together, whatever they share.
+	someMost = 3
+)
+
+// numbered are the kinds of evidence that hash a number which ends choose at random.
+const numbered = 1<<evISN | 1<<evSegment | 1<<evAck | 1<<evQUIC | 1<<evHello | 1<<evSealed
+
+// several joins what is beyond doubt together where nothing is alone: in two captures that have nothing more certain, some
+// conversations each share a little, all at the same distance in time. A flood of SYNs whose addresses were translated has
+// one random number each; datagrams of IPv6 have no more than their addresses, ports and bytes.
+func (r *Result) several(fo *forest, tk *taken, ks, anchors []Candidate) []Candidate {
+	sure := map[[2]int]bool{}
+	for i := range anchors {
+		sure[[2]int{anchors[i].A.Capture, anchors[i].B.Capture}] = true
+	}
+	found := map[[2]int]*[3][]int32{}
+	for i := range ks {
+		k := &ks[i]
+		p := [2]int{k.A.Capture, k.B.Capture}
+		if sure[p] || k.Margin < clear {
+			continue
+		}
+		l := found[p]
+		if l == nil {
+			l = &[3][]int32{}
+			found[p] = l
+		}
+		if k.Score-k.Soft >= random && k.Kinds&numbered != 0 {
+			l[0] = append(l[0], int32(i))
+		}
+		if exclusive(r.Caps[p[0]].Conv(k.A.ID).Proto) {
+			continue
+		}
+		if k.Kinds&(1<<evTuple) != 0 {
+			l[1] = append(l[1], int32(i))
+		}
+		if k.Score-k.Soft >= bits[evPayload] {
+			l[2] = append(l[2], int32(i))
+		}
+	}
+	var out []Candidate
+	for p, l := range found {
+		take := r.atOneDistance(p, ks, l[0])
+		if len(take) == 0 {
+			take = r.sameEnds(p, ks, l[1])
+		}
+		if len(take) == 0 {
+			take = r.sameBytes(p, ks, l[2])
+		}
+		for _, i := range take {
+			if r.accept(fo, tk, ks[i]) {
+				out = append(out, ks[i])
+			}
+		}
+	}
+	slices.SortFunc(out, func(x, y Candidate) int { return byPair(&x, &y) })
+	return out
+}
+
+// distance is how much later a candidate's conversation begins in the second capture, ns, by the clocks as they are.
+func (r *Result) distance(k *Candidate) int64 {
+	a, b := r.Caps[k.A.Capture], r.Caps[k.B.Capture]
+	x, _ := a.Span(k.A.ID)
+	y, _ := b.Span(k.B.ID)
+	return int64(b.At(y).Time - a.At(x).Time)
+}
+
+// atOneDistance gives those candidates, of all with the indexes l, whose conversations begin at the median distance in time,
+// if nearly all do and they are some.
+func (r *Result) atOneDistance(p [2]int, ks []Candidate, l []int32) []int32 {
+	if len(l) < someMost {
+		return nil
+	}
+	ds := make([]int64, len(l))
+	for n, i := range l {
+		ds[n] = r.distance(&ks[i])
+	}
+	slices.Sort(ds)
+	m := ds[len(ds)/2]
+	var in []int32
+	for _, i := range l {
+		if abs(r.distance(&ks[i])-m) < atOnceNS {
+			in = append(in, i)
+		}
+	}
+	if len(in) < someMost || len(in)*10 < len(l)*7 {
+		return nil
+	}
+	return in
+}
+
+// service is what conversations with ports of their own go to: they are told apart by the port alone.
+type service struct {
+	client, server [16]byte
+	port           uint16
+	proto          uint8
+}
+
+// serviceOf names a conversation's service: the lower port is the service's. ok is false where both ports are the same, or
+// neither was chosen for this conversation: such a pair of ports is met again and again.
+func serviceOf(c *flow.Capture, id flow.ConvID) (s service, ok bool) {
+	t, cv := c.Tuple(id, 0), c.Conv(id)
+	if t.Dport > t.Sport {
+		t = c.Tuple(id, 1)
+	}
+	return service{t.Src, t.Dst, t.Dport, cv.Proto}, t.Sport > t.Dport && t.Sport >= 1024 && cv.HasPorts
+}
+
+// sameEnds gives those candidates of datagrams between the same addresses and ports that are at one distance in time, if what
+// they share is beyond doubt together: each the port that was chosen for it, less what it costs that others go to the same
+// service; the bytes that both hold; and that they come at the same distance. Where the same hosts have TCP between them in
+// both captures, that would have been found.
+func (r *Result) sameEnds(p [2]int, ks []Candidate, l []int32) []int32 {
+	a, b := r.Caps[p[0]], r.Caps[p[1]]
+	if r.tcpOfSameHosts(a, b) {
+		return nil
+	}
+	count := func(c *flow.Capture) map[service]int {
+		n := map[service]int{}
+		for id := range c.Convs {
+			if s, ok := serviceOf(c, flow.ConvID(id)); ok {
+				n[s]++
+			}
+		}
+		return n
+	}
+	ofA, ofB := count(a), count(b)
+	l = slices.DeleteFunc(slices.Clone(l), func(i int32) bool {
+		_, ok := serviceOf(a, ks[i].A.ID)
+		return !ok
+	})
+	in := r.atOneDistance(p, ks, l)
+	if in == nil {
+		return nil
+	}
+	all := r.timing(p, ks, in)
+	ports := map[uint16]bool{}
+	for _, i := range in {
+		s, _ := serviceOf(a, ks[i].A.ID)
+		t := a.Tuple(ks[i].A.ID, 0)
+		ports[max(t.Sport, t.Dport)] = true
+		all += max(0, ephemeral-math.Log2(float64(ofA[s]*ofB[s]))) + ks[i].Score - bits[evTuple]
+	}
+	if len(ports) < someMost || all < certain {
+		return nil
+	}
+	return in
+}
+
+// sameBytes gives those candidates of datagrams that are at one distance in time and share bytes enough together, addresses
+// and ports being translated: twice what is asked of one, for bytes may be made to be the same.
+func (r *Result) sameBytes(p [2]int, ks []Candidate, l []int32) []int32 {
+	in := r.atOneDistance(p, ks, l)
+	all := r.timing(p, ks, in)
+	for _, i := range in {
+		all += ks[i].Score - ks[i].Soft
+	}
+	if all < 2*certain {
+		return nil
+	}
+	return in
+}
+
+// timing is what it tells, in bits, that candidates lie at one distance in time: each but the first could lie anywhere in the
+// captures' common span, and lies where the others do. Clocks drift by some milliseconds meanwhile, and queues delay.
+func (r *Result) timing(p [2]int, ks []Candidate, in []int32) float64 {
+	a, b := r.Caps[p[0]], r.Caps[p[1]]
+	span, spread := float64(min(a.Last-a.First, b.Last-b.First)), 0.
+	for _, i := range in {
+		spread = max(spread, math.Abs(float64(r.distance(&ks[i])-r.distance(&ks[in[0]]))))
+	}
+	if span <= 0 {
+		return 0
+	}
+	return max(0, math.Log2(span/max(2*spread, 5e6))) * float64(len(in)-1)
+}
+
+// tcpOfSameHosts reports whether both captures hold TCP between the same two addresses.
+func (r *Result) tcpOfSameHosts(a, b *flow.Capture) bool {
+	hosts := func(c *flow.Capture, each func(h [2][16]byte) bool) bool {
+		for id := range c.Convs {
+			if c.Conv(flow.ConvID(id)).Proto != flow.ProtoTCP {
+				continue
+			}
+			t := c.Tuple(flow.ConvID(id), 0)
+			h := [2][16]byte{t.Src, t.Dst}
+			if less(t.Dst, 0, t.Src, 0) {
+				h = [2][16]byte{t.Dst, t.Src}
+			}
+			if each(h) {
+				return true
+			}
+		}
+		return false
+	}
+	have := map[[2][16]byte]bool{}
+	hosts(a, func(h [2][16]byte) bool { have[h] = true; return false })
+	return hosts(b, func(h [2][16]byte) bool { return have[h] })
+}
