@@ -26,10 +26,13 @@ type Ends struct {
 	SYN, SYNACK int64
 	FIN, RST    [2]int64
 	Data        [2]int64 // first frame with payload
+	close       int64    // first of FIN and RST
+	closeRST    bool
+	closeDir    int8
 }
 
 func none() Ends {
-	return Ends{-1, -1, [2]int64{-1, -1}, [2]int64{-1, -1}, [2]int64{-1, -1}}
+	return Ends{SYN: -1, SYNACK: -1, FIN: [2]int64{-1, -1}, RST: [2]int64{-1, -1}, Data: [2]int64{-1, -1}, close: -1}
 }
 
 // ends collects the frames that open and close a flow at a capture, and counts all.
@@ -40,7 +43,7 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 		return e
 	}
 	first := func(at *int64, i uint32) {
-		if *at < 0 || int64(i) < *at {
+		if *at < 0 || v.sooner(c, i, uint32(*at)) {
 			*at = int64(i)
 		}
 	}
@@ -75,7 +78,25 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 			}
 		}
 	}
+	for dir := range 2 {
+		for k, i := range [2]int64{e.FIN[dir], e.RST[dir]} {
+			if i >= 0 && (e.close < 0 || v.sooner(c, uint32(i), uint32(e.close))) {
+				e.close, e.closeDir, e.closeRST = i, int8(dir), k == 1
+			}
+		}
+	}
 	return e
+}
+
+// sooner reports whether one frame of a capture was seen before another: by its time, for cards with several queues hand
+// frames over in another order; by its place where the times do not tell.
+func (v *Verdict) sooner(c int, i, k uint32) bool {
+	t, ok := v.Time(c, i)
+	u, ok2 := v.Time(c, k)
+	if !ok || !ok2 || t == u {
+		return i < k
+	}
+	return t < u
 }
 
 // Initiator is the end of the path that a flow's initiator is on: client or server.
@@ -263,17 +284,7 @@ func (v *Verdict) nearest(f *match.Flow, st *State) *Ends {
 }
 
 // closer is the first frame that closes a flow at a capture: FIN or RST, and its direction.
-func (e *Ends) closer() (d int, rst bool, at int64) {
-	at = -1
-	for dir := 0; dir < 2; dir++ {
-		for k, i := range []int64{e.FIN[dir], e.RST[dir]} {
-			if i >= 0 && (at < 0 || i < at) {
-				d, rst, at = dir, k == 1, i
-			}
-		}
-	}
-	return d, rst, at
-}
+func (e *Ends) closer() (d int, rst bool, at int64) { return int(e.closeDir), e.closeRST, e.close }
 
 // closedInBetween reports a conversation that the device which terminates it ended: each side saw the other close.
 func (v *Verdict) closedInBetween(f *match.Flow, st *State) bool {
@@ -368,11 +379,10 @@ func (v *Verdict) resetInBetween(f *match.Flow, st *State) bool {
 			}
 			first := true
 			for dir := 0; dir < 2; dir++ {
-				if e := st.Ends[c].FIN[dir]; e >= 0 && e < i {
-					first = false
-				}
-				if e := st.Ends[c].RST[dir]; e >= 0 && e < i {
-					first = false
+				for _, e := range [2]int64{st.Ends[c].FIN[dir], st.Ends[c].RST[dir]} {
+					if e >= 0 && e != i && v.sooner(c, uint32(e), uint32(i)) {
+						first = false
+					}
 				}
 			}
 			if first {

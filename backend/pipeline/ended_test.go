@@ -9,47 +9,59 @@ import (
 	"github.com/corr-dev/corr/backend/model"
 )
 
+// derived gives what corr says of a recorded case that is changed.
+func derived(t *testing.T, seed uint64, name, apply string) *model.Document {
+	t.Helper()
+	c, err := lab.Load("../../testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Apply(apply, seed); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := c.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Out: filepath.Join(t.TempDir(), "out")}
+	for _, path := range c.Paths(dir) {
+		o.Inputs = append(o.Inputs, Input{Path: path})
+	}
+	doc, err := Correlate(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
 // What a recorder could not see, for it began late or ended early, is neither lost nor made by anybody, and no conversation
 // failed because of it.
 func TestRecorderNotRunning(t *testing.T) {
-	derived := func(name, apply string) *model.Document {
-		t.Helper()
-		c, err := lab.Load("../../testdata/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Apply(apply, 11); err != nil {
-			t.Fatal(err)
-		}
-		dir := t.TempDir()
-		if err := c.Write(dir); err != nil {
-			t.Fatal(err)
-		}
-		o := Options{Out: filepath.Join(t.TempDir(), "out")}
-		for _, path := range c.Paths(dir) {
-			o.Inputs = append(o.Inputs, Input{Path: path})
-		}
-		doc, err := Correlate(context.Background(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return doc
-	}
-	for _, f := range derived("mss-loss-reorder", "early=0.6@a").Flows {
+	for _, f := range derived(t, 11, "mss-loss-reorder", "early=0.6@a").Flows {
 		if f.Outcome != "ok" {
 			t.Errorf("ended early: conversation %d is %s", f.ID, f.Outcome)
 		}
 	}
-	for _, c := range derived("gso-split", "late=0.3@b").Captures {
+	for _, c := range derived(t, 11, "gso-split", "late=0.3@b").Captures {
 		if n := c.Fates["injected"]; n > 0 {
 			t.Errorf("began late: %d frames of %s are injected", n, c.Name)
 		}
 	}
-	for _, c := range derived("gso-split", "early=0.6@a").Captures {
+	for _, c := range derived(t, 11, "gso-split", "early=0.6@a").Captures {
 		if n := c.Fates["lost"]; n > 0 {
 			t.Errorf("ended early: %d frames of %s are lost", n, c.Name)
 		}
 	}
 	// A device closed conversations that one of the captures does not hold the end of.
-	derived("tls-offload", "early=0.6@a")
+	derived(t, 11, "tls-offload", "early=0.6@a")
+}
+
+// Whoever closed first is told by time where a file's order is another.
+func TestFramesOutOfOrder(t *testing.T) {
+	for seed := range uint64(8) {
+		f := derived(t, seed, "skype-story", "disorder=30@a.pcap,disorder=50@b.pcapng").Flows[0]
+		if f.Outcome != "closed-by-middlebox" || f.ClosedBy != "middlebox" {
+			t.Errorf("seed %d: %s by %s", seed, f.Outcome, f.ClosedBy)
+		}
+	}
 }
