@@ -10,7 +10,7 @@ import (
 )
 
 // derived gives what corr says of a recorded case that is changed.
-func derived(t *testing.T, seed uint64, name, apply string) *model.Document {
+func derived(t *testing.T, seed int64, name, apply string) *model.Document {
 	t.Helper()
 	c, err := lab.Load("../../testdata/" + name)
 	if err != nil {
@@ -58,7 +58,7 @@ func TestRecorderNotRunning(t *testing.T) {
 
 // Whoever closed first is told by time where a file's order is another.
 func TestFramesOutOfOrder(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range int64(8) {
 		f := derived(t, seed, "skype-story", "disorder=30@a.pcap,disorder=50@b.pcapng").Flows[0]
 		if f.Outcome != "closed-by-middlebox" || f.ClosedBy != "middlebox" {
 			t.Errorf("seed %d: %s by %s", seed, f.Outcome, f.ClosedBy)
