@@ -14,6 +14,9 @@ type segment struct {
 	n    int64 // bytes
 	i    uint32
 	used bool
+	// Of a fragment: where its whole segment begins, and how long that is; of others the same as off and n.
+	from, size int64
+	id         uint16
 }
 
 // resegmented pairs segments that carry the same bytes in other portions (segmentation and receive offload, GSO, GRO):
@@ -23,8 +26,12 @@ func (m *matcher) resegmented(t *Traits, d int, w Window) {
 	if len(m.restA) == 0 || len(m.restB) == 0 {
 		return
 	}
-	sa := segments(m.a, m.restA, t.Shift[d], nil)
-	sb := segments(m.b, m.restB, 0, sa)
+	var la, lb map[uint32][]uint32
+	if whole(m.a, m.restA) != whole(m.b, m.restB) {
+		la, lb = laterFragments(m.a, m.restA), laterFragments(m.b, m.restB)
+	}
+	sa := segments(m.a, m.restA, t.Shift[d], nil, la)
+	sb := segments(m.b, m.restB, 0, sa, lb)
 	if len(sa) == 0 || len(sb) == 0 {
 		return
 	}
@@ -64,14 +71,15 @@ func (m *matcher) resegmented(t *Traits, d int, w Window) {
 }
 
 // segments places the data segments of a list in the stream. The sequence numbers are unwrapped along the list; like
-// gives the other side's list, whose origin is taken over.
-func segments(c *flow.Capture, l []uint32, shift uint32, like []segment) []segment {
+// gives the other side's list, whose origin is taken over. later lists the fragments behind each first one; nil leaves
+// segments in fragments out.
+func segments(c *flow.Capture, l []uint32, shift uint32, like []segment, later map[uint32][]uint32) []segment {
 	var out []segment
 	var off int64
 	var prev uint32
 	for _, i := range l {
 		f := c.At(i)
-		if f.Len == 0 || f.Mark&(flow.MarkLater|flow.MarkError|flow.MarkFragment) != 0 {
+		if f.Len == 0 || f.Mark&(flow.MarkLater|flow.MarkError) != 0 || f.Is(flow.MarkFragment) && later == nil {
 			continue
 		}
 		seq := f.Seq + shift
@@ -84,9 +92,24 @@ func segments(c *flow.Capture, l []uint32, shift uint32, like []segment) []segme
 			off = int64(seq)
 		}
 		prev = seq
-		out = append(out, segment{off: off, n: int64(f.Len), i: i})
+		// The nearest of the later fragments begins where the first one's bytes end.
+		begin, end := ^uint32(0), uint32(0)
+		for _, q := range later[i] {
+			begin, end = min(begin, c.At(q).Ack), max(end, c.At(q).Ack+c.At(q).Len)
+		}
+		size := int64(f.Len) + int64(max(begin, end)-begin)
+		out = append(out, segment{off: off, n: int64(f.Len), i: i, from: off, size: size, id: f.IPID})
+		for _, q := range later[i] {
+			g := c.At(q)
+			out = append(out, segment{off: off + int64(f.Len) + int64(g.Ack-begin), n: int64(g.Len), i: q, from: off, size: size, id: f.IPID})
+		}
 	}
 	return out
+}
+
+// whole reports that none of a list is a fragment.
+func whole(c *flow.Capture, l []uint32) bool {
+	return !slices.ContainsFunc(l, func(i uint32) bool { return c.At(i).Is(flow.MarkFragment) })
 }
 
 // overlapping pairs b with the segments of A that it shares bytes with. Exact: identifications count up by one each
@@ -103,11 +126,11 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 			continue
 		}
 		f := m.a.At(a.i)
-		if t.KeepsID && f.IPID != 0 && h.IPID != 0 {
-			if exact && !fitsID(f.IPID, h.IPID, b.off-a.off, a.n, b.n) {
+		if t.KeepsID && a.id != 0 && b.id != 0 {
+			if exact && !fitsID(a.id, b.id, b.from-a.from, a.size, b.size) {
 				continue
 			}
-			if !exact && (a.used && b.used || !followsID(f.IPID, h.IPID, b.off-a.off) || !m.inWindow(a.i, b.i, d, w)) {
+			if !exact && (a.used && b.used || !followsID(a.id, b.id, b.from-a.from) || !m.inWindow(a.i, b.i, d, w)) {
 				continue
 			}
 		} else if !exact || w == nil || !m.inWindow(a.i, b.i, d, w) {
@@ -174,17 +197,13 @@ func followsID(a, b uint16, k int64) bool {
 // §4.5): by identification, or, where a whole IPv6 datagram has none, by the first fragment's bytes.
 func (m *matcher) fragments(t *Traits, d int, w Window) {
 	used := map[uint64]bool{}
-	m.fragmentsOf(t, m.a, m.b, m.restA, m.restB, func(whole, part uint32) {
-		if w == nil || m.inWindow(whole, part, d, w) {
-			m.pair(whole, part, HowResegment)
-			used[uint64(whole)], used[uint64(part)|1<<32] = true, true
-		}
+	m.fragmentsOf(t, m.a, m.b, m.restA, m.restB, func(whole, part uint32) bool { return w == nil || m.inWindow(whole, part, d, w) }, func(whole, part uint32) {
+		m.pair(whole, part, HowResegment)
+		used[uint64(whole)], used[uint64(part)|1<<32] = true, true
 	})
-	m.fragmentsOf(t, m.b, m.a, m.restB, m.restA, func(whole, part uint32) {
-		if w == nil || m.inWindow(part, whole, d, w) {
-			m.pair(part, whole, HowResegment)
-			used[uint64(part)], used[uint64(whole)|1<<32] = true, true
-		}
+	m.fragmentsOf(t, m.b, m.a, m.restB, m.restA, func(whole, part uint32) bool { return w == nil || m.inWindow(part, whole, d, w) }, func(whole, part uint32) {
+		m.pair(part, whole, HowResegment)
+		used[uint64(part)], used[uint64(whole)|1<<32] = true, true
 	})
 	m.restA, m.restB = drop(m.restA, used, 0), drop(m.restB, used, 1<<32)
 }
@@ -193,14 +212,10 @@ func (m *matcher) fragments(t *Traits, d int, w Window) {
 // (RFC 8200 §4.5), senders send them back to back.
 const fragmentSpan = 2e9
 
-func (m *matcher) fragmentsOf(t *Traits, wc, pc *flow.Capture, wholes, parts []uint32, found func(whole, part uint32)) {
-	anyPart := false
-	for _, i := range parts {
-		anyPart = anyPart || pc.At(i).Mark&(flow.MarkFragment|flow.MarkLater) != 0
-	}
-	if !anyPart {
-		return
-	}
+// fragmentsOf finds the one whole datagram of wc, among those that may be it in time, that a first fragment of pc is of, and
+// with it the fragments that follow.
+func (m *matcher) fragmentsOf(t *Traits, wc, pc *flow.Capture, wholes, parts []uint32, inTime func(whole, part uint32) bool, found func(whole, part uint32)) {
+	later := laterFragments(pc, parts)
 	for _, p := range parts {
 		first := pc.At(p)
 		if !first.Is(flow.MarkFragment) {
@@ -209,7 +224,7 @@ func (m *matcher) fragmentsOf(t *Traits, wc, pc *flow.Capture, wholes, parts []u
 		at, n := uint32(0), 0
 		for _, i := range wholes {
 			f := wc.At(i)
-			if f.Mark&(flow.MarkFragment|flow.MarkLater|flow.MarkError) != 0 || f.Len <= first.Len {
+			if f.Mark&(flow.MarkFragment|flow.MarkLater|flow.MarkError) != 0 || f.Len <= first.Len || !inTime(i, p) {
 				continue
 			}
 			if f.IPID != 0 && f.IPID != first.IPID || f.Is(flow.MarkHead) && first.Is(flow.MarkHead) && first.Len >= flow.HeadTier && f.Head != first.Head || t.otherSending(f, first) {
@@ -222,13 +237,45 @@ func (m *matcher) fragmentsOf(t *Traits, wc, pc *flow.Capture, wholes, parts []u
 			continue
 		}
 		found(at, p)
-		for _, q := range parts {
-			g := pc.At(q)
-			if g.Is(flow.MarkLater) && uint16(g.Seq) == first.IPID && abs(int64(g.Time-first.Time)) < fragmentSpan {
+		for _, q := range later[p] {
+			if inTime(at, q) {
 				found(at, q)
 			}
 		}
 	}
+}
+
+// nearFirsts is how many first fragments of the same identification are looked at on either side of a later one in the file.
+const nearFirsts = 4
+
+// laterFragments lists the later fragments behind each first one: of the same identification, which hosts use again, each
+// goes with the first that is nearest in time.
+func laterFragments(c *flow.Capture, parts []uint32) map[uint32][]uint32 {
+	firsts := map[uint16][]uint32{}
+	for _, p := range parts {
+		if f := c.At(p); f.Is(flow.MarkFragment) {
+			firsts[f.IPID] = append(firsts[f.IPID], p)
+		}
+	}
+	out := map[uint32][]uint32{}
+	for _, q := range parts {
+		g := c.At(q)
+		if !g.Is(flow.MarkLater) {
+			continue
+		}
+		best, by := uint32(0), int64(fragmentSpan)
+		same := firsts[uint16(g.Seq)]
+		at, _ := slices.BinarySearch(same, q)
+		for _, p := range same[max(0, at-nearFirsts):min(len(same), at+nearFirsts)] {
+			if d := abs(int64(g.Time - c.At(p).Time)); d < by {
+				best, by = p, d
+			}
+		}
+		if by < fragmentSpan {
+			out[best] = append(out[best], q)
+		}
+	}
+	return out
 }
 
 // piece is a fragment by its place in the datagram.

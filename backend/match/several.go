@@ -29,7 +29,7 @@ func (r *Result) several(fo *forest, tk *taken, ks, anchors []Candidate) []Candi
 	for i := range anchors {
 		sure[[2]int{anchors[i].A.Capture, anchors[i].B.Capture}] = true
 	}
-	found := map[[2]int]*[3][]int32{}
+	found := map[[2]int]*[2][]int32{}
 	for i := range ks {
 		k := &ks[i]
 		p := [2]int{k.A.Capture, k.B.Capture}
@@ -38,20 +38,14 @@ func (r *Result) several(fo *forest, tk *taken, ks, anchors []Candidate) []Candi
 		}
 		l := found[p]
 		if l == nil {
-			l = &[3][]int32{}
+			l = &[2][]int32{}
 			found[p] = l
 		}
 		if k.Score-k.Soft >= random && k.Kinds&numbered != 0 {
 			l[0] = append(l[0], int32(i))
 		}
-		if exclusive(r.Caps[p[0]].Conv(k.A.ID).Proto) {
-			continue
-		}
-		if k.Kinds&(1<<evTuple) != 0 {
+		if k.Kinds&(1<<evTuple) != 0 && !exclusive(r.Caps[p[0]].Conv(k.A.ID).Proto) {
 			l[1] = append(l[1], int32(i))
-		}
-		if k.Score-k.Soft >= bits[evPayload] {
-			l[2] = append(l[2], int32(i))
 		}
 	}
 	var out []Candidate
@@ -59,9 +53,6 @@ func (r *Result) several(fo *forest, tk *taken, ks, anchors []Candidate) []Candi
 		take := r.atOneDistance(p, ks, l[0])
 		if len(take) == 0 {
 			take = r.sameEnds(p, ks, l[1])
-		}
-		if len(take) == 0 {
-			take = r.sameBytes(p, ks, l[2])
 		}
 		for _, i := range take {
 			if r.accept(fo, tk, ks[i]) {
@@ -158,20 +149,6 @@ func (r *Result) sameEnds(p [2]int, ks []Candidate, l []int32) []int32 {
 		all += max(0, ephemeral-math.Log2(float64(ofA[s]*ofB[s]))) + ks[i].Score - bits[evTuple]
 	}
 	if len(ports) < someMost || all < certain {
-		return nil
-	}
-	return in
-}
-
-// sameBytes gives those candidates of datagrams that are at one distance in time and share bytes enough together, addresses
-// and ports being translated: twice what is asked of one, for bytes may be made to be the same.
-func (r *Result) sameBytes(p [2]int, ks []Candidate, l []int32) []int32 {
-	in := r.atOneDistance(p, ks, l)
-	all := r.timing(p, ks, in)
-	for _, i := range in {
-		all += ks[i].Score - ks[i].Soft
-	}
-	if all < 2*certain {
 		return nil
 	}
 	return in
