@@ -3,6 +3,7 @@ package infer
 import (
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/exchange"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 )
@@ -29,6 +30,9 @@ type Ends struct {
 	close       int64    // first of FIN and RST
 	closeRST    bool
 	closeDir    int8
+	// missed: of this direction's end something was acknowledged that the capture does not hold, a FIN or data: its recorder
+	// missed frames, and who closed first is not known.
+	missed [2]bool
 }
 
 func none() Ends {
@@ -48,6 +52,7 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 		}
 	}
 	for _, id := range s.Convs {
+		var sent, acked [2]reach
 		for i := range s.Cap.Packets(id) {
 			x := s.Cap.At(i)
 			if x.Is(flow.MarkError) {
@@ -75,7 +80,19 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 			}
 			if x.Flags&decode.RST != 0 {
 				first(&e.RST[d], i)
+				continue
 			}
+			n := x.Len
+			if x.Flags&(decode.SYN|decode.FIN) != 0 {
+				n++
+			}
+			sent[d].to(x.Seq + n)
+			if x.Flags&decode.ACK != 0 {
+				acked[1-d].to(x.Ack)
+			}
+		}
+		for d := range 2 {
+			e.missed[d] = e.missed[d] || sent[d].known && acked[d].known && int32(acked[d].seq-sent[d].seq) > 0
 		}
 	}
 	for dir := range 2 {
@@ -86,6 +103,18 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 		}
 	}
 	return e
+}
+
+// reach is the highest sequence number seen (RFC 9293 §3.4: modulo 2^32).
+type reach struct {
+	seq   uint32
+	known bool
+}
+
+func (r *reach) to(seq uint32) {
+	if !r.known || int32(seq-r.seq) > 0 {
+		r.seq, r.known = seq, true
+	}
 }
 
 // sooner reports whether one frame of a capture was seen before another: by its time, for cards with several queues hand
@@ -296,6 +325,9 @@ func (v *Verdict) closedInBetween(f *match.Flow, st *State) bool {
 		if j.Way < 0 {
 			near, far = far, near
 		}
+		if st.Ends[near].missed[0] || st.Ends[far].missed[1] {
+			continue // an end closed, or may have, and the recorder before it missed that
+		}
 		if j.Opaque && !v.gaveUp(f) {
 			continue // a proxy that ends connections once their messages are through does its work
 		}
@@ -346,7 +378,23 @@ func (v *Verdict) through(f *match.Flow) bool {
 func (v *Verdict) gaveUp(f *match.Flow) bool {
 	for i := range v.Exchanges.Claims {
 		c := &v.Exchanges.Claims[i]
-		if !c.Back.Answered && v.FlowOf[c.Front.Conv.Capture][c.Front.Conv.ID] == f {
+		if !c.Back.Answered && v.FlowOf[c.Front.Conv.Capture][c.Front.Conv.ID] == f && !v.answeredInPart(c.Back) {
+			return true
+		}
+	}
+	return false
+}
+
+// answeredInPart reports whether the end that a request went to sent anything after it: an answer whose head the recorder
+// missed is one nevertheless.
+func (v *Verdict) answeredInPart(x *exchange.Exchange) bool {
+	if len(x.Request.Pieces) == 0 {
+		return false
+	}
+	c := v.Caps[x.Conv.Capture]
+	last := c.At(x.Request.Pieces[len(x.Request.Pieces)-1].Frame)
+	for i := range c.Packets(x.Conv.ID) {
+		if f := c.At(i); f.Dir() != last.Dir() && f.Len > 0 && f.Time >= last.Time && f.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
 			return true
 		}
 	}

@@ -65,3 +65,19 @@ func TestFramesOutOfOrder(t *testing.T) {
 		}
 	}
 }
+
+// Frames that a recorder missed make no device of anything: who ended a conversation is told as if they were there, or not at
+// all.
+func TestRecorderMissedFrames(t *testing.T) {
+	for seed := range int64(5) {
+		var closed []uint32
+		for _, f := range derived(t, seed+1, "tls-offload", "drop=2@b.pcapng").Flows {
+			if f.Outcome == "closed-by-middlebox" {
+				closed = append(closed, f.At["a"].First)
+			}
+		}
+		if len(closed) != 2 {
+			t.Errorf("seed %d: the device closed those that begin with frames %v of a, want the two whose server was silent", seed+1, closed)
+		}
+	}
+}
