@@ -546,6 +546,28 @@ func (v *Verdict) ordinaryEnd(f *match.Flow, st *State) {
 	st.ClosedBy = v.firstCloser(f, st)
 }
 
+// arrived is the size of the largest portion that a frame of n bytes came through in: what its card cut it into, of which the
+// rest may have been lost.
+func (v *Verdict) arrived(c int, i, n uint32) uint32 {
+	most := uint32(0)
+	for _, s := range v.Segments {
+		if s.A != c && s.B != c {
+			continue
+		}
+		for _, p := range s.Link.Peers(c, i, nil) {
+			if c == s.A {
+				most = max(most, v.At(s.B, p.B).Len)
+			} else {
+				most = max(most, v.At(s.A, p.A).Len)
+			}
+		}
+	}
+	if most == 0 {
+		return n
+	}
+	return min(n, most)
+}
+
 // largeLeast is the number of lost segments from which their size may be the cause.
 const largeLeast = 3
 
@@ -584,7 +606,7 @@ func (v *Verdict) largeLost(f *match.Flow, st *State) bool {
 						least = min(least, x.Len)
 					case FateDelivered:
 						passed++
-						small = max(small, x.Len)
+						small = max(small, v.arrived(c, i, x.Len))
 					}
 				}
 			}

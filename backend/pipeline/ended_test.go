@@ -81,3 +81,12 @@ func TestRecorderMissedFrames(t *testing.T) {
 		}
 	}
 }
+
+// Large packets that vanish are told from what passed on the wire, not from what a card was handed in one piece.
+func TestLargeLostBehindOffload(t *testing.T) {
+	for _, seed := range []int64{1, 3} {
+		if f := derived(t, seed, "blackhole", "gro@b.pcap").Flows[0]; f.Outcome != "blackholed-large" {
+			t.Errorf("seed %d: %s", seed, f.Outcome)
+		}
+	}
+}
