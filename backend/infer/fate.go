@@ -1,6 +1,8 @@
 package infer
 
 import (
+	"slices"
+
 	"github.com/corr-dev/corr/backend/clock"
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
@@ -22,11 +24,12 @@ func (v *Verdict) fates() {
 	j.classes()
 	j.owners()
 	j.askers()
+	j.equals()
 	for _, s := range v.Segments {
 		s.count(v)
 	}
 	v.parallel(func() func(n int, f *match.Flow) {
-		w := &judge{v: v, class: j.class, own: j.own, ends: j.ends, cover: map[coverKey]*coverage{}}
+		w := &judge{v: v, class: j.class, own: j.own, ends: j.ends, equal: j.equal, cover: map[coverKey]*coverage{}}
 		return w.flow
 	})
 	v.parallel(func() func(n int, f *match.Flow) { return j.late })
@@ -38,6 +41,7 @@ type judge struct {
 	class map[classKey]*classCount
 	own   map[ownKey]bool
 	ends  map[endKey]ended
+	equal map[equalKey][]equalFrame
 	cover map[coverKey]*coverage // of the flow at hand
 	buf   []match.Pair
 }
@@ -427,6 +431,9 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		if (f.Proto == flow.ProtoTCP || f.Proto == flow.ProtoUDP) && j.hidden(f, c, s.to, false) {
 			return Mark{Fate: FateFiltered, Origin: m.Origin}, true
 		}
+		if j.maybe(f, c, i, s.to) {
+			return Mark{Origin: m.Origin}, true
+		}
 		if o, mine := j.owned(f, c, s.to, d); mine {
 			m.Fate = o
 			if o == FateInjected {
@@ -463,6 +470,65 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		m.Fate, m.Origin = FateInjected, OriginMiddlebox
 	}
 	return m, true
+}
+
+// equalKey is what a datagram carries, as a capture holds it.
+type equalKey struct {
+	capture   int
+	len, hash uint32
+}
+
+type equalFrame struct {
+	at clock.RefTime
+	of *match.Flow
+}
+
+const (
+	equalMost  = 1 << 20       // datagrams of conversations without counterpart that are remembered
+	equalReach = 1_000_000_000 // ns between what may be one datagram
+)
+
+// equals collects the datagrams of conversations that have no counterpart at some other point.
+func (j *judge) equals() {
+	j.equal = map[equalKey][]equalFrame{}
+	n := 0
+	for _, f := range j.v.Flows {
+		if f.Proto != flow.ProtoUDP || !slices.Contains(f.Sides, nil) {
+			continue
+		}
+		for c, s := range f.Sides {
+			if s == nil {
+				continue
+			}
+			for _, id := range s.Convs {
+				for i := range s.Cap.Packets(id) {
+					x := s.Cap.At(i)
+					at, ok := j.v.Time(c, i)
+					if !ok || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
+						continue
+					}
+					if n++; n > equalMost {
+						return
+					}
+					k := equalKey{c, x.Len, x.Head}
+					j.equal[k] = append(j.equal[k], equalFrame{at, f})
+				}
+			}
+		}
+	}
+}
+
+// maybe reports whether the other point holds a datagram with the same bytes at about the same time, of a conversation without
+// counterpart here: it may be this one behind a translation, and nothing tells whether it is.
+func (j *judge) maybe(f *match.Flow, c int, i uint32, other int) bool {
+	if f.Proto != flow.ProtoUDP {
+		return false
+	}
+	x := j.v.At(c, i)
+	at, ok := j.v.Time(c, i)
+	return ok && slices.ContainsFunc(j.equal[equalKey{other, x.Len, x.Head}], func(e equalFrame) bool {
+		return e.of.Sides[c] == nil && e.at-at < equalReach && at-e.at < equalReach
+	})
 }
 
 // answered reports whether a flow works without passing the other point: both directions carry something.

@@ -551,14 +551,15 @@ func (v *Verdict) ordinaryEnd(f *match.Flow, st *State) {
 func (v *Verdict) arrived(c int, i, n uint32) uint32 {
 	most := uint32(0)
 	for _, s := range v.Segments {
-		if s.A != c && s.B != c {
+		l := s.Link
+		if l == nil || l.A != c && l.B != c {
 			continue
 		}
-		for _, p := range s.Link.Peers(c, i, nil) {
-			if c == s.A {
-				most = max(most, v.At(s.B, p.B).Len)
+		for _, p := range l.Peers(c, i, nil) {
+			if c == l.A {
+				most = max(most, v.At(l.B, p.B).Len)
 			} else {
-				most = max(most, v.At(s.A, p.A).Len)
+				most = max(most, v.At(l.A, p.A).Len)
 			}
 		}
 	}

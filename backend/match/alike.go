@@ -36,6 +36,8 @@ func (r *Result) alike(fo *forest, tk *taken, lvl level) (out []Candidate) {
 		h := r.hosts(fo, key[0], key[1])
 		ks := r.simultaneous(rel, x, y, lvl)
 		ks = h.rate(r, ks, x, y)
+		r.successive(ks)
+		either := func(t capture.LocalTime, _ int) (lo, hi capture.LocalTime, ok bool) { return rel.Time.window(t, 0) }
 		m := &matcher{lvl: lvl}
 		for _, i := range byScore(ks, likely) {
 			k := ks[i]
@@ -43,13 +45,64 @@ func (r *Result) alike(fo *forest, tk *taken, lvl level) (out []Candidate) {
 				continue
 			}
 			f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
-			pairs, ok := m.probe(f.Sides[key[0]], f.Sides[key[1]], f.Proto, &Joint{A: key[0], B: key[1]})
+			j := &Joint{A: key[0], B: key[1]}
+			pairs, ok := m.probe(f.Sides[key[0]], f.Sides[key[1]], f.Proto, j)
+			if !ok { // datagrams that say nothing are paired by the clocks alone
+				pairs = m.pairPackets(f.Proto, &j.Traits, either)
+				ok = len(pairs) > 0
+			}
 			if ok && rel.agrees(m, pairs) && r.accept(fo, tk, k) {
 				out = append(out, k)
 			}
 		}
 	}
 	return out
+}
+
+// successiveMost bounds the candidates of one conversation that are compared with each other.
+const successiveMost = 64
+
+// successive lets candidates of one conversation stand together whose counterparts follow each other: a translation whose
+// mapping changes makes several of one. They are no rivals, and what the packets of each tell counts for all.
+func (r *Result) successive(ks []Candidate) {
+	apart := func(x, y Conv) bool {
+		c := r.Caps[x.Capture]
+		a, b := c.Span(x.ID)
+		i, j := c.Span(y.ID)
+		return c.At(b-1).Time < c.At(i).Time || c.At(j-1).Time < c.At(a).Time
+	}
+	lists := [2]map[flow.ConvID][]int32{{}, {}}
+	for i := range ks {
+		lists[0][ks[i].A.ID] = append(lists[0][ks[i].A.ID], int32(i))
+		lists[1][ks[i].B.ID] = append(lists[1][ks[i].B.ID], int32(i))
+	}
+	score := make([]float64, len(ks))
+	for i := range ks {
+		score[i] = ks[i].Score
+	}
+	for i := range ks {
+		k := &ks[i]
+		k.Margin, k.Rival = score[i], Conv{Capture: -1}
+		chain := 0.
+		for side, of := range [2]Conv{k.A, k.B} {
+			l := lists[side][of.ID]
+			for _, n := range l[:min(len(l), successiveMost)] {
+				o := &ks[n]
+				mine, other := k.B, o.B
+				if side == 1 {
+					mine, other = k.A, o.A
+				}
+				switch {
+				case int(n) == i:
+				case apart(mine, other):
+					chain += max(0, score[n]-2*hostBits)
+				case score[i]-score[n] < k.Margin:
+					k.Margin, k.Rival = score[i]-score[n], other
+				}
+			}
+		}
+		k.Score += min(chain, timeMost)
+	}
 }
 
 // lonely lists the connectionless conversations of a capture that have no counterpart in another one.
