@@ -13,6 +13,7 @@ import (
 const (
 	stepWindow = 24      // bins on either side whose minima are compared
 	stepLeast  = 500_000 // ns: smaller steps hide in what delays vary by
+	stepPairs  = 4       // pairs of each direction that a window needs for its minima to say what the path's delay is
 	stepTimes  = 8       // how far a step must stand out of the usual difference between neighbouring windows
 )
 
@@ -72,11 +73,16 @@ func (e *Estimate) biggestJump() (at int, by int64) {
 		return -1, 0
 	}
 	jumps := make([]int64, 0, n)
+	f, r, _ := e.minima(0, n)
+	impossible := f+r < -stepLeast // then few pairs are enough
 	best, at := int64(0), -1
 	for k := 1; k < n; k++ {
 		f0, r0, ok0 := e.minima(max(0, k-stepWindow), k)
 		f1, r1, ok1 := e.minima(k, min(n, k+stepWindow))
 		if !ok0 || !ok1 {
+			continue
+		}
+		if !impossible && (e.scarce(max(0, k-stepWindow), k) || e.scarce(k, min(n, k+stepWindow))) {
 			continue
 		}
 		df, dr := f1-f0, r1-r0
@@ -86,7 +92,6 @@ func (e *Estimate) biggestJump() (at int, by int64) {
 			best, at, by = abs(step), k, step
 		}
 	}
-	f, r, _ := e.minima(0, n)
 	if at < 0 || best < max(stepLeast, (f+r)/2) { // less than half a round trip a change of route does too
 		return -1, 0
 	}
@@ -100,6 +105,20 @@ func (e *Estimate) biggestJump() (at int, by int64) {
 		return -1, 0
 	}
 	return e.sharpen(at, by)
+}
+
+// scarce reports whether bins [from, to) hold few pairs of either direction: their minima may all be those of a queue.
+func (e *Estimate) scarce(from, to int) bool {
+	f, r := 0, 0
+	for i := from; i < to; i++ {
+		if e.bins[i].hasF {
+			f++
+		}
+		if e.bins[i].hasR {
+			r++
+		}
+	}
+	return f < stepPairs || r < stepPairs
 }
 
 // contradiction finds a step where traffic is so sparse in one direction that no window holds both: all pairs together

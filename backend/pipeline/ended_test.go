@@ -100,3 +100,12 @@ func TestAlikeDatagramsAreNotLost(t *testing.T) {
 		}
 	}
 }
+
+// A queue at the begin of a capture is no step of its clock.
+func TestQueueIsNoStep(t *testing.T) {
+	for _, c := range derived(t, 938, "lb-two-servers", "idle=0.2@a.pcap-c.pcap").Captures {
+		if len(c.Clock.Steps) > 0 {
+			t.Errorf("%s: %+v", c.Name, c.Clock.Steps)
+		}
+	}
+}
