@@ -29,6 +29,7 @@ type Step struct {
 	From capture.FrameNo
 	At   capture.LocalTime // the last frame's time before the jump
 	By   int64             // ns, summed over all steps so far
+	key  capture.FrameNo   // From in the frames of the capture whose clock stepped
 }
 
 // offset is this clock minus the reference for frame n.

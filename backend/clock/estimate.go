@@ -19,6 +19,7 @@ type Estimate struct {
 	// MinRTT is the smallest sum of both one-way delays, ns.
 	MinRTT int64
 	bins   []bin
+	inA    bool // it is A's clock that steps
 	t0     capture.LocalTime
 	// relayed: some pairs tell of what a proxy did, which may take any time.
 	relayed bool
@@ -58,7 +59,7 @@ func estimate(r *match.Result, l *match.Link) *Estimate {
 		return nil
 	}
 	if e.Forward > 0 && e.Reverse > 0 {
-		e.findSteps(r, l)
+		e.findSteps()
 	}
 	e.fit()
 	return e
@@ -185,7 +186,7 @@ func (e *Estimate) fit() {
 	last := int64(math.MinInt64)
 	for i := range e.bins {
 		k := &e.bins[i]
-		by := e.stepBefore(k.fromB)
+		by := e.stepBefore(k)
 		if by != last {
 			parts, last = append(parts, part{}), by
 		}
@@ -356,7 +357,7 @@ func (e *Estimate) inverse() Clock {
 
 func (e *Estimate) frameA(s Step) capture.FrameNo {
 	for _, k := range e.bins {
-		if k.fromB >= s.From {
+		if e.key(&k) >= s.key {
 			return k.from
 		}
 	}
@@ -366,7 +367,7 @@ func (e *Estimate) frameA(s Step) capture.FrameNo {
 func (e *Estimate) timeA(s Step) capture.LocalTime {
 	last := e.AtA
 	for _, k := range e.bins {
-		if k.fromB >= s.From {
+		if e.key(&k) >= s.key {
 			break
 		}
 		last = k.lastA

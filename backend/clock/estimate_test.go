@@ -35,7 +35,7 @@ func made(seed int64, n int, span, offset, ppm float64, step int64) *Estimate {
 func TestOffsetAndDrift(t *testing.T) {
 	for seed := int64(0); seed < 20; seed++ {
 		e := made(seed, 600, 90e9, 3600e9, 25, 0)
-		e.findSteps(nil, nil)
+		e.findSteps()
 		e.fit()
 		if !e.Known || math.Abs(float64(e.Offset)-3600e9) > float64(e.Error) {
 			t.Errorf("seed %d: offset %d ± %d", seed, e.Offset, e.Error)
@@ -64,7 +64,7 @@ func TestStep(t *testing.T) {
 	for _, step := range []int64{5e9, -3e9, 40e6} {
 		for seed := int64(0); seed < 5; seed++ {
 			e := made(seed, 400, 60e9, 1e9, 0, step)
-			e.findSteps(nil, nil)
+			e.findSteps()
 			if len(e.Steps) != 1 {
 				t.Errorf("step %d, seed %d: found %v", step, seed, e.Steps)
 				continue

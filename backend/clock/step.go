@@ -1,10 +1,11 @@
 package clock
 
 import (
+	"cmp"
+	"math"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/capture"
-	"github.com/corr-dev/corr/backend/match"
 )
 
 // A step of a clock moves both envelopes at once, in opposite directions and by the same amount; a change of route moves
@@ -17,37 +18,61 @@ const (
 	stepTimes  = 8       // how far a step must stand out of the usual difference between neighbouring windows
 )
 
-// findSteps fills Steps: jumps of B's clock against A's.
-func (e *Estimate) findSteps(r *match.Result, l *match.Link) {
-	for len(e.Steps) < 16 {
-		at, by := e.biggestJump()
-		if at < 0 {
-			at, by = e.contradiction()
+// findSteps fills Steps: jumps of B's clock against A's. Whichever of the two steps, the place is one in its own frames: what
+// is on its way at that moment is later at the one end and earlier at the other.
+func (e *Estimate) findSteps() {
+	var best []Step
+	bestInA, least := false, int64(math.MinInt64)
+	for _, inA := range []bool{false, true} {
+		e.Steps, e.inA = nil, inA
+		slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(e.key(&x), e.key(&y)) })
+		for len(e.Steps) < 16 {
+			at, by := e.biggestJump()
+			if at < 0 {
+				at, by = e.contradiction()
+			}
+			if at < 0 || !e.addStep(at, by) {
+				break
+			}
 		}
-		if at < 0 || !e.addStep(at, by) {
-			return
+		f, r, _ := e.minima(0, len(e.bins))
+		if f+r > least {
+			best, bestInA, least = e.Steps, inA, f+r
+		}
+		if f+r > -stepLeast {
+			break // no contradiction is left
 		}
 	}
+	e.Steps, e.inA = best, bestInA
+	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
+}
+
+// key is a bin's place in the frames of the capture whose clock steps.
+func (e *Estimate) key(b *bin) capture.FrameNo {
+	if e.inA {
+		return b.from
+	}
+	return b.fromB
 }
 
 // addStep notes a step before a bin. It refuses one that explains nothing: a place that has one already, or a size that
 // makes the pairs contradict each other more than before.
 func (e *Estimate) addStep(at int, by int64) bool {
-	before, after := slices.Clone(e.Steps), Step{From: e.bins[at].fromB, At: e.bins[at-1].lastB, By: by}
+	before, after := slices.Clone(e.Steps), Step{From: e.bins[at].fromB, At: e.bins[at-1].lastB, By: by, key: e.key(&e.bins[at])}
 	f0, r0, _ := e.minima(0, len(e.bins))
 	for k := range e.Steps {
 		switch {
-		case e.Steps[k].From == after.From:
+		case e.Steps[k].key == after.key:
 			e.Steps = before
 			return false
-		case e.Steps[k].From < after.From:
+		case e.Steps[k].key < after.key:
 			after.By = by + before[k].By
 		default:
 			e.Steps[k].By += by
 		}
 	}
 	e.Steps = append(e.Steps, after)
-	slices.SortFunc(e.Steps, func(x, y Step) int { return int(int64(x.From) - int64(y.From)) })
+	slices.SortFunc(e.Steps, func(x, y Step) int { return cmp.Compare(x.key, y.key) })
 	if f1, r1, _ := e.minima(0, len(e.bins)); f1+r1 < min(f0+r0, 0)-resolution {
 		e.Steps = before
 		return false
@@ -55,11 +80,11 @@ func (e *Estimate) addStep(at int, by int64) bool {
 	return true
 }
 
-// stepBefore is the sum of the steps up to B's frame n.
-func (e *Estimate) stepBefore(n capture.FrameNo) int64 {
+// stepBefore is the sum of the steps up to a bin.
+func (e *Estimate) stepBefore(b *bin) int64 {
 	by := int64(0)
 	for _, s := range e.Steps {
-		if n >= s.From {
+		if e.key(b) >= s.key {
 			by = s.By
 		}
 	}
@@ -136,10 +161,10 @@ func (e *Estimate) contradiction() (at int, by int64) {
 	have := [2]bool{}
 	for k := 0; k < n; k++ {
 		b := &e.bins[k]
-		now := b.f.d - e.stepBefore(b.fromB)
+		now := b.f.d - e.stepBefore(b)
 		d := 0
 		if !b.hasF {
-			now, d = -b.r.d-e.stepBefore(b.fromB), 1
+			now, d = -b.r.d-e.stepBefore(b), 1
 		}
 		if have[d] && abs(now-last[d]) > best {
 			f0, r0, ok0 := e.minima(0, k)
@@ -181,7 +206,7 @@ func (e *Estimate) minima(from, to int) (f, r int64, ok bool) {
 	okF, okR := false, false
 	for k := from; k < to; k++ {
 		b := &e.bins[k]
-		by := e.stepBefore(b.fromB)
+		by := e.stepBefore(b)
 		if b.hasF && (!okF || b.f.d-by < f) {
 			f, okF = b.f.d-by, true
 		}

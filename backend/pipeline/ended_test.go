@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -106,6 +107,16 @@ func TestQueueIsNoStep(t *testing.T) {
 	for _, c := range derived(t, 938, "lb-two-servers", "idle=0.2@a.pcap-c.pcap").Captures {
 		if len(c.Clock.Steps) > 0 {
 			t.Errorf("%s: %+v", c.Name, c.Clock.Steps)
+		}
+	}
+}
+
+// A step is found whichever of the two clocks makes it, by what is on its way at that moment too.
+func TestStepOfEitherClock(t *testing.T) {
+	for apply, want := range map[string]float64{"step=30ms@b.pcapng": 0.03, "step=30ms@a.pcap": -0.03} {
+		c := derived(t, 5, "mss-loss-reorder", apply).Captures[1].Clock
+		if c.OffsetS == nil || math.Abs(*c.OffsetS-1.1) > *c.OffsetErrorS || len(c.Steps) != 1 || math.Abs(c.Steps[0].StepS-want) > 0.005 {
+			t.Errorf("%s: %+v", apply, c.Steps)
 		}
 	}
 }
