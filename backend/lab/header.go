@@ -156,6 +156,9 @@ func (h *header) ipv4(off int, quoted bool) {
 		return
 	}
 	n := int(h.data[off]&15) * 4
+	if n < 20 {
+		return // a header that ends before its fields: what follows would be itself again
+	}
 	total := int(be.Uint16(h.data[off+2:]))
 	if total == 0 { // segmentation offload
 		total = int(h.frame.OrigLen) - off
