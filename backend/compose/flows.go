@@ -27,6 +27,7 @@ func (in *Input) flows(d *model.Document) {
 		m.Findings = about[m.ID]
 		d.Flows = append(d.Flows, m)
 	}
+	in.trips(d)
 	in.ladders(d)
 }
 

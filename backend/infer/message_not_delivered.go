@@ -116,5 +116,34 @@ func (v *Verdict) messageFrom(c int, f *match.Flow, d int, i int64) string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d bytes", v.At(c, uint32(i)).Len)
+	x := v.At(c, uint32(i))
+	if off, ok := v.streamOffset(side, uint32(i)); ok && off > 0 {
+		return fmt.Sprintf("%d bytes (from byte %d of the stream on)", x.Len, off)
+	}
+	return fmt.Sprintf("%d bytes", x.Len)
+}
+
+// streamOffset is how many bytes of its direction's stream lie before a segment's, by the number in the SYN; ok is false where
+// that was not seen. Offsets of streams of more than 4 GB are not told (RFC 9293 §3.4).
+func (v *Verdict) streamOffset(s *match.Side, i uint32) (off uint32, ok bool) {
+	x := s.Cap.At(i)
+	if !x.Is(flow.MarkTCP) {
+		return 0, false
+	}
+	for k, id := range s.Convs {
+		from, to := s.Cap.Span(id)
+		if i < from || i >= to {
+			continue
+		}
+		in := &s.Cap.Convs[id]
+		at := in.SYN
+		if x.Dir() != s.Forward[k] {
+			at = in.SYNACK
+		}
+		if at < 0 {
+			return 0, false
+		}
+		return x.Seq - s.Cap.At(s.Cap.Handshakes[at].Fact).Seq - 1, true
+	}
+	return 0, false
 }

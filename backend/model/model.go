@@ -161,11 +161,14 @@ type Flow struct {
 	// Evidence of the pairing, in words, strongest first, and the runner-up where there was one.
 	Evidence []string `json:"evidence,omitempty"`
 	// App names what the conversation carries: "TLS 1.2 to skype.example", "HTTP GET /index", "DNS A example.org".
-	App      string   `json:"app,omitempty"`
-	RTT      *RTT     `json:"rtt,omitempty"`
-	FirstNS  int64    `json:"first_ns"` // reference clock
-	LastNS   int64    `json:"last_ns"`
-	Findings []string `json:"findings,omitempty"` // ids
+	App string `json:"app,omitempty"`
+	RTT *RTT   `json:"rtt,omitempty"`
+	// RTTSplit shares the shortest round trip seen out among the stretches, from the client's end to the server's.
+	RTTSplit []RTTPart `json:"rtt_split,omitempty"`
+	Again    []Again   `json:"sent_again,omitempty"`
+	FirstNS  int64     `json:"first_ns"` // reference clock
+	LastNS   int64     `json:"last_ns"`
+	Findings []string  `json:"findings,omitempty"` // ids
 	// Detail says in a sentence how it went.
 	Detail string `json:"detail,omitempty"`
 	// Ladder: packets in the order of time, for interesting conversations only.
@@ -187,8 +190,46 @@ type At struct {
 	// RTTS is the handshake's round trip seen here: to the server's side and to the client's side.
 	RTTServerS *float64 `json:"rtt_server_s,omitempty"`
 	RTTClientS *float64 `json:"rtt_client_s,omitempty"`
-	BytesF     int64    `json:"bytes_initiator"`
-	BytesR     int64    `json:"bytes_responder"`
+	// DataRTT are the round trips seen here all along, from data to its acknowledgement: to the server's side and to the
+	// client's side.
+	DataRTTServer *RoundTrips `json:"data_rtt_server,omitempty"`
+	DataRTTClient *RoundTrips `json:"data_rtt_client,omitempty"`
+	BytesF        int64       `json:"bytes_initiator"`
+	BytesR        int64       `json:"bytes_responder"`
+}
+
+// RoundTrips sums up some round trips, seconds.
+type RoundTrips struct {
+	Count   int     `json:"count"`
+	MinS    float64 `json:"min_s"`
+	MedianS float64 `json:"median_s"`
+	P99S    float64 `json:"p99_s"`
+}
+
+// RTTPart is the share of a round trip that the way from A to B and back takes, seconds: what A sees of the way to the
+// server less what B sees. A or B is empty at the ends of the path: what lies between the end's network and the point.
+type RTTPart struct {
+	A string  `json:"a"`
+	B string  `json:"b"`
+	S float64 `json:"s"`
+}
+
+// Again is what became of the originals of segments that were sent again, as the point nearest to their sender saw them.
+type Again struct {
+	Dir      string      `json:"dir"`      // f: the initiator sent them, r: the other end
+	Segments int         `json:"segments"` // data segments sent again
+	Lost     []AgainLost `json:"lost,omitempty"`
+	// The original arrived at the last point; its acknowledgement was lost on its way back, or was not.
+	AckLost  int `json:"ack_lost"`
+	Needless int `json:"needless"`
+	Unknown  int `json:"unknown"`
+}
+
+// AgainLost counts originals that were lost on a stretch.
+type AgainLost struct {
+	A     string `json:"a"`
+	B     string `json:"b"`
+	Count int    `json:"count"`
 }
 
 // Handshake is what a SYN or SYN/ACK says.

@@ -72,6 +72,7 @@ type htmlPage struct {
 	// points are Ordered.
 	Stretches  [][]string
 	RoundTrips [][]string
+	Again      [][]string // rows of the table of segments sent again
 	Ordered    []string
 	Last       int // index of the last of Ordered
 	// Requests are the slowest requests through proxies, MoreRequests how many there are besides.
@@ -93,6 +94,7 @@ type htmlLadder struct {
 	Flow    *model.Flow
 	SVG     template.HTML
 	Tint    int
+	Trips   []string
 	Skipped int
 }
 
@@ -130,6 +132,7 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 	}
 	p.Last = len(p.Ordered) - 1
 	p.RoundTrips = roundTrips(d, p.Ordered)
+	p.Again = againRows(d, againInPage)
 	slowest := slices.Clone(d.Requests)
 	slices.SortStableFunc(slowest, func(x, y model.Request) int { return cmp.Compare(wholeTime(&y), wholeTime(&x)) })
 	shown := min(len(slowest), requestsInPage)
@@ -137,7 +140,7 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 	p.Findings = foldFindings(d)
 	for i := range d.Flows {
 		if f := &d.Flows[i]; len(f.Ladder) > 0 {
-			p.Ladders = append(p.Ladders, htmlLadder{f, template.HTML(ladderSVG(d, f)), field.TintOf(f.ID), f.LadderSkipped})
+			p.Ladders = append(p.Ladders, htmlLadder{f, template.HTML(ladderSVG(d, f)), field.TintOf(f.ID), tripLines(f), f.LadderSkipped})
 		}
 	}
 	for _, s := range plots(d) {
@@ -244,32 +247,51 @@ func sharkCommand(d *model.Document, f *model.Finding) string {
 	return fmt.Sprintf("tshark -r %s -X lua_script:corr.lua -Y 'corr.finding.id == \"%s\"'", shellWord(file), f.ID)
 }
 
-// roundTrips lists the first conversations whose handshake's round trip is known: whole, and its two parts at each point.
+// againInPage bounds the conversations that the page's table of segments sent again lists, tripsInPage those of round trips.
+const (
+	againInPage = 50
+	tripsInPage = 20
+)
+
+// roundTrips lists the first conversations whose round trips are known: of the handshake as a whole, and what each point saw
+// to either side, of the handshake and all along.
 func roundTrips(d *model.Document, points []string) [][]string {
 	var rows [][]string
 	for i := range d.Flows {
 		f := &d.Flows[i]
-		if f.RTT == nil || len(rows) == 20 {
-			continue
+		if len(rows) == tripsInPage {
+			break
 		}
-		r := []string{strconv.FormatUint(uint64(f.ID), 10), duration(f.RTT.TotalS)}
+		r, known := []string{strconv.FormatUint(uint64(f.ID), 10), ""}, f.RTT != nil
+		if f.RTT != nil {
+			r[1] = duration(f.RTT.TotalS)
+		}
 		for _, name := range points {
-			cell := ""
-			if a := f.At[name]; a != nil {
-				var parts []string
-				if a.RTTServerS != nil {
-					parts = append(parts, "→ "+duration(*a.RTTServerS))
-				}
-				if a.RTTClientS != nil {
-					parts = append(parts, "← "+duration(*a.RTTClientS))
-				}
-				cell = strings.Join(parts, ", ")
+			a := f.At[name]
+			if a == nil {
+				r = append(r, "", "")
+				continue
 			}
-			r = append(r, cell)
+			known = known || a.DataRTTServer != nil || a.DataRTTClient != nil
+			r = append(r, roundTripText(a.RTTServerS, a.DataRTTServer), roundTripText(a.RTTClientS, a.DataRTTClient))
 		}
-		rows = append(rows, r)
+		if known {
+			rows = append(rows, r)
+		}
 	}
 	return rows
+}
+
+// roundTripText is a handshake's round trip, then those of data: the shortest, median and 99 %, and how many.
+func roundTripText(handshake *float64, data *model.RoundTrips) string {
+	var parts []string
+	if handshake != nil {
+		parts = append(parts, duration(*handshake))
+	}
+	if data != nil {
+		parts = append(parts, fmt.Sprintf("%s, %s, %s of %d", duration(data.MinS), duration(data.MedianS), duration(data.P99S), data.Count))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // handshakes lists what SYN and SYN/ACK said at each point, for conversations whose handshakes differ between points.

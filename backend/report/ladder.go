@@ -63,6 +63,9 @@ func LadderText(w io.Writer, doc *model.Document, id uint32, o TextOptions) erro
 	p := newPage(o)
 	l := lanesOf(doc, f)
 	p.line(p.paint(bold, fmt.Sprintf("conversation %d: %s", f.ID, f.Outcome)))
+	for _, t := range tripLines(f) {
+		p.wrap("  ", 2, Escape(t))
+	}
 	if len(f.Ladder) == 0 {
 		p.line("  its packets are not in the document; filter corr.flow == " + fmt.Sprint(f.ID) + " in Wireshark")
 		return p.writeTo(w)

@@ -1,0 +1,95 @@
+package infer
+
+import (
+	"sort"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// Again is what became of the originals of segments that one direction sent again, as the point nearest to their sender saw
+// them.
+type Again struct {
+	Segments int   // data segments sent again
+	Lost     []int // by the index of the stretch: the original was lost there
+	// The original arrived at the last point: what firstAck it there first was lost on its way back, or it was not, and
+	// came late, or the sender did not wait.
+	AckLost, Needless int
+	Unknown           int // what became of the original is not known
+}
+
+// firstAck is the first frame at a point that acknowledges bytes up to a number, and whether it was lost behind it.
+type firstAck struct {
+	ack  uint32
+	lost bool
+}
+
+// AgainOf tells for one direction of a TCP conversation that several points saw which segments were sent again in vain. Not
+// more than the first most frames of a point are looked at.
+func (v *Verdict) AgainOf(f *match.Flow, d, most int) (out Again) {
+	p := f.Path[d]
+	if f.Proto != flow.ProtoTCP || len(p) < 2 {
+		return out
+	}
+	out.Lost = make([]int, len(v.Segments))
+	first, last := p[0], p[len(p)-1]
+	acks := v.acksAt(f, 1-d, last, most)
+	s, looked := f.Sides[first], 0
+	for _, id := range s.Convs {
+		sent := map[uint32]uint32{} // sequence number → place of the latest segment that begins there
+		for i := range s.Cap.Packets(id) {
+			if looked++; looked > most {
+				return out
+			}
+			x := s.Cap.At(i)
+			// One byte sent again keeps a connection alive (RFC 9293 §3.8.4).
+			if s.Dir(x) != d || x.Len <= 1 || x.Flags&decode.SYN != 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
+				continue
+			}
+			if k, ok := sent[x.Seq]; ok {
+				out.Segments++
+				switch m := v.Marks[first][k]; {
+				case (m.Fate == FateLost || m.Fate == FateConsumed) && m.Where > 0:
+					out.Lost[m.Where-1]++
+				case m.Fate != FateDelivered:
+					out.Unknown++
+				case ackLost(acks, x.Seq+min(x.Len, s.Cap.At(k).Len)):
+					out.AckLost++
+				default:
+					out.Needless++
+				}
+			}
+			sent[x.Seq] = i
+		}
+	}
+	return out
+}
+
+// acksAt lists the frames of a direction at a point that acknowledge more than any before.
+func (v *Verdict) acksAt(f *match.Flow, d, c, most int) (out []firstAck) {
+	s, looked := f.Sides[c], 0
+	if len(s.Convs) != 1 {
+		return nil
+	}
+	for i := range s.Cap.Packets(s.Convs[0]) {
+		if looked++; looked > most {
+			break
+		}
+		x := s.Cap.At(i)
+		if s.Dir(x) != d || x.Flags&(decode.ACK|decode.RST) != decode.ACK || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
+			continue
+		}
+		if n := len(out); n == 0 || int32(x.Ack-out[n-1].ack) > 0 {
+			m := v.Marks[c][i]
+			out = append(out, firstAck{x.Ack, m.Fate == FateLost || m.Fate == FateConsumed})
+		}
+	}
+	return out
+}
+
+// ackLost reports whether the first frame that acknowledges bytes up to end was lost.
+func ackLost(l []firstAck, end uint32) bool {
+	i := sort.Search(len(l), func(i int) bool { return int32(l[i].ack-end) >= 0 })
+	return i < len(l) && l[i].lost
+}

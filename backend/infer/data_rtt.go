@@ -1,0 +1,87 @@
+package infer
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// Spread sums up times, ns; N 0: there are none.
+type Spread struct {
+	N                int
+	Min, Median, P99 int64
+}
+
+func spread(l []int64) Spread {
+	if len(l) == 0 {
+		return Spread{}
+	}
+	slices.Sort(l)
+	return Spread{len(l), l[0], l[len(l)/2], l[min(len(l)-1, len(l)*99/100)]}
+}
+
+// unacknowledged is a data segment whose acknowledgement has not come.
+type unacknowledged struct {
+	end   uint32
+	at    capture.LocalTime
+	again bool // it, or bytes before its end, were sent more than once
+}
+
+// openMost bounds the segments that wait for their acknowledgement.
+const openMost = 1 << 12
+
+// DataRTTAt is the round trip of a TCP conversation as one point sees it all along: from a data segment to its
+// acknowledgement. Index 0: of the initiator's data, so to the responder's side and back; 1: to the initiator's side. Segments
+// that were sent again tell nothing (Karn & Partridge 1987), nor do those that an acknowledgement covers besides the last:
+// they waited for it. Not more than the first most frames are looked at.
+func (v *Verdict) DataRTTAt(f *match.Flow, c, most int) (out [2]Spread) {
+	s := f.Sides[c]
+	if f.Proto != flow.ProtoTCP || s == nil {
+		return out
+	}
+	var times [2][]int64
+	looked := 0
+	for _, id := range s.Convs {
+		var open [2][]unacknowledged
+		var high [2]reach
+		for i := range s.Cap.Packets(id) {
+			if looked++; looked > most {
+				break
+			}
+			x := s.Cap.At(i)
+			if x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater|flow.MarkNoTime) != 0 {
+				continue
+			}
+			d := s.Dir(x)
+			if x.Flags&(decode.ACK|decode.RST) == decode.ACK {
+				q, n := open[1-d], 0
+				for n < len(q) && int32(x.Ack-q[n].end) >= 0 {
+					n++
+				}
+				if n > 0 && q[n-1].end == x.Ack && !q[n-1].again && x.Time >= q[n-1].at {
+					times[1-d] = append(times[1-d], int64(x.Time-q[n-1].at))
+				}
+				open[1-d] = q[n:]
+			}
+			if x.Len == 0 || x.Flags&decode.SYN != 0 {
+				continue
+			}
+			end := x.Seq + x.Len
+			if high[d].known && int32(end-high[d].seq) <= 0 {
+				for k := range open[d] {
+					open[d][k].again = open[d][k].again || int32(open[d][k].end-x.Seq) > 0
+				}
+			} else {
+				if len(open[d]) == openMost {
+					open[d] = open[d][1:]
+				}
+				open[d] = append(open[d], unacknowledged{end: end, at: x.Time})
+			}
+			high[d].to(end)
+		}
+	}
+	return [2]Spread{spread(times[0]), spread(times[1])}
+}
