@@ -27,6 +27,7 @@ type Ends struct {
 	SYN, SYNACK int64
 	FIN, RST    [2]int64
 	Data        [2]int64 // first frame with payload
+	Shut        [2]int64 // first frame that says that its sender takes zero bytes
 	close       int64    // first of FIN and RST
 	closeRST    bool
 	closeDir    int8
@@ -36,7 +37,7 @@ type Ends struct {
 }
 
 func none() Ends {
-	return Ends{SYN: -1, SYNACK: -1, FIN: [2]int64{-1, -1}, RST: [2]int64{-1, -1}, Data: [2]int64{-1, -1}, close: -1}
+	return Ends{SYN: -1, SYNACK: -1, FIN: [2]int64{-1, -1}, RST: [2]int64{-1, -1}, Data: [2]int64{-1, -1}, Shut: [2]int64{-1, -1}, close: -1}
 }
 
 // ends collects the frames that open and close a flow at a capture, and counts all.
@@ -81,6 +82,9 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 			if x.Flags&decode.RST != 0 {
 				first(&e.RST[d], i)
 				continue
+			}
+			if x.Window == 0 && x.Flags&decode.ACK != 0 {
+				first(&e.Shut[d], i)
 			}
 			n := x.Len
 			if x.Flags&(decode.SYN|decode.FIN) != 0 {

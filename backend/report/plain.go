@@ -21,6 +21,7 @@ var plain = map[string]string{
 	"log-unseen-drop":       "A device's own records speak of calls that it turned away and that nobody recorded.",
 	"log-silent":            "None of the records that were handed over says what became of a call that failed.",
 	"rejected":              "Something on the way turns calls away in the other end's name. The other end never hears of them.",
+	"zero-window":           "One end took in all it had room for and then stopped listening. What lies between carried everything.",
 	"idle-expired":          "Something on the way forgets calls during which nobody speaks for a while. Both ends believe they are still connected.",
 	"synack-not-delivered":  "The other end answers, but its answer is swallowed on the way back.",
 	"large-packets-lost":    "Small pieces of data get through, large ones disappear. The conversation starts and then hangs.",
