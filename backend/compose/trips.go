@@ -14,8 +14,8 @@ import (
 // tripsMost bounds the frames that are looked at for round trips and segments sent again, over all conversations of the
 // document: each may have an equal share, and tripsLeast at least.
 const (
-	tripsMost  = 8_000_000
-	tripsLeast = 2000
+	tripsMost  = 2_000_000
+	tripsLeast = 500
 )
 
 // trips adds round trips and what was sent again to the document's conversations.

@@ -47,9 +47,11 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 	if s == nil {
 		return e
 	}
-	first := func(at *int64, i uint32) {
-		if *at < 0 || v.sooner(c, i, uint32(*at)) {
-			*at = int64(i)
+	// Times as they are tell in an instant that a frame is not the first; only the others are looked at closely.
+	var seen [10]capture.LocalTime
+	first := func(at *int64, k int, i uint32, t capture.LocalTime) {
+		if *at < 0 || t < seen[k] && v.sooner(c, i, uint32(*at)) {
+			*at, seen[k] = int64(i), t
 		}
 	}
 	for _, id := range s.Convs {
@@ -65,26 +67,26 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 				continue
 			}
 			if x.Len > 0 {
-				first(&e.Data[d], i)
+				first(&e.Data[d], d, i, x.Time)
 			}
 			if f.Proto != flow.ProtoTCP {
 				continue
 			}
 			switch {
 			case x.Flags&(decode.SYN|decode.ACK) == decode.SYN && d == 0:
-				first(&e.SYN, i)
+				first(&e.SYN, 2, i, x.Time)
 			case x.Flags&decode.SYN != 0 && d == 1:
-				first(&e.SYNACK, i)
+				first(&e.SYNACK, 3, i, x.Time)
 			}
 			if x.Flags&decode.FIN != 0 {
-				first(&e.FIN[d], i)
+				first(&e.FIN[d], 4+d, i, x.Time)
 			}
 			if x.Flags&decode.RST != 0 {
-				first(&e.RST[d], i)
+				first(&e.RST[d], 6+d, i, x.Time)
 				continue
 			}
 			if x.Window == 0 && x.Flags&decode.ACK != 0 {
-				first(&e.Shut[d], i)
+				first(&e.Shut[d], 8+d, i, x.Time)
 			}
 			n := x.Len
 			if x.Flags&(decode.SYN|decode.FIN) != 0 {

@@ -37,7 +37,7 @@ func bound(memory int64) (store *flow.Store, undo func(), err error) {
 
 // perConversation is what a conversation takes from the end of reading on, in bytes, beside its packets: measured on ten
 // million that are one SYN each, the most that a packet can ask for.
-const perConversation = 900
+const perConversation = 1000
 
 // roomFor says so, before it happens, if that many conversations need more than the free memory, in bytes; 0: not known.
 func roomFor(conversations int, free int64) error {
