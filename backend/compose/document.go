@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/infer"
 	"github.com/corr-dev/corr/backend/model"
 )
@@ -21,6 +22,36 @@ type Input struct {
 	Points    []Point  // by capture
 	Generator string   // program and version
 	Notes     []string // what the user should know of the job itself
+}
+
+// boxNote says what a kind of device hides.
+func boxNote(kind string) string {
+	switch kind {
+	case infer.TunnelEndpoint, infer.Softwire:
+		// RFC 2003 §3.1: the inner TTL falls where packets enter, and nowhere inside.
+		return "routers inside of the tunnel can't be counted: the TTL of what it carries does not fall there"
+	}
+	return ""
+}
+
+// captureNotes words what the capturing host did to a capture.
+func captureNotes(c *flow.Capture) (out []string) {
+	frames := func(n int64) string {
+		if n == 1 {
+			return "1 frame"
+		}
+		return fmt.Sprintf("%d frames", n)
+	}
+	if n := c.Oddities[flow.OddityCut]; n > 0 {
+		out = append(out, frames(n)+" cut by the snapshot length: what they hold beyond is not judged")
+	}
+	if c.Oddities[flow.OddityChecksum] > 0 {
+		out = append(out, "checksums left to the network card: as captured they are wrong, on the wire they are not")
+	}
+	if n := c.Oddities[flow.OddityOrder]; n > 0 {
+		out = append(out, frames(n)+" out of the order of time in the file: the capturing host's doing, and their times count")
+	}
+	return out
 }
 
 // flowsMost bounds the conversations that the document lists.
@@ -59,6 +90,7 @@ func (in *Input) capture(c int) model.Capture {
 	src := in.Caps[c]
 	m := model.Capture{Name: in.Points[c].Name, File: in.Points[c].File, Cell: in.Points[c].Cell, Frames: int64(src.Len()), Order: in.Rank[c],
 		Format: src.Format, Link: src.LinkTy.String(), Stranger: in.stranger(c), Truncated: src.Truncated, Fates: map[string]int64{}}
+	m.Notes = captureNotes(src)
 	first, last := int64(src.First), int64(src.Last)
 	m.FirstNS, m.LastNS = &first, &last
 	var n [16]int64
@@ -106,7 +138,7 @@ func (in *Input) segment(s *infer.Segment, caps []model.Capture) model.Segment {
 	m.Routers = known(s.Routers)
 	for _, b := range s.Boxes {
 		m.Middleboxes = append(m.Middleboxes, model.Middlebox{Kind: b.Kind, Name: b.Name, Vendor: b.Vendor, Confidence: b.Confidence,
-			Changes: b.Changes, Evidence: in.evidence(b.Evidence), Flows: len(b.Flows), RoutersFromA: known(b.FromA), RoutersFromB: known(b.FromB)})
+			Changes: b.Changes, Evidence: in.evidence(b.Evidence), Flows: len(b.Flows), RoutersFromA: known(b.FromA), RoutersFromB: known(b.FromB), Note: boxNote(b.Kind)})
 	}
 	in.delays(s, &m, caps)
 	return m

@@ -73,6 +73,11 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 	}
 	b.facts.finish(c)
 	c.settle()
+	for name, n := range map[string]int64{OddityCut: b.short, OddityOrder: b.early, OddityChecksum: b.unsummed} {
+		if n > 0 {
+			c.Oddities[name] = n
+		}
+	}
 	return c, nil
 }
 
@@ -86,6 +91,10 @@ type builder struct {
 	ties     tieFinder
 	cut      [2]int // payloads that the snaplen cut: of TCP, of all else
 	headless [2]int // those with fewer than HeadTier bytes left
+	short    int64  // frames that the snaplen cut
+	early    int64  // frames whose time is before that of an earlier one
+	unsummed int64  // of the first summed, TCP segments whose checksum is left to the card
+	summed   int
 	haveLink bool
 }
 
@@ -104,6 +113,17 @@ func (b *builder) add(p *capture.Packet) {
 	}
 	if p.HasTime && p.Time > c.Last {
 		c.Last = p.Time
+	} else if p.HasTime && p.Time < c.Last {
+		b.early++
+	}
+	if uint32(len(p.Data)) < p.OrigLen {
+		b.short++
+	}
+	if b.summed < summedMost && d.IP.Proto == protoTCP && d.TCP.Captured >= 18 && !d.IP.Fragment() {
+		b.summed++
+		if leftToCard(d) {
+			b.unsummed++
+		}
 	}
 	f.Link = b.link(p, d)
 	id, reverse := c.table.Add(d, p.Number)
@@ -118,6 +138,34 @@ func (b *builder) add(p *capture.Packet) {
 	if id != NoConv {
 		b.conversation(i, f, id, d)
 	}
+}
+
+// Names of Oddities that are no fault of the capture, and no sign of one on the way.
+const (
+	OddityCut      = "cut-by-snaplen"
+	OddityOrder    = "out-of-order-in-file"
+	OddityChecksum = "checksum-offload"
+)
+
+// summedMost is how many TCP segments of a capture are looked at for checksums that the card fills in.
+const summedMost = 4096
+
+// leftToCard reports whether a segment's checksum is not yet made: none, or the sum of the pseudo header alone, which Linux and
+// others leave there for the network card to go on from (RFC 9293 §3.1 for the pseudo header).
+func leftToCard(d *decode.Packet) bool {
+	sum := uint32(protoTCP) + uint32(d.TCP.HeaderLen) + d.PayloadLen
+	from := 0
+	if d.IP.Version == 4 {
+		from = 12
+	}
+	for i := from; i < 16; i += 2 {
+		sum += uint32(d.IP.Src[i])<<8 | uint32(d.IP.Src[i+1])
+		sum += uint32(d.IP.Dst[i])<<8 | uint32(d.IP.Dst[i+1])
+	}
+	for sum > 0xffff {
+		sum = sum&0xffff + sum>>16
+	}
+	return d.TCP.Checksum == 0 || d.TCP.Checksum == uint16(sum)
 }
 
 // next appends an empty fact.

@@ -32,6 +32,8 @@ type Capture struct {
 	LastNS   *int64 `json:"last_ns,omitempty"`
 	// Throughput over time on the reference clock, for plots.
 	Throughput []RatePoint `json:"throughput,omitempty"`
+	// Notes name what the capturing host did to its capture, in words: nothing of it happened on the way.
+	Notes []string `json:"notes,omitempty"`
 	// Truncated says where a damaged file ends, in words; empty when whole.
 	Truncated string           `json:"truncated,omitempty"`
 	Fates     map[string]int64 `json:"fates,omitempty"` // frames by corr.fate
@@ -99,6 +101,8 @@ type Middlebox struct {
 	RoutersFromA *int `json:"routers_from_a,omitempty"`
 	RoutersFromB *int `json:"routers_from_b,omitempty"`
 	Flows        int  `json:"flows"` // conversations it touches
+	// Note says what can't be known because of it, in words.
+	Note string `json:"note,omitempty"`
 }
 
 // DelayPair holds one-way delays of a stretch in both directions (Forward: a to b).

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/corr-dev/corr/backend/lab"
@@ -117,6 +119,34 @@ func TestStepOfEitherClock(t *testing.T) {
 		c := derived(t, 5, "mss-loss-reorder", apply).Captures[1].Clock
 		if c.OffsetS == nil || math.Abs(*c.OffsetS-1.1) > *c.OffsetErrorS || len(c.Steps) != 1 || math.Abs(c.Steps[0].StepS-want) > 0.005 {
 			t.Errorf("%s: %+v", apply, c.Steps)
+		}
+	}
+}
+
+// What a capturing host does to its capture is named where it does it, and nowhere else.
+func TestCaptureNotes(t *testing.T) {
+	for _, x := range []struct {
+		name, apply string
+		want        [2]string // beginnings of notes, after another
+	}{
+		{"snat-basic", "rename", [2]string{}},
+		{"snat-basic", "zerosums@a.pcap,snaplen=96@a.pcap,disorder=20@b.pcapng", [2]string{"301 frames cut; checksums left", "72 frames out"}},
+		{"gso-split", "rename", [2]string{"checksums left", ""}},
+	} {
+		doc := derived(t, 1, x.name, x.apply)
+		for i, c := range doc.Captures {
+			var got []string
+			for _, n := range c.Notes {
+				w := strings.Fields(n)
+				if _, err := strconv.Atoi(w[0]); err == nil {
+					got = append(got, strings.Join(w[:3], " "))
+				} else {
+					got = append(got, strings.Join(w[:2], " "))
+				}
+			}
+			if s := strings.Join(got, "; "); s != x.want[i] {
+				t.Errorf("%s %s: %s: %q, want %q", x.name, x.apply, c.Name, s, x.want[i])
+			}
 		}
 	}
 }

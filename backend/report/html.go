@@ -74,7 +74,8 @@ type htmlPage struct {
 	RoundTrips [][]string
 	Again      [][]string // rows of the table of segments sent again
 	Ordered    []string
-	Last       int // index of the last of Ordered
+	Notes      []string // on captures and stretches
+	Last       int      // index of the last of Ordered
 	// Requests are the slowest requests through proxies, MoreRequests how many there are besides.
 	Requests       [][]string
 	RequestColumns []string
@@ -129,6 +130,16 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 		Map: template.HTML(pathMap(d)), Story: story(d), Changes: handshakes(d), Stretches: stretchRows(d)}
 	for _, c := range byOrder(d) {
 		p.Ordered = append(p.Ordered, c.Name)
+		for _, n := range c.Notes {
+			p.Notes = append(p.Notes, c.Name+": "+n)
+		}
+	}
+	for i := range d.Segments {
+		for _, m := range d.Segments[i].Middleboxes {
+			if m.Note != "" {
+				p.Notes = append(p.Notes, d.Segments[i].A+" > "+d.Segments[i].B+", "+m.Name+": "+m.Note)
+			}
+		}
 	}
 	p.Last = len(p.Ordered) - 1
 	p.RoundTrips = roundTrips(d, p.Ordered)

@@ -106,6 +106,9 @@ func changeText(m *model.Middlebox) string {
 	for _, k := range sortedNames(m.Changes) {
 		s += "\n" + k + ": " + m.Changes[k]
 	}
+	if m.Note != "" {
+		s += "\n" + m.Note
+	}
 	return s
 }
 

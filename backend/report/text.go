@@ -51,6 +51,9 @@ func (p *page) captures(doc *model.Document) {
 	p.table([]column{{title: "point"}, {title: "capture"}, {title: "frames", right: true},
 		{title: "clock against " + Escape(reference)}}, rows)
 	for _, c := range caps {
+		for _, n := range c.Notes {
+			p.wrap("  ", 2, Escape(c.Name)+": "+Escape(n))
+		}
 		if c.Truncated != "" {
 			p.wrap("  ", 2, Escape(c.Name)+": "+Escape(c.Truncated))
 		}

@@ -83,6 +83,9 @@ func (p *page) boxes(s *model.Segment) {
 		for _, field := range sortedKeys(m.Changes) {
 			p.wrap("    ", 6, Escape(field)+": "+Escape(m.Changes[field]))
 		}
+		if m.Note != "" {
+			p.wrap("    ", 6, Escape(m.Note))
+		}
 		if at := frames(m.Evidence); at != "" {
 			p.wrap("    ", 4, "seen in "+at)
 		}
