@@ -102,6 +102,24 @@ func TestSelfContained(t *testing.T) {
 	}
 }
 
+// Readers who know no protocol are told what was tried and who ended it.
+func TestTried(t *testing.T) {
+	for _, x := range []struct{ app, outcome, by, want string }{
+		{"ClientHello (mail.example, TLS 1.3)", "closed-by-middlebox", "middlebox", "The computer 10.0.0.1 tried to reach the computer 10.0.0.2 for an encrypted connection to mail.example. Neither of the two ended it: something on the way did."},
+		{"GET /index.html", "reset", "server", "for a web page. The one that was called ended it."},
+		{"SMTP EHLO me", "refused", "server", "for sending mail. The one that was called ended it."},
+		{"", "blackholed", "unknown", "for a connection. Nobody ended it: what was sent disappeared on the way."},
+		{"", "reset", "client", "The one that had begun ended it."},
+		{"ClientHello (TLS 1.2)", "ok", "client", ""},
+	} {
+		d := document("")
+		d.Flows[0].App, d.Flows[0].Outcome, d.Flows[0].ClosedBy = x.app, x.outcome, x.by
+		if got := tried(d); x.want == "" && got != "" || !strings.HasSuffix(got, x.want) {
+			t.Errorf("%s, %s: %q", x.app, x.outcome, got)
+		}
+	}
+}
+
 // Ten thousand conversations stay below five megabytes.
 func TestSize(t *testing.T) {
 	d := document("plain")

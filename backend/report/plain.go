@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/corr-dev/corr/backend/model"
@@ -101,6 +102,9 @@ func story(d *model.Document) []string {
 		out = append(out, fmt.Sprintf("All %s did what they were for, as far as the recordings show.", count(d.Summary.Flows, "conversation")))
 	default:
 		out = append(out, fmt.Sprintf("Of %s, %d failed.", count(d.Summary.Flows, "conversation"), bad))
+		if t := tried(d); t != "" {
+			out = append(out, t)
+		}
 	}
 	for i := range d.Findings {
 		if f := &d.Findings[i]; f.Severity == "error" {
@@ -108,10 +112,61 @@ func story(d *model.Document) []string {
 			if f.Segment != nil {
 				out[len(out)-1] += fmt.Sprintf(" This happens between %s and %s.", f.Segment[0], f.Segment[1])
 			}
-			if len(out) >= 6 {
+			if len(out) >= 7 {
 				break
 			}
 		}
 	}
 	return out
+}
+
+// purposes are what a conversation is for, by how what it carries begins; a name follows where one is known.
+var purposes = []struct{ begins, what string }{
+	{"ClientHello", "an encrypted connection"}, {"TLS", "an encrypted connection"}, {"QUIC", "an encrypted connection"}, {"DTLS", "an encrypted connection"},
+	{"DNS", "the address that belongs to a name"}, {"SIP", "a telephone call"}, {"REGISTER", "a telephone call"}, {"INVITE", "a telephone call"},
+	{"SMTP", "sending mail"}, {"POP", "fetching mail"}, {"IMAP", "fetching mail"}, {"FTP", "a transfer of files"}, {"SSH", "a remote login"},
+	{"GET ", "a web page"}, {"POST ", "a web page"}, {"HEAD ", "a web page"}, {"HTTP", "a web page"},
+}
+
+// tried says of the first conversation that failed what was tried, and who ended it.
+func tried(d *model.Document) string {
+	f := FlowOf(d, Worst(d))
+	if f == nil || !failing(f) {
+		return ""
+	}
+	var at *model.At
+	for _, name := range append(slices.Clone(f.Path), f.PathReverse...) {
+		if at = f.At[name]; at != nil {
+			break
+		}
+	}
+	if at == nil {
+		return ""
+	}
+	what := "a connection"
+	for _, p := range purposes {
+		if strings.HasPrefix(f.App, p.begins) {
+			what = p.what
+			break
+		}
+	}
+	if _, in, ok := strings.Cut(f.App, "("); ok && strings.HasPrefix(what, "an encrypted") {
+		if name, _, _ := strings.Cut(strings.TrimSuffix(in, ")"), ","); strings.Contains(name, ".") && !strings.Contains(name, " ") {
+			what += " to " + name
+		}
+	}
+	s := fmt.Sprintf("The computer %v tried to reach the computer %v for %s.", at.Tuple[0], at.Tuple[2], what)
+	switch {
+	case strings.HasPrefix(f.Outcome, "blackholed"):
+		s += " Nobody ended it: what was sent disappeared on the way."
+	case f.Outcome == "no-answer":
+		s += " It never got an answer."
+	case f.ClosedBy == "middlebox":
+		s += " Neither of the two ended it: something on the way did."
+	case f.ClosedBy == f.Initiator:
+		s += " The one that had begun ended it."
+	case f.ClosedBy == "client" || f.ClosedBy == "server":
+		s += " The one that was called ended it."
+	}
+	return s
 }
