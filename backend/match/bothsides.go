@@ -24,6 +24,9 @@ const (
 	bothLook  = 32 // packets of a conversation that are compared at first
 	bothLeast = 2  // that must agree
 	bothNear  = 16 // equal packets around one that are compared
+	// Of the packets of either conversation so many in ten must agree: nearly all, or of TCP, whose numbers tell more, as many
+	// as a recorder leaves that misses one frame in three.
+	bothShare, bothShareTCP = 8, 4
 )
 
 // sight is one packet of a conversation by all that a translation leaves alone.
@@ -100,8 +103,11 @@ func findBothSides(c *flow.Capture) bothSides {
 	used := map[flow.ConvID]bool{}
 	for _, p := range pairs {
 		v := votes[p]
-		n := max(v[0], v[1])
-		if used[p.a] || used[p.b] || v[0] > 0 && v[1] > 0 || n < bothLeast && !opensBoth(c, p.a, p.b) || n*10 < 8*min(seen[p.a], seen[p.b]) {
+		n, share := max(v[0], v[1]), bothShare
+		if c.Conv(p.a).Proto == flow.ProtoTCP {
+			share = bothShareTCP
+		}
+		if used[p.a] || used[p.b] || v[0] > 0 && v[1] > 0 || n < bothLeast && !opensBoth(c, p.a, p.b) || n*10 < share*min(seen[p.a], seen[p.b]) {
 			continue
 		}
 		used[p.a], used[p.b] = true, true

@@ -120,6 +120,7 @@ func TestDerivedCases(t *testing.T) {
 		{"NAT64 of datagrams cut to their headers", "nat64", "snaplen=96@a"},
 		{"echoes whose answers were recorded first", "prefix-translation", "disorder=40@b"},
 		{"a gateway's own capture that missed frames", "gateway", "loss=4@a-b,clock=1h@b"},
+		{"a gateway's own capture whose recorder missed frames", "gateway", "drop=8@b"},
 		{"a gateway shifts streams whose payload was cut", "sip-alg", "snaplen=96@a"},
 		{"further routers", "gso-split", "hops=4@client"},
 		{"raw IP against Linux cooked", "mss-loss-reorder", "raw@a,sll2@b"},
