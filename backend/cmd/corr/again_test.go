@@ -1,11 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,7 +19,6 @@ func TestSentAgainWhy(t *testing.T) {
 		{"its acknowledgement lost", false, true, model.Again{Dir: "f", Segments: 1, AckLost: 1}},
 		{"impatient", false, false, model.Again{Dir: "f", Segments: 1, Needless: 1}},
 	} {
-		dir := t.TempDir()
 		talk := func(p *point) {
 			say := func(client bool, seq, ack uint32, flags byte, bytes string, lostOn byte) {
 				if p.hops == lostOn {
@@ -52,21 +46,7 @@ func TestSentAgainWhy(t *testing.T) {
 			say(false, 5001, 1002+uint32(len(data)), 0x11, "", 0)
 			say(true, 1002+uint32(len(data)), 5002, 0x10, "", 0)
 		}
-		capturePoint(t, filepath.Join(dir, "a.pcap"), 1, talk)
-		capturePoint(t, filepath.Join(dir, "b.pcap"), 3, talk)
-		out := filepath.Join(dir, "out")
-		var stdout, stderr bytes.Buffer
-		if code := run(context.Background(), []string{"corr", "correlate", filepath.Join(dir, "a.pcap"), filepath.Join(dir, "b.pcap"), "-o", out}, strings.NewReader(""), &stdout, &stderr); code != 0 {
-			t.Fatalf("%s: %d, %s", x.name, code, stderr.String())
-		}
-		b, err := os.ReadFile(filepath.Join(out, "correlation.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var doc model.Document
-		if err := json.Unmarshal(b, &doc); err != nil {
-			t.Fatal(err)
-		}
+		doc := recorded(t, talk)
 		got := doc.Flows[0].Again
 		if len(got) != 1 || got[0].Segments != x.want.Segments || !slices.Equal(got[0].Lost, x.want.Lost) || got[0].AckLost != x.want.AckLost || got[0].Needless != x.want.Needless || got[0].Unknown != 0 {
 			t.Errorf("%s: %+v, want %+v", x.name, got, x.want)

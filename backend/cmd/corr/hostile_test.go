@@ -24,6 +24,7 @@ import (
 
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/capture/capturetest"
+	"github.com/corr-dev/corr/backend/model"
 )
 
 // evil is text that wants to be more than text: in HTML, in a script, in a terminal, in a table, in a shell, in Lua.
@@ -127,6 +128,28 @@ func capturePoint(t *testing.T, path string, hops byte, talk func(*point)) {
 	if err := errors.Join(w.Close(), f.Close()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// recorded is what corr says of a talk that two points see, one hop and three behind the client.
+func recorded(t *testing.T, talk func(*point)) *model.Document {
+	t.Helper()
+	dir := t.TempDir()
+	a, b, out := filepath.Join(dir, "a.pcap"), filepath.Join(dir, "b.pcap"), filepath.Join(dir, "out")
+	capturePoint(t, a, 1, talk)
+	capturePoint(t, b, 3, talk)
+	var stdout, stderr bytes.Buffer
+	if code := run(context.Background(), []string{"corr", "correlate", a, b, "-o", out}, strings.NewReader(""), &stdout, &stderr); code != 0 {
+		t.Fatalf("%d, %s", code, stderr.String())
+	}
+	text, err := os.ReadFile(filepath.Join(out, "correlation.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := &model.Document{}
+	if err := json.Unmarshal(text, doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc
 }
 
 // put writes a datagram or segment.

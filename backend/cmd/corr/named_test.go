@@ -1,16 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/corr-dev/corr/backend/model"
 )
 
 // Conversations say what they carry, message by message, on any port; what is none of the protocols known has no name, nor
@@ -34,23 +27,8 @@ func TestMessagesHaveNames(t *testing.T) {
 		{"mail inside of HTTP", 8080, []spoken{client("POST /mail HTTP/1.1\r\nHost: x\r\nContent-Length: 26\r\n\r\n"), client("MAIL FROM:<a@x.example>\r\n\r"), server("HTTP/1.1 204 No Content\r\n\r\n")},
 			[]string{"", "POST /mail", "204 No Content"}},
 	} {
-		dir := t.TempDir()
 		talk := func(p *point) { p.tcp(x.port, x.talk) }
-		capturePoint(t, filepath.Join(dir, "a.pcap"), 1, talk)
-		capturePoint(t, filepath.Join(dir, "b.pcap"), 3, talk)
-		out := filepath.Join(dir, "out")
-		var stdout, stderr bytes.Buffer
-		if code := run(context.Background(), []string{"corr", "correlate", filepath.Join(dir, "a.pcap"), filepath.Join(dir, "b.pcap"), "-o", out}, strings.NewReader(""), &stdout, &stderr); code != 0 {
-			t.Fatalf("%s: %d, %s", x.name, code, stderr.String())
-		}
-		b, err := os.ReadFile(filepath.Join(out, "correlation.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var doc model.Document
-		if err := json.Unmarshal(b, &doc); err != nil {
-			t.Fatal(err)
-		}
+		doc := recorded(t, talk)
 		var got []string
 		for _, e := range doc.Flows[0].Ladder[2 : len(doc.Flows[0].Ladder)-1] {
 			if strings.HasSuffix(e.Label, " bytes") {

@@ -1,16 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/corr-dev/corr/backend/capture"
-	"github.com/corr-dev/corr/backend/model"
 )
 
 // A receiver that keeps its window shut is named, for how long, and that it is not the network; one that is shut for a
@@ -28,7 +22,6 @@ func TestZeroWindow(t *testing.T) {
 		{"shut for a moment", 3e8, true, false, ""},
 		{"a reset", 3e9, false, true, ""},
 	} {
-		dir := t.TempDir()
 		talk := func(p *point) {
 			answer := func(ack uint32, flags byte, window uint16) {
 				b := segment(7000, 40000, 5001, ack, flags, "")
@@ -57,21 +50,7 @@ func TestZeroWindow(t *testing.T) {
 				answer(1001+2*n, 0x10, 4096)
 			}
 		}
-		capturePoint(t, filepath.Join(dir, "a.pcap"), 1, talk)
-		capturePoint(t, filepath.Join(dir, "b.pcap"), 3, talk)
-		out := filepath.Join(dir, "out")
-		var stdout, stderr bytes.Buffer
-		if code := run(context.Background(), []string{"corr", "correlate", filepath.Join(dir, "a.pcap"), filepath.Join(dir, "b.pcap"), "-o", out}, strings.NewReader(""), &stdout, &stderr); code != 0 {
-			t.Fatalf("%s: %d, %s", x.name, code, stderr.String())
-		}
-		b, err := os.ReadFile(filepath.Join(out, "correlation.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var doc model.Document
-		if err := json.Unmarshal(b, &doc); err != nil {
-			t.Fatal(err)
-		}
+		doc := recorded(t, talk)
 		got := ""
 		for _, f := range doc.Findings {
 			if f.ID != "zero-window" {
