@@ -1,13 +1,13 @@
 package luagen
 
 import (
-	"github.com/corr-dev/corr/backend/field"
-
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/corr-dev/corr/backend/field"
 )
 
 func TestProfileNamesKnownFields(t *testing.T) {

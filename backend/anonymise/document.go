@@ -113,7 +113,7 @@ var words = func() map[string]bool {
 	for _, w := range strings.Fields(`SYN ACK FIN RST PSH URG ECE CWR AE RST FIN bytes byte answer answers of and more error
 		ClientHello ServerHello HelloRetryRequest Certificate CertificateRequest CertificateVerify CertificateStatus ServerKeyExchange
 		ServerHelloDone ClientKeyExchange ChangeCipherSpec Finished EncryptedAlert EncryptedHandshake EncryptedExtensions
-		TLS SSL DTLS 1.0 1.1 1.2 1.3 3.0 ALPN h2 h3 http/1.0 http/1.1 certificate of
+		1.0 1.1 1.2 1.3 3.0 ALPN h2 h3 http/1.0 http/1.1 certificate
 		HELO EHLO MAIL RCPT RSET NOOP QUIT STARTTLS AUTH USER PASS TYPE PWD CWD PASV EPSV PORT EPRT LIST NLST SIZE MDTM RETR STOR
 		ApplicationData NewSessionTicket HelloRequest KeyUpdate Alert Heartbeat Continuation Data TLS DTLS SSL
 		GET POST PUT HEAD DELETE OPTIONS PATCH CONNECT TRACE HTTP HTTP/1.0 HTTP/1.1 HTTP/2

@@ -37,23 +37,29 @@ func (in *Input) ladders(d *model.Document) {
 		return s
 	}
 	slices.SortStableFunc(ix, func(a, b int) int { return score(&d.Flows[b]) - score(&d.Flows[a]) })
-	byID := map[uint32]*match.Flow{}
-	for _, f := range in.Flows {
-		byID[f.ID] = f
-	}
 	about := in.findingsOf()
 	ix = ix[:min(len(ix), laddersMost)]
+	atOnce(len(ix), func() func(k int) {
+		pens := make([]*pen, len(in.Caps))
+		for c := range pens {
+			pens[c] = in.newPen(c, nil)
+		}
+		return func(k int) {
+			m := &d.Flows[ix[k]]
+			m.Ladder, m.LadderSkipped = in.ladder(in.Flows[m.ID-1], pens, about)
+		}
+	})
+}
+
+// atOnce calls f(0) … f(n-1) on all cores; every worker gets a function of its own.
+func atOnce(n int, make func() func(k int)) {
 	var wg sync.WaitGroup
 	var next atomic.Int64
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			pens := make([]*pen, len(in.Caps))
-			for c := range pens {
-				pens[c] = in.newPen(c, nil)
-			}
-			for k := int(next.Add(1)) - 1; k < len(ix); k = int(next.Add(1)) - 1 {
-				m := &d.Flows[ix[k]]
-				m.Ladder, m.LadderSkipped = in.ladder(byID[m.ID], pens, about)
+			f := make()
+			for k := int(next.Add(1)) - 1; k < n; k = int(next.Add(1)) - 1 {
+				f(k)
 			}
 		})
 	}

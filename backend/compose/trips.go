@@ -1,10 +1,6 @@
 package compose
 
 import (
-	"runtime"
-	"sync"
-	"sync/atomic"
-
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/infer"
 	"github.com/corr-dev/corr/backend/match"
@@ -20,25 +16,15 @@ const (
 
 // trips adds round trips and what was sent again to the document's conversations.
 func (in *Input) trips(d *model.Document) {
-	byID := map[uint32]*match.Flow{}
-	for _, f := range in.Flows {
-		if f.Proto == flow.ProtoTCP {
-			byID[f.ID] = f
-		}
-	}
 	most := max(tripsLeast, tripsMost/max(1, len(d.Flows)*len(in.Caps)))
-	var wg sync.WaitGroup
-	var next atomic.Int64
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for k := int(next.Add(1)) - 1; k < len(d.Flows); k = int(next.Add(1)) - 1 {
-				if f := byID[d.Flows[k].ID]; f != nil {
-					in.tripsOf(&d.Flows[k], f, most)
-				}
+	atOnce(len(d.Flows), func() func(k int) {
+		return func(k int) {
+			if f := in.Flows[d.Flows[k].ID-1]; f.Proto == flow.ProtoTCP {
+				in.Caps[0].Store.Visit(most * len(in.Caps))
+				in.tripsOf(&d.Flows[k], f, most)
 			}
-		})
-	}
-	wg.Wait()
+		}
+	})
 }
 
 func (in *Input) tripsOf(m *model.Flow, f *match.Flow, most int) {

@@ -73,6 +73,9 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 	}
 	b.facts.finish(c)
 	c.settle()
+	if b.unsummed*unsummedLeast < b.summed {
+		b.unsummed = 0
+	}
 	for name, n := range map[string]int64{OddityCut: b.short, OddityOrder: b.early, OddityChecksum: b.unsummed} {
 		if n > 0 {
 			c.Oddities[name] = n
@@ -94,7 +97,7 @@ type builder struct {
 	short    int64  // frames that the snaplen cut
 	early    int64  // frames whose time is before that of an earlier one
 	unsummed int64  // of the first summed, TCP segments whose checksum is left to the card
-	summed   int
+	summed   int64
 	haveLink bool
 }
 
@@ -149,6 +152,10 @@ const (
 
 // summedMost is how many TCP segments of a capture are looked at for checksums that the card fills in.
 const summedMost = 4096
+
+// One in unsummedLeast of them must be without a checksum of its own: a host's own segments are half or so of what it captures,
+// and one checksum in 32,768 looks as if it were not made.
+const unsummedLeast = 20
 
 // leftToCard reports whether a segment's checksum is not yet made: none, or the sum of the pseudo header alone, which Linux and
 // others leave there for the network card to go on from (RFC 9293 §3.1 for the pseudo header).

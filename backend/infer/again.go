@@ -13,7 +13,7 @@ import (
 type Again struct {
 	Segments int   // data segments sent again
 	Lost     []int // by the index of the stretch: the original was lost there
-	// The original arrived at the last point: what firstAck it there first was lost on its way back, or it was not, and
+	// The original arrived at the last point: what acknowledged it there first was lost on its way back, or it was not, and
 	// came late, or the sender did not wait.
 	AckLost, Needless int
 	Unknown           int // what became of the original is not known
@@ -34,7 +34,7 @@ func (v *Verdict) AgainOf(f *match.Flow, d, most int) (out Again) {
 	}
 	out.Lost = make([]int, len(v.Segments))
 	first, last := p[0], p[len(p)-1]
-	acks := v.acksAt(f, 1-d, last, most)
+	acks, whole := v.acksAt(f, 1-d, last, most)
 	s, looked := f.Sides[first], 0
 	for _, id := range s.Convs {
 		sent := map[uint32]uint32{} // sequence number → place of the latest segment that begins there
@@ -52,7 +52,7 @@ func (v *Verdict) AgainOf(f *match.Flow, d, most int) (out Again) {
 				switch m := v.Marks[first][k]; {
 				case (m.Fate == FateLost || m.Fate == FateConsumed) && m.Where > 0:
 					out.Lost[m.Where-1]++
-				case m.Fate != FateDelivered:
+				case m.Fate != FateDelivered || !whole:
 					out.Unknown++
 				case ackLost(acks, x.Seq+min(x.Len, s.Cap.At(k).Len)):
 					out.AckLost++
@@ -66,15 +66,16 @@ func (v *Verdict) AgainOf(f *match.Flow, d, most int) (out Again) {
 	return out
 }
 
-// acksAt lists the frames of a direction at a point that acknowledge more than any before.
-func (v *Verdict) acksAt(f *match.Flow, d, c, most int) (out []firstAck) {
+// acksAt lists the frames of a direction at a point that acknowledge more than any before; ok is false where the conversation
+// goes on beyond the first most frames, or is several there, each with numbers of its own.
+func (v *Verdict) acksAt(f *match.Flow, d, c, most int) (out []firstAck, ok bool) {
 	s, looked := f.Sides[c], 0
 	if len(s.Convs) != 1 {
-		return nil
+		return nil, false
 	}
 	for i := range s.Cap.Packets(s.Convs[0]) {
 		if looked++; looked > most {
-			break
+			return out, false
 		}
 		x := s.Cap.At(i)
 		if s.Dir(x) != d || x.Flags&(decode.ACK|decode.RST) != decode.ACK || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
@@ -85,7 +86,7 @@ func (v *Verdict) acksAt(f *match.Flow, d, c, most int) (out []firstAck) {
 			out = append(out, firstAck{x.Ack, m.Fate == FateLost || m.Fate == FateConsumed})
 		}
 	}
-	return out
+	return out, true
 }
 
 // ackLost reports whether the first frame that acknowledges bytes up to end was lost.

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/clock"
@@ -486,11 +487,17 @@ type equalFrame struct {
 const (
 	equalMost  = 1 << 20       // datagrams of conversations without counterpart that are remembered
 	equalReach = 1_000_000_000 // ns between what may be one datagram
+	equalLook  = 64            // equal datagrams in reach that are looked at
 )
 
 // equals collects the datagrams of conversations that have no counterpart at some other point.
 func (j *judge) equals() {
 	j.equal = map[equalKey][]equalFrame{}
+	defer func() {
+		for _, l := range j.equal {
+			slices.SortFunc(l, func(x, y equalFrame) int { return cmp.Compare(x.at, y.at) })
+		}
+	}()
 	n := 0
 	for _, f := range j.v.Flows {
 		if f.Proto != flow.ProtoUDP || !slices.Contains(f.Sides, nil) {
@@ -526,9 +533,12 @@ func (j *judge) maybe(f *match.Flow, c int, i uint32, other int) bool {
 	}
 	x := j.v.At(c, i)
 	at, ok := j.v.Time(c, i)
-	return ok && slices.ContainsFunc(j.equal[equalKey{other, x.Len, x.Head}], func(e equalFrame) bool {
-		return e.of.Sides[c] == nil && e.at-at < equalReach && at-e.at < equalReach
-	})
+	if !ok {
+		return false
+	}
+	l := j.equal[equalKey{other, x.Len, x.Head}]
+	k, _ := slices.BinarySearchFunc(l, at-equalReach, func(e equalFrame, t clock.RefTime) int { return cmp.Compare(e.at, t) })
+	return slices.ContainsFunc(l[k:min(len(l), k+equalLook)], func(e equalFrame) bool { return e.of.Sides[c] == nil && e.at <= at+equalReach })
 }
 
 // answered reports whether a flow works without passing the other point: both directions carry something.

@@ -215,6 +215,9 @@ const fragmentSpan = 2e9
 // fragmentsOf finds the one whole datagram of wc, among those that may be it in time, that a first fragment of pc is of, and
 // with it the fragments that follow.
 func (m *matcher) fragmentsOf(t *Traits, wc, pc *flow.Capture, wholes, parts []uint32, inTime func(whole, part uint32) bool, found func(whole, part uint32)) {
+	if whole(pc, parts) {
+		return
+	}
 	later := laterFragments(pc, parts)
 	for _, p := range parts {
 		first := pc.At(p)

@@ -264,29 +264,21 @@ func (r *Result) anchor(fo *forest, tk *taken, ks []Candidate) []Candidate {
 func (r *Result) together(ks []Candidate) map[[2]int]bool {
 	hard, soft := map[int]bool{}, map[[2]int][]int64{}
 	direct := map[[2]int]bool{}
-	for _, k := range ks {
+	for i := range ks {
+		k := &ks[i]
 		p := [2]int{k.A.Capture, k.B.Capture}
 		switch {
 		case k.Score-k.Soft >= certain && k.Margin >= clear:
 			hard[p[0]], hard[p[1]], direct[p] = true, true, true
 		case k.Score >= certain && k.Margin >= clear:
-			i, _ := r.Caps[p[0]].Span(k.A.ID)
-			j, _ := r.Caps[p[1]].Span(k.B.ID)
-			x, y := r.Caps[p[0]].At(i), r.Caps[p[1]].At(j)
-			soft[p] = append(soft[p], int64(y.Time-x.Time))
+			soft[p] = append(soft[p], r.distance(k))
 		}
 	}
 	out := map[[2]int]bool{}
 	for p, l := range soft {
-		slices.Sort(l)
-		m, n := l[len(l)/2], 0
-		for _, d := range l {
-			if abs(d-m) < 250_000_000 {
-				n++
-			}
-		}
+		_, n := middle(l)
 		switch {
-		case direct[p], len(l) >= 3 && n*10 >= len(l)*7, len(l) < 3 && n == len(l) && !hard[p[0]] && !hard[p[1]]:
+		case direct[p], len(l) >= someLeast && n*10 >= len(l)*nearly, len(l) < someLeast && n == len(l) && !hard[p[0]] && !hard[p[1]]:
 			out[p] = true
 		}
 	}

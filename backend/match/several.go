@@ -1,9 +1,11 @@
 package match
 
 import (
+	"maps"
 	"math"
 	"slices"
 
+	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 )
 
@@ -12,10 +14,14 @@ const (
 	random = 30
 	// ephemeral is that of a port which an end chose for one conversation: Linux takes one of 28,232, others of 16,384.
 	ephemeral = 14
-	// atOnceNS is how far the distances in time of conversations that are the same may lie apart: what queues add.
-	atOnceNS = 250_000_000
-	// someMost is how few conversations prove nothing together, whatever they share.
-	someMost = 3
+	// atOnceNS is how far the distances in time of conversations that are the same may lie apart: what queues add. Nearly all
+	// is nearly in ten.
+	atOnceNS, nearly = 250_000_000, 7
+	// someLeast conversations prove something together; fewer do not, whatever they share.
+	someLeast = 3
+	// apartLeast is what distances may differ by while conversations go on, ns, however close together they are: what clocks
+	// drift and queues delay.
+	apartLeast = 5_000_000
 )
 
 // numbered are the kinds of evidence that hash a number which ends choose at random.
@@ -49,8 +55,10 @@ func (r *Result) several(fo *forest, tk *taken, ks, anchors []Candidate) []Candi
 		}
 	}
 	var out []Candidate
-	for p, l := range found {
-		take := r.atOneDistance(p, ks, l[0])
+	pairs := slices.SortedFunc(maps.Keys(found), func(x, y [2]int) int { return slices.Compare(x[:], y[:]) })
+	for _, p := range pairs {
+		l := found[p]
+		take := r.atOneDistance(ks, l[0])
 		if len(take) == 0 {
 			take = r.sameEnds(p, ks, l[1])
 		}
@@ -74,31 +82,36 @@ func (r *Result) distance(k *Candidate) int64 {
 
 // atOneDistance gives those candidates, of all with the indexes l, whose conversations begin at the median distance in time,
 // if nearly all do and they are some.
-func (r *Result) atOneDistance(p [2]int, ks []Candidate, l []int32) []int32 {
-	if len(l) < someMost {
-		return nil
-	}
+func (r *Result) atOneDistance(ks []Candidate, l []int32) []int32 {
 	ds := make([]int64, len(l))
 	for n, i := range l {
 		ds[n] = r.distance(&ks[i])
 	}
-	slices.Sort(ds)
-	m := ds[len(ds)/2]
-	var in []int32
-	for _, i := range l {
-		if abs(r.distance(&ks[i])-m) < atOnceNS {
-			in = append(in, i)
-		}
-	}
-	if len(in) < someMost || len(in)*10 < len(l)*7 {
+	m, n := middle(ds)
+	if n < someLeast || n*10 < len(l)*nearly {
 		return nil
 	}
-	return in
+	return slices.DeleteFunc(slices.Clone(l), func(i int32) bool { return abs(r.distance(&ks[i])-m) >= atOnceNS })
+}
+
+// middle is the median of distances in time, and how many of them lie near it. ds is sorted in place.
+func middle(ds []int64) (m int64, near int) {
+	if len(ds) == 0 {
+		return 0, 0
+	}
+	slices.Sort(ds)
+	m = ds[len(ds)/2]
+	for _, d := range ds {
+		if abs(d-m) < atOnceNS {
+			near++
+		}
+	}
+	return m, near
 }
 
 // service is what conversations with ports of their own go to: they are told apart by the port alone.
 type service struct {
-	client, server [16]byte
+	client, server decode.Addr
 	port           uint16
 	proto          uint8
 }
@@ -136,7 +149,7 @@ func (r *Result) sameEnds(p [2]int, ks []Candidate, l []int32) []int32 {
 		_, ok := serviceOf(a, ks[i].A.ID)
 		return !ok
 	})
-	in := r.atOneDistance(p, ks, l)
+	in := r.atOneDistance(ks, l)
 	if in == nil {
 		return nil
 	}
@@ -148,7 +161,7 @@ func (r *Result) sameEnds(p [2]int, ks []Candidate, l []int32) []int32 {
 		ports[max(t.Sport, t.Dport)] = true
 		all += max(0, ephemeral-math.Log2(float64(ofA[s]*ofB[s]))) + ks[i].Score - bits[evTuple]
 	}
-	if len(ports) < someMost || all < certain {
+	if len(ports) < someLeast || all < certain {
 		return nil
 	}
 	return in
@@ -165,28 +178,28 @@ func (r *Result) timing(p [2]int, ks []Candidate, in []int32) float64 {
 	if span <= 0 {
 		return 0
 	}
-	return max(0, math.Log2(span/max(2*spread, 5e6))) * float64(len(in)-1)
+	return max(0, math.Log2(span/max(2*spread, apartLeast))) * float64(len(in)-1)
 }
 
 // tcpOfSameHosts reports whether both captures hold TCP between the same two addresses.
 func (r *Result) tcpOfSameHosts(a, b *flow.Capture) bool {
-	hosts := func(c *flow.Capture, each func(h [2][16]byte) bool) bool {
+	hosts := func(c *flow.Capture) map[[2]decode.Addr]bool {
+		out := map[[2]decode.Addr]bool{}
 		for id := range c.Convs {
-			if c.Conv(flow.ConvID(id)).Proto != flow.ProtoTCP {
-				continue
-			}
-			t := c.Tuple(flow.ConvID(id), 0)
-			h := [2][16]byte{t.Src, t.Dst}
-			if less(t.Dst, 0, t.Src, 0) {
-				h = [2][16]byte{t.Dst, t.Src}
-			}
-			if each(h) {
-				return true
+			if t := c.Tuple(flow.ConvID(id), 0); t.Proto == flow.ProtoTCP {
+				if less(t.Dst, 0, t.Src, 0) {
+					t.Src, t.Dst = t.Dst, t.Src
+				}
+				out[[2]decode.Addr{t.Src, t.Dst}] = true
 			}
 		}
-		return false
+		return out
 	}
-	have := map[[2][16]byte]bool{}
-	hosts(a, func(h [2][16]byte) bool { have[h] = true; return false })
-	return hosts(b, func(h [2][16]byte) bool { return have[h] })
+	x, y := hosts(a), hosts(b)
+	for h := range x {
+		if y[h] {
+			return true
+		}
+	}
+	return false
 }

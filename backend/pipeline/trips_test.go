@@ -85,8 +85,8 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
-// Of each segment that was sent again it is told what became of the original: as many as repeat a sequence number at their
-// sender, and no more are lost than the wire lost.
+// Of each segment that was sent again it is told what became of the original, as many as repeat a sequence number at their
+// sender.
 func TestSentAgain(t *testing.T) {
 	doc := derived(t, 1, "mss-loss-reorder", "rename")
 	repeated := map[string]int{}
