@@ -64,6 +64,7 @@ type htmlPage struct {
 	Data     template.JS // JSON, safe inside of a script block
 	Map      template.HTML
 	Story    []string
+	Words    []gloss // that the story can't do without
 	Findings []htmlFinding
 	Ladders  []htmlLadder
 	Plots    []template.HTML
@@ -127,7 +128,7 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 		return nil, err
 	}
 	p := &htmlPage{Doc: d, Everyone: o.Audience == "everyone", Print: o.Print, Open: o.Flow, Style: template.CSS(tints() + string(css)), Script: template.JS(js), Data: data,
-		Map: template.HTML(pathMap(d)), Story: story(d), Changes: handshakes(d), Stretches: stretchRows(d)}
+		Map: template.HTML(pathMap(d)), Story: story(d), Words: glossed(d), Changes: handshakes(d), Stretches: stretchRows(d)}
 	for _, c := range byOrder(d) {
 		p.Ordered = append(p.Ordered, c.Name)
 		for _, n := range c.Notes {

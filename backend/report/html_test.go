@@ -120,6 +120,29 @@ func TestTried(t *testing.T) {
 	}
 }
 
+// For everyone, no word of the trade is on the page but what is handed on to those who know it, and words that are explained.
+func TestNoJargon(t *testing.T) {
+	d := document("")
+	d.Findings[0].Next = "ask the owner of the device for its drop log of 10.0.0.1:5000 → 10.0.0.2:443"
+	act := `<script>document.getElementById("depth-everyone").click();var pre = document.createElement("pre");pre.id = ["plain", "words"].join("-");
+		pre.textContent = document.querySelector("main").innerText;document.body.appendChild(pre);</script></body>`
+	_, said, ok := strings.Cut(browser(t, strings.Replace(outputs(t, d)["html"], "</body>", act, 1)), `<pre id="plain-words">`)
+	said, _, _ = strings.Cut(said, "</pre>")
+	if !ok || !strings.Contains(said, "hung up on both") {
+		t.Fatalf("the page says %q", said)
+	}
+	for _, w := range []string{"SYN", "FIN", "ISN", "ClientHello", "tcp", "TTL", "ip.id", "corr.", "closed-by-middlebox", "% sure"} {
+		if strings.Contains(said, w) {
+			t.Errorf("%q is on the page for everyone:\n%s", w, said)
+		}
+	}
+	for _, w := range []string{"router\n", "log\n", "an address such as"} {
+		if !strings.Contains(said, w) {
+			t.Errorf("%q is not explained:\n%s", w, said)
+		}
+	}
+}
+
 // Ten thousand conversations stay below five megabytes.
 func TestSize(t *testing.T) {
 	d := document("plain")

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -73,8 +74,14 @@ func TextPlain(w io.Writer, doc *model.Document, o TextOptions) error {
 	for i := range doc.Findings {
 		if f := &doc.Findings[i]; f.Severity == "error" && f.Next != "" {
 			p.line("")
-			p.wrap("What to do: ", 0, Escape(f.Next)+".")
+			p.wrap("To hand to whoever looks after it: ", 0, Escape(f.Next)+".")
 			break
+		}
+	}
+	if words := glossed(doc); len(words) > 0 {
+		p.line("")
+		for _, w := range words {
+			p.wrap("", 2, w.Word+": "+w.Gloss+".")
 		}
 	}
 	return p.writeTo(w)
@@ -169,4 +176,45 @@ func tried(d *model.Document) string {
 		s += " The one that was called ended it."
 	}
 	return s
+}
+
+// gloss explains a word.
+type gloss struct{ Word, sign, Gloss string }
+
+// glosses are the words that can't be done without, by what shows that they are used.
+var glosses = []gloss{
+	{"router", `\brouters?\b`, "a device that passes traffic on from one network to the next"},
+	{"firewall", `\bfirewall\b`, "a device that decides which traffic may pass"},
+	{"packet filter", `\bpacket filter\b`, "a device that lets some traffic through and drops the rest"},
+	{"proxy", `\bproxy\b`, "a go-between that talks to each end in the other one's place"},
+	{"TCP-terminating", `\bTCP-terminating\b`, "talking to each end on its own instead of passing on what they say to each other"},
+	{"NAT", `\bNAT|\bNPTv6\b|\bSIIT\b`, "replacing addresses on the way, as a switchboard replaces extension numbers"},
+	{"tunnel", `\b(tunnel|softwire)\b`, "traffic wrapped into other traffic, as a letter in another envelope"},
+	{"gateway", `\bgateway\b`, "a device that changes what is said as it passes"},
+	{"MSS clamp", `\bMSS clamp\b`, "a device that makes both ends use smaller packets"},
+	{"reset", `\bresets?\b|\bRST\b`, "the signal that ends a conversation at once"},
+	{"frame", `\bframes?\b`, "a packet as it was recorded"},
+	{"packet", `\b(packet|frame)s?\b`, "one of the pieces that all that is sent is cut into"},
+	{"log", `\blogs?\b`, "the diary that a device keeps of what it did"},
+	{"an address such as 192.0.2.1:443", `\d:\d+ → `, "a computer and, behind the colon, which of its services or conversations is meant"},
+	{"UTC", `\bUTC\b`, "the time of day at the zero meridian, without summer time"},
+	{"ms, µs", `\d (ms|µs)\b`, "thousandths and millionths of a second"},
+	{"±", "±", "by how much a time may be wrong"},
+}
+
+// tags are what a picture holds beside its words.
+var tags = regexp.MustCompile(`<[^>]*>`)
+
+// glossed lists the words that a reader of this document's plain depth meets.
+func glossed(d *model.Document) []gloss {
+	var b strings.Builder
+	b.WriteString(tags.ReplaceAllString(pathMap(d), "\n"))
+	for _, s := range story(d) {
+		b.WriteString("\n" + s)
+	}
+	for i := range d.Findings {
+		b.WriteString("\n" + Plainly(&d.Findings[i]) + "\n" + d.Findings[i].Next)
+	}
+	text := b.String()
+	return slices.DeleteFunc(slices.Clone(glosses), func(g gloss) bool { return !regexp.MustCompile(g.sign).MatchString(text) })
 }

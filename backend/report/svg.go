@@ -45,13 +45,14 @@ func pathMap(doc *model.Document) string {
 		return ""
 	}
 	d := &drawing{}
-	const boxW, gap, rowH = 120.0, 270.0, 120.0
+	const boxW, gap = 120.0, 270.0
 	column, row := layers(doc, caps)
 	maxCol, maxRow := 0, 0
 	x := func(n string) float64 { return 20 + float64(column[n])*(boxW+gap) }
-	tall := 0
+	tall, rowH := 0, 0.
 	for i := range doc.Segments {
 		tall = max(tall, len(doc.Segments[i].Middleboxes))
+		rowH = max(rowH, 120+15*float64(len(changeLines(&doc.Segments[i]))))
 	}
 	y := func(n string) float64 { return 20 + float64(tall)*20 + float64(row[n])*(rowH+float64(tall)*20) }
 	for n := range column {
@@ -88,6 +89,9 @@ func pathMap(doc *model.Document) string {
 		for k, l := range lines {
 			d.text(mx, my+16+float64(k)*15, "small", "middle", l)
 		}
+		for k, l := range changeLines(s) {
+			d.text(mx, my+16+float64(len(lines)+k)*15, "small for-engineer", "middle", cut(l, 48))
+		}
 	}
 	for _, c := range caps {
 		class := "point"
@@ -99,6 +103,23 @@ func pathMap(doc *model.Document) string {
 		d.text(x(c.Name)+boxW/2, y(c.Name)+39, "small", "middle", count(c.Frames, "frame"))
 	}
 	return d.svg(40+float64(maxCol+1)*(boxW+gap)-gap, 30+float64(tall)*20+float64(maxRow+1)*(rowH+float64(tall)*20), "map", "the capture points and what stands between them")
+}
+
+// changesMost bounds the changes that a map shows of a stretch; the rest stands where the pointer rests on the device.
+const changesMost = 5
+
+// changeLines are what the devices of a stretch change, a line each.
+func changeLines(s *model.Segment) (out []string) {
+	for k := range s.Middleboxes {
+		m := &s.Middleboxes[k]
+		for _, name := range sortedNames(m.Changes) {
+			out = append(out, name+": "+m.Changes[name])
+		}
+	}
+	if n := len(out); n > changesMost {
+		out = append(out[:changesMost-1], fmt.Sprintf("and %d more", n-changesMost+1))
+	}
+	return out
 }
 
 func changeText(m *model.Middlebox) string {
