@@ -48,7 +48,7 @@ func againText(a *model.Again) string {
 		text += fmt.Sprintf("; %d had arrived, and the acknowledgement was lost", a.AckLost)
 	}
 	if a.Needless > 0 {
-		text += fmt.Sprintf("; %d had arrived and need not have been", a.Needless)
+		text += fmt.Sprintf("; %d had arrived and were sent in vain", a.Needless)
 	}
 	if a.Unknown > 0 {
 		text += fmt.Sprintf("; of %d it is not known", a.Unknown)
