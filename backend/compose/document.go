@@ -46,7 +46,7 @@ func captureNotes(c *flow.Capture) (out []string) {
 		out = append(out, frames(n)+" cut by the snapshot length: what they hold beyond is not judged")
 	}
 	if c.Oddities[flow.OddityChecksum] > 0 {
-		out = append(out, "checksums left to the network card: as captured they are wrong, on the wire they are not")
+		out = append(out, "checksums left to the network card (wrong only as captured)")
 	}
 	if n := c.Oddities[flow.OddityOrder]; n > 0 {
 		out = append(out, frames(n)+" out of the order of time in the file: the capturing host's doing, and their times count")

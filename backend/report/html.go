@@ -131,10 +131,8 @@ func newHTMLPage(d *model.Document, o HTMLOptions) (*htmlPage, error) {
 		Map: template.HTML(pathMap(d)), Story: story(d), Words: glossed(d), Changes: handshakes(d), Stretches: stretchRows(d)}
 	for _, c := range byOrder(d) {
 		p.Ordered = append(p.Ordered, c.Name)
-		for _, n := range c.Notes {
-			p.Notes = append(p.Notes, c.Name+": "+n)
-		}
 	}
+	p.Notes = captureNotes(byOrder(d))
 	for i := range d.Segments {
 		for _, m := range d.Segments[i].Middleboxes {
 			if m.Note != "" {

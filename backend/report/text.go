@@ -50,10 +50,10 @@ func (p *page) captures(doc *model.Document) {
 	}
 	p.table([]column{{title: "point"}, {title: "capture"}, {title: "frames", right: true},
 		{title: "clock against " + Escape(reference)}}, rows)
+	for _, n := range captureNotes(caps) {
+		p.wrap("  ", 2, Escape(n))
+	}
 	for _, c := range caps {
-		for _, n := range c.Notes {
-			p.wrap("  ", 2, Escape(c.Name)+": "+Escape(n))
-		}
 		if c.Truncated != "" {
 			p.wrap("  ", 2, Escape(c.Name)+": "+Escape(c.Truncated))
 		}
@@ -63,6 +63,24 @@ func (p *page) captures(doc *model.Document) {
 		text += "; " + f
 	}
 	p.wrap("  ", 2, text)
+}
+
+// captureNotes are the captures' notes behind the points' names, those of several points once.
+func captureNotes(caps []*model.Capture) (out []string) {
+	var notes []string
+	points := map[string][]string{}
+	for _, c := range caps {
+		for _, n := range c.Notes {
+			if points[n] == nil {
+				notes = append(notes, n)
+			}
+			points[n] = append(points[n], c.Name)
+		}
+	}
+	for _, n := range notes {
+		out = append(out, strings.Join(points[n], ", ")+": "+n)
+	}
+	return out
 }
 
 func clockText(c *model.Capture, reference string) string {
