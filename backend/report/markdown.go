@@ -13,9 +13,9 @@ func Markdown(w io.Writer, doc *model.Document, audience string) error {
 	var b strings.Builder
 	b.WriteString("# Correlation\n\n")
 	if audience == "everyone" {
-		for _, s := range story(doc) {
-			b.WriteString(markdown(s) + "\n\n")
-		}
+		markdownPlain(&b, doc)
+		_, err := io.WriteString(w, b.String())
+		return err
 	}
 	b.WriteString("| point | file | frames | clock offset, s | bound, s |\n|---|---|---:|---:|---:|\n")
 	for _, c := range byOrder(doc) {
@@ -40,22 +40,33 @@ func Markdown(w io.Writer, doc *model.Document, audience string) error {
 	}
 	for i := range doc.Findings {
 		f := &doc.Findings[i]
-		title := f.Title
-		if audience == "everyone" {
-			title = Plainly(f)
+		fmt.Fprintf(&b, "\n### %s: %s\n\n", f.Severity, markdown(f.Title))
+		fmt.Fprintf(&b, "`%s`, %d %%. %s\n\n", f.ID, f.Confidence, markdown(f.Detail))
+		for _, e := range f.Evidence {
+			fmt.Fprintf(&b, "- %s:%d %s %s\n", markdown(e.Capture), e.Frame, markdown(e.Field), markdown(e.Value))
 		}
-		fmt.Fprintf(&b, "\n### %s: %s\n\n", f.Severity, markdown(title))
-		if audience != "everyone" {
-			fmt.Fprintf(&b, "`%s`, %d %%. %s\n\n", f.ID, f.Confidence, markdown(f.Detail))
-			for _, e := range f.Evidence {
-				fmt.Fprintf(&b, "- %s:%d %s %s\n", markdown(e.Capture), e.Frame, markdown(e.Field), markdown(e.Value))
-			}
-			b.WriteString("\n")
-		}
-		fmt.Fprintf(&b, "Next: %s\n", markdown(f.Next))
+		fmt.Fprintf(&b, "\nNext: %s\n", markdown(f.Next))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// markdownPlain is the report for readers who know no protocols: the story, what was found, what to hand on, and the words.
+func markdownPlain(b *strings.Builder, doc *model.Document) {
+	for _, s := range story(doc) {
+		b.WriteString(markdown(s) + "\n\n")
+	}
+	b.WriteString("## Findings\n")
+	for _, f := range foldFindings(doc) {
+		fmt.Fprintf(b, "\n- %s", markdown(f.Plain))
+		if f.Next != "" {
+			fmt.Fprintf(b, " To hand to whoever looks after it: %s.", markdown(f.Next))
+		}
+	}
+	b.WriteString("\n\n## Words used here\n\n")
+	for _, w := range glossed(doc) {
+		fmt.Fprintf(b, "- %s: %s\n", markdown(w.Word), markdown(w.Gloss))
+	}
 }
 
 // markdown escapes text so that it stays text (CommonMark §2.4), and removes what a terminal would obey.
