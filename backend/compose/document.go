@@ -3,6 +3,7 @@ package compose
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/infer"
@@ -24,14 +25,17 @@ type Input struct {
 	Notes     []string // what the user should know of the job itself
 }
 
-// boxNote says what a kind of device hides.
-func boxNote(kind string) string {
-	switch kind {
-	case infer.TunnelEndpoint, infer.Softwire:
-		// RFC 2003 §3.1: the inner TTL falls where packets enter, and nowhere inside.
-		return "routers inside of the tunnel can't be counted: the TTL of what it carries does not fall there"
+// boxNote says what can't be known because of a device, and how sure its maker is.
+func boxNote(b *infer.Box) string {
+	var out []string
+	if b.Vendor != "" {
+		out = append(out, b.Vendor+" made the network card of the neighbour that its packets come from: a hint at the device's maker, no proof")
 	}
-	return ""
+	if b.Kind == infer.TunnelEndpoint || b.Kind == infer.Softwire {
+		// RFC 2003 §3.1: the inner TTL falls where packets enter, and nowhere inside.
+		out = append(out, "routers inside of the tunnel can't be counted: the TTL of what it carries does not fall there")
+	}
+	return strings.Join(out, "; ")
 }
 
 // captureNotes words what the capturing host did to a capture.
@@ -138,7 +142,7 @@ func (in *Input) segment(s *infer.Segment, caps []model.Capture) model.Segment {
 	m.Routers = known(s.Routers)
 	for _, b := range s.Boxes {
 		m.Middleboxes = append(m.Middleboxes, model.Middlebox{Kind: b.Kind, Name: b.Name, Vendor: b.Vendor, Confidence: b.Confidence,
-			Changes: b.Changes, Evidence: in.evidence(b.Evidence), Flows: len(b.Flows), RoutersFromA: known(b.FromA), RoutersFromB: known(b.FromB), Note: boxNote(b.Kind)})
+			Changes: b.Changes, Evidence: in.evidence(b.Evidence), Flows: len(b.Flows), RoutersFromA: known(b.FromA), RoutersFromB: known(b.FromB), Note: boxNote(b)})
 	}
 	in.delays(s, &m, caps)
 	return m
