@@ -52,7 +52,7 @@ func (in *Input) request(f, b *exchange.Exchange, confidence int) (x model.Reque
 		return x, false
 	}
 	x = model.Request{Flow: front.ID, Front: in.requestAt(f), Confidence: confidence}
-	if f.Answered {
+	if f.Replied() {
 		x.TotalS = seconds(int64(f.Answer.End - f.Request.Start))
 		x.ClientS = seconds(int64(f.Request.End-f.Request.Start) + int64(f.Answer.End-f.Answer.Start))
 	}
@@ -65,7 +65,7 @@ func (in *Input) request(f, b *exchange.Exchange, confidence int) (x model.Reque
 	}
 	at := in.requestAt(b)
 	x.FlowBack, x.Back = &back.ID, &at
-	if b.Answered {
+	if b.Replied() {
 		x.BackendS = seconds(int64(b.Answer.Start - b.Request.End))
 	}
 	e := in.PairError(f.Conv.Capture, b.Conv.Capture)
@@ -74,7 +74,7 @@ func (in *Input) request(f, b *exchange.Exchange, confidence int) (x model.Reque
 	}
 	x.ErrorS = seconds(e)
 	x.RequestS = in.apart(f.Conv.Capture, last(&f.Request), f.Request.End, b.Conv.Capture, first(&b.Request), b.Request.Start)
-	if f.Answered && b.Answered {
+	if f.Replied() && b.Replied() {
 		x.AnswerS = in.apart(b.Conv.Capture, first(&b.Answer), b.Answer.Start, f.Conv.Capture, first(&f.Answer), f.Answer.Start)
 	}
 	return x, true
@@ -82,7 +82,7 @@ func (in *Input) request(f, b *exchange.Exchange, confidence int) (x model.Reque
 
 func (in *Input) requestAt(e *exchange.Exchange) model.RequestAt {
 	at := model.RequestAt{Capture: in.Points[e.Conv.Capture].Name, Frame: uint32(in.Caps[e.Conv.Capture].Frame(first(&e.Request)))}
-	if e.Answered && len(e.Answer.Pieces) > 0 {
+	if e.Replied() && len(e.Answer.Pieces) > 0 {
 		n := uint32(in.Caps[e.Conv.Capture].Frame(first(&e.Answer)))
 		at.Answer = &n
 	}

@@ -17,16 +17,28 @@ type Claim struct {
 // slack is what is allowed beyond the offset's range for timestamps' resolution and disorder at the recorders, ns.
 const slack = 200_000
 
+// within is a back exchange of which it is known only that it carries on some exchange of one conversation in front: of
+// those that it can be, the first to be asked.
+type within struct {
+	first, back *Exchange
+	edge        bool // it alone would narrow the range of offsets
+}
+
 // settle claims what nests at an offset in [lo, hi], which it narrows by what the sure claims allow, and gives too.
-func settle(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) ([]Claim, int64, int64) {
+func settle(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) ([]Claim, []within, int64, int64) {
 	for range settleRounds {
-		l, h, ok := agreed(assign(front, back, ns, mark, lo, hi))
+		cs, _ := assign(front, back, ns, mark, lo, hi)
+		l, h, ok := agreed(cs)
 		if l, h = max(l, lo), min(h, hi); !ok || l > h || h-l >= hi-lo {
 			break
 		}
 		lo, hi = l, h
 	}
-	claims := assign(front, back, ns, mark, lo, hi)
+	claims, withins := assign(front, back, ns, mark, lo, hi)
+	for i := range withins {
+		l, h, ok := nest(withins[i].first, withins[i].back)
+		withins[i].edge = !ok || l > lo || h < hi
+	}
 	l, h, ok := agreed(claims)
 	for i := range claims {
 		if x, y, _ := nest(claims[i].Front, claims[i].Back); ok && (x > h+slack || y < l-slack) {
@@ -35,7 +47,7 @@ func settle(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) ([]
 			claims[i].Edge = ok && (x > l || y < h)
 		}
 	}
-	return claims, lo, hi
+	return claims, withins, lo, hi
 }
 
 const settleRounds = 3
@@ -80,7 +92,7 @@ func agreed(cs []Claim) (lo, hi int64, ok bool) {
 
 // assign claims what nests at an offset in [lo, hi] and is told from all else.
 // mark says which front exchange a back one's header names, -1 none.
-func assign(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) []Claim {
+func assign(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) ([]Claim, []within) {
 	byBack, byFront := make([][]int, len(back)), make([][]int, len(front))
 	for _, n := range ns {
 		if n.lo <= hi+slack && n.hi >= lo-slack {
@@ -97,7 +109,7 @@ func assign(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) []C
 	p.tie()
 	p.byConversation(byBack)
 	p.likely(byBack)
-	return p.claims()
+	return p.claims(), p.withins(byBack)
 }
 
 // plan is an assignment in the making.
@@ -192,6 +204,34 @@ func (p *plan) claims() []Claim {
 	for j, i := range p.to {
 		if i >= 0 {
 			out = append(out, Claim{Front: p.front[i], Back: p.back[j], Confidence: p.sure[j]})
+		}
+	}
+	return out
+}
+
+// withins lists what is claimed for no exchange and lies in one conversation all the same: everything in front that it can
+// be belongs to that one, which says several things at once.
+func (p *plan) withins(byBack [][]int) (out []within) {
+	used := p.used()
+	for j, l := range byBack {
+		if p.to[j] >= 0 {
+			continue
+		}
+		at := -1
+		for _, c := range l {
+			if used[c] {
+				continue
+			}
+			if !p.front[c].Among || at >= 0 && p.front[at].Conv != p.front[c].Conv {
+				at = -1
+				break
+			}
+			if at < 0 || p.front[c].Request.Start < p.front[at].Request.Start {
+				at = c
+			}
+		}
+		if at >= 0 {
+			out = append(out, within{first: p.front[at], back: p.back[j]})
 		}
 	}
 	return out

@@ -9,5 +9,9 @@
 // but for some header lines, and what proxies write into headers (X-Forwarded-For, Forwarded). Clocks need not be
 // related: the offset at which most messages nest into each other is found on the way, and bounds the clocks.
 //
+// HTTP/2 carries several exchanges at once. In the clear, or with keys, each stream is one; in TLS each record of a client
+// that asks several things at once is, whose answer lies somewhere in what comes back: which connections go on in which can
+// be told then where it can't be told which request is which.
+//
 // It guarantees: what could be either of two is claimed for neither; same input, same output. It never decrypts.
 package exchange

@@ -31,10 +31,13 @@ type Exchange struct {
 	Request  Part
 	Answer   Part
 	Answered bool
-	Opened   bool // TLS that keys opened
-	Opaque   bool // TLS: sizes are bounds, and nothing of it is seen behind
-	Cut      bool // the recorder cut its frames: nothing tells what it is
-	TLS      bool // its conversation begins as TLS does, whether the rest can be read or not
+	Opened   bool   // TLS that keys opened
+	Opaque   bool   // TLS: sizes are bounds, and nothing of it is seen behind
+	Packed   bool   // HTTP/2 in TLS: fields take less than they say
+	Among    bool   // which part of what the server says is its answer can't be seen: Answer is all that comes behind, of which Pieces is the end
+	Cut      bool   // the recorder cut its frames: nothing tells what it is
+	TLS      bool   // its conversation begins as TLS does, whether the rest can be read or not
+	Stream   uint32 // HTTP/2: the stream's number; 0: its conversation carries one exchange after another
 	// Forwarded are the client addresses that the request's header names, empty for none.
 	Forwarded []string
 	Status    int    // of an HTTP answer that can be read, else 0
@@ -48,6 +51,9 @@ type Exchange struct {
 	Key                string // what must agree on both sides: a DNS question; "" for nothing
 	ID                 uint16 // DNS
 }
+
+// Replied reports whether the answer is known.
+func (e *Exchange) Replied() bool { return e.Answered && !e.Among }
 
 // Kind words of `corr messages`.
 const (

@@ -36,7 +36,7 @@ func TestOffsetIsFound(t *testing.T) {
 	if !ok || lo > ahead*1e6 || hi < ahead*1e6-4e6 || hi-lo > 10e6 {
 		t.Fatalf("offset between %d and %d, %v", lo, hi, ok)
 	}
-	claims := assign(front, back, ns, marked(front, back), lo, hi)
+	claims, _ := assign(front, back, ns, marked(front, back), lo, hi)
 	if len(claims) != len(front) {
 		t.Fatalf("%d of %d claimed", len(claims), len(front))
 	}
@@ -74,7 +74,8 @@ func TestAlike(t *testing.T) {
 // claimsOf assigns at an offset of zero.
 func claimsOf(front, back []*Exchange) []Claim {
 	mark := marked(front, back)
-	return assign(front, back, nestings(front, back, false, mark), mark, 0, 0)
+	cs, _ := assign(front, back, nestings(front, back, false, mark), mark, 0, 0)
+	return cs
 }
 
 // Equal-looking exchanges that overlap are told apart by what the proxy usually takes, learnt from those that are sure.

@@ -27,7 +27,7 @@ func interval(k int, f, b *Exchange) (int64, bool) {
 	case passRequest:
 		return int64(b.Request.Start - f.Request.End), true
 	case passAnswer:
-		return int64(b.Answer.End - f.Answer.End), b.Answered && f.Answered
+		return int64(b.Answer.End - f.Answer.End), b.Answered && f.Replied()
 	case firstAnswer:
 		return int64(b.Answer.Start - f.Answer.Start), b.Answered && f.Answered && !f.Opaque
 	case openBack:

@@ -11,6 +11,8 @@ const (
 	// headerSlack is how many bytes a proxy adds to or takes from a message's header, and what TLS says beside it
 	// (session tickets: RFC 8446 §4.6.1).
 	headerSlack = 700
+	// packedSlack is what packed header fields take more where they are written out: servers refuse heads above some 8 kB.
+	packedSlack = 8 << 10
 	// foreignSlack is the same where nothing is added: what the bounds of padded records leave open.
 	foreignSlack = 16
 	// patience is how long, ns, a proxy may take to pass something on where nothing bounds it.
@@ -51,10 +53,16 @@ func compatible(f, b *Exchange, named bool) bool {
 	if f.foreign() || b.foreign() {
 		slack = foreignSlack
 	}
-	if !near(&f.Request, &b.Request, slack) {
+	more := func(packed bool) int64 {
+		if packed {
+			return packedSlack
+		}
+		return 0
+	}
+	if !near(&f.Request, &b.Request, slack+more(b.Packed), slack+more(f.Packed)) {
 		return false
 	}
-	return !b.Answered || near(&f.Answer, &b.Answer, slack)
+	return !b.Answered || near(&f.Answer, &b.Answer, slack+more(b.Packed), slack+more(f.Packed))
 }
 
 // foreign reports whether an exchange is readable and no HTTP: whoever wraps it in TLS adds no header to it.
@@ -71,9 +79,9 @@ func sameRequest(a, b string) bool {
 	return m == n && (strings.HasSuffix(s, t) || strings.HasSuffix(t, s))
 }
 
-// near reports whether two parts can have the same size but for slack bytes.
-func near(x, y *Part, slack int64) bool {
-	return x.Least <= y.Most+slack && y.Least <= x.Most+slack
+// near reports whether two parts can have the same size but for so many bytes that x has more, or y.
+func near(x, y *Part, xMore, yMore int64) bool {
+	return x.Least <= y.Most+xMore && y.Least <= x.Most+yMore
 }
 
 // nest bounds the offsets at which b lies inside of f: a request is passed on after it began to come, an answer is
@@ -114,6 +122,8 @@ const (
 	chanceNats  = 8.  // by how much it is less likely by chance than the best of as many random offsets
 	rivalNats   = 4.  // and than the best offset elsewhere
 	nestedShare = 3   // one in so many of those that the front capture would have held
+	looseShare  = 10  // all but one in so many, and
+	looseRival  = .7  // by so much less the best offset elsewhere, where most requests' answers can't be told
 	chanceLeast = .02 // a rate of chance below this is not measured
 	tolerated   = 30  // one in so many pairs may be wrong
 )
@@ -243,6 +253,24 @@ func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
 	}
 	for to = at; to+1 < len(places) && places[to+1].in >= least; to++ {
 	}
-	good := p.in >= nestedLeast && p.in*nestedShare >= p.held && best >= math.Log(float64(len(places)))+chanceNats && best-rival >= rivalNats
+	needed := math.Log(float64(len(places))) + chanceNats
+	if p.in*2 < p.held {
+		needed *= 2 // the same test run at another time agrees in much, too
+	}
+	good := p.in >= nestedLeast && p.in*nestedShare >= p.held && best >= needed && best-rival >= rivalNats
+	if among(front)*2 > len(front) {
+		// What asks several things at once and is answered at any time nests at many offsets.
+		good = good && p.in*looseShare >= p.held*(looseShare-1) && rival <= looseRival*best
+	}
 	return places[from].lo, places[to].hi, good
+}
+
+// among counts the exchanges whose answers can't be told.
+func among(l []*Exchange) (n int) {
+	for _, e := range l {
+		if e.Among {
+			n++
+		}
+	}
+	return n
 }

@@ -58,13 +58,13 @@ func own(r *match.Result, a, b int, front []*Exchange, ns []nesting, claims []Cl
 	for i := range claims {
 		c := &claims[i]
 		count[of(c.Front)].claimed++
-		if !c.Back.Answered && c.Front.Answered && c.Confidence >= 90 && behind(r.Caps[b], c.Front, lo, hi) {
+		if !c.Back.Answered && c.Front.Replied() && c.Confidence >= 90 && behind(r.Caps[b], c.Front, lo, hi) {
 			out = append(out, Own{c.Front, b, c.Back, c.Confidence})
 		}
 	}
 	for i, f := range front {
 		n := count[of(f)]
-		if possible[i] || !f.Answered || f.Cut || f.Request.Holes || n.claimed < ownLeast || !behind(r.Caps[b], f, lo, hi) {
+		if possible[i] || !f.Replied() || f.Cut || f.Request.Holes || n.claimed < ownLeast || !behind(r.Caps[b], f, lo, hi) {
 			continue
 		}
 		// A cache answers many: what DNS asks is known by name, and no size is guessed.

@@ -16,7 +16,7 @@ func (c *Claim) messages() []Message {
 		req, ans = Query, AnswerTo
 	}
 	out := c.pair(nil, &c.Front.Request, &c.Back.Request, req)
-	if c.Front.Answered && c.Back.Answered {
+	if c.Front.Replied() && c.Back.Replied() {
 		out = c.pair(out, &c.Front.Answer, &c.Back.Answer, ans)
 	}
 	return out

@@ -117,7 +117,7 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 		}
 	case isTLS(us):
 		if plain, parts, ok := opened(c, us, segs, keys, c.Tuple(cv.ID, client).Dport); ok {
-			out = plainExchanges(c, plain, parts)
+			out = readable(c, plain, parts)
 		}
 		if len(out) == 0 {
 			out = turns(c, us, segs)
@@ -127,7 +127,7 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 			}
 		}
 	default:
-		if out = plainExchanges(c, us, segs); len(out) == 0 {
+		if out = readable(c, us, segs); len(out) == 0 {
 			out = segmentTurns(c, segs)
 		}
 	}
@@ -165,7 +165,17 @@ func isTLS(us [2][]unit) bool {
 	return false
 }
 
-// plainExchanges pairs HTTP requests with responses in order (RFC 9112 §9.3.2).
+// readable makes exchanges of HTTP that can be read.
+func readable(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
+	for _, l := range us {
+		if len(l) > 0 && l[0].m.Proto == message.ProtoHTTP2 {
+			return streamsExchanges(c, us, segs)
+		}
+	}
+	return plainExchanges(c, us, segs)
+}
+
+// plainExchanges pairs HTTP/1 requests with responses in order (RFC 9112 §9.3.2).
 func plainExchanges(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 	var out []*Exchange
 	for i := range us[0] {
@@ -173,10 +183,7 @@ func plainExchanges(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchang
 		if u.m.HTTP == nil || u.m.HTTP.Method == "" {
 			continue
 		}
-		x := &Exchange{Request: part(c, segs[0], []*unit{u}), Name: u.m.HTTP.Method + " " + u.m.HTTP.Target}
-		x.Forwarded = forwarded(u.m.HTTP)
-		x.Fields = append(x.Fields, u.m.HTTP.Fields...)
-		out = append(out, x)
+		out = append(out, requested(u.m.HTTP, part(c, segs[0], []*unit{u})))
 	}
 	n := 0
 	for i := range us[1] {
@@ -185,12 +192,22 @@ func plainExchanges(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchang
 			continue // interim responses (RFC 9110 §15.2)
 		}
 		if n < len(out) {
-			out[n].Answer, out[n].Answered, out[n].Status = part(c, segs[1], []*unit{u}), true, u.m.HTTP.Status
-			out[n].Fields = append(out[n].Fields, u.m.HTTP.Fields...)
+			out[n].answered(u.m.HTTP, part(c, segs[1], []*unit{u}))
 			n++
 		}
 	}
 	return out
+}
+
+// requested begins an exchange with a request.
+func requested(h *message.HTTP, p Part) *Exchange {
+	return &Exchange{Request: p, Name: h.Method + " " + h.Target, Forwarded: forwarded(h), Fields: slices.Clone(h.Fields)}
+}
+
+// answered ends it with an answer.
+func (x *Exchange) answered(h *message.HTTP, p Part) {
+	x.Answer, x.Answered, x.Status = p, true, h.Status
+	x.Fields = append(x.Fields, h.Fields...)
 }
 
 // forwarded lists the addresses that a request's header says it comes from.

@@ -13,9 +13,16 @@ import (
 // Relation ties a conversation in front of a proxy to one behind it where they are not one to one.
 type Relation struct {
 	Front, Back match.Conv
-	Kind        string // pooled, multiplexed, forwarded
+	Kind        string // Pooled, Multiplexed, Forwarded
 	Messages    int
 }
+
+// Kinds of relations.
+const (
+	Pooled      = "pooled"      // one exchange after another, of several conversations in front
+	Multiplexed = "multiplexed" // several of one conversation at once
+	Forwarded   = "forwarded"   // asked anew
+)
 
 // Result is what Tie found beside the conversations that it joined.
 type Result struct {
@@ -56,43 +63,54 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log, known [][]Excha
 		}
 	}
 	var ties []match.Tie
+	var withins []within
 	for a := range lists {
 		for b := a + 1; b < len(lists); b++ {
-			claims, owns := between(r, a, b, lists)
-			out.Owns = append(out.Owns, owns...)
-			ts := oneToOne(claims)
+			found := between(r, a, b, lists)
+			claims := found.claims
+			withins = append(withins, found.withins...)
+			out.Owns = append(out.Owns, found.owns...)
+			ts := oneToOne(claims, found.withins, lists[a], lists[b])
 			ts = append(ts, silent(r, claims, ts, lists)...)
 			ties = append(ties, ts...)
 			out.Claims = append(out.Claims, claims...)
-			out.Relations = append(out.Relations, relations(claims, ts)...)
+			out.Relations = append(out.Relations, relations(claims, found.withins, ts)...)
 		}
 	}
 	for i := range out.Claims {
 		out.Messages = append(out.Messages, out.Claims[i].messages()...)
 	}
-	r.Tie(ties, causal(out.Claims), fronts(out.Claims))
+	r.Tie(ties, causal(out.Claims, withins), fronts(out.Claims, withins))
 	return out, nil
+}
+
+// found is what two captures show of each other.
+type found struct {
+	claims  []Claim
+	withins []within
+	owns    []Own
 }
 
 // between finds which of two captures lies in front and claims what nests. Stream exchanges and queries are looked at
 // apart: what tells the offset of one must not hide behind the other. What passes several points is looked at where it
 // is nearest to the proxy: in front at its last point, behind at its first one.
-func between(r *match.Result, a, b int, lists [][]*Exchange) (claims []Claim, owns []Own) {
+func between(r *match.Result, a, b int, lists [][]*Exchange) (out found) {
 	for _, query := range []bool{false, true} {
-		try := func(a, b int) ([]Claim, []Own) {
+		try := func(a, b int) found {
 			front, back := facing(r, lists[a], query, b, (*match.Flow).Last), facing(r, lists[b], query, a, (*match.Flow).First)
+			back = slices.DeleteFunc(back, func(e *Exchange) bool { return e.Among }) // when such a one is over is not known
 			if len(front) == 0 || len(back) == 0 {
-				return nil, nil
+				return found{}
 			}
 			return attempt(r, a, b, front, back)
 		}
-		there, own := try(a, b)
-		if back, others := try(b, a); len(back) > len(there) {
-			there, own = back, others
+		there := try(a, b)
+		if back := try(b, a); len(back.claims)+len(back.withins) > len(there.claims)+len(there.withins) {
+			there = back
 		}
-		claims, owns = append(claims, there...), append(owns, own...)
+		out.claims, out.withins, out.owns = append(out.claims, there.claims...), append(out.withins, there.withins...), append(out.owns, there.owns...)
 	}
-	return claims, owns
+	return out
 }
 
 // facing lists the exchanges of a kind, of a capture, whose conversations another one did not see and whose end is there.
@@ -108,21 +126,21 @@ func facing(r *match.Result, l []*Exchange, query bool, other int, end func(*mat
 }
 
 // attempt takes capture a as the front. It gives what goes on behind, and what ends at the proxy.
-func attempt(r *match.Result, a, b int, front, back []*Exchange) ([]Claim, []Own) {
+func attempt(r *match.Result, a, b int, front, back []*Exchange) found {
 	mark := marked(front, back)
 	ns := nestings(front, back, namesClients(front, back), mark)
 	if len(ns) == 0 {
-		return nil, nil
+		return found{}
 	}
 	lo, hi, ok := r.Offset(a, b, front[0].Request.Start)
 	if !ok {
 		lo, hi, ok = offset(ns, front, back)
 	}
 	if !ok {
-		return nil, nil
+		return found{}
 	}
-	claims, lo, hi := settle(front, back, ns, mark, lo, hi)
-	return claims, own(r, a, b, front, ns, claims, lo, hi)
+	claims, withins, lo, hi := settle(front, back, ns, mark, lo, hi)
+	return found{claims, withins, own(r, a, b, front, ns, claims, lo, hi)}
 }
 
 // namesClients reports whether what headers say of clients goes with the addresses in front: not so where a translation
@@ -142,8 +160,17 @@ func namesClients(front, back []*Exchange) bool {
 	return false
 }
 
-// oneToOne lists the conversations that carry on exactly one other.
-func oneToOne(cs []Claim) []match.Tie {
+// oneToOne lists the conversations that carry on exactly one other. Of one that asks several things at once, all of them
+// must be known to go there.
+func oneToOne(cs []Claim, ws []within, lists ...[]*Exchange) []match.Tie {
+	asked := map[match.Conv]int{}
+	for _, l := range lists {
+		for _, e := range l {
+			if e.Among {
+				asked[e.Conv]++
+			}
+		}
+	}
 	front, back := map[match.Conv]map[match.Conv]int{}, map[match.Conv]map[match.Conv]int{}
 	count := func(m map[match.Conv]map[match.Conv]int, x, y match.Conv) {
 		if m[x] == nil {
@@ -157,11 +184,15 @@ func oneToOne(cs []Claim) []match.Tie {
 			count(back, cs[i].Back.Conv, cs[i].Front.Conv)
 		}
 	}
+	for _, w := range ws {
+		count(front, w.first.Conv, w.back.Conv)
+		count(back, w.back.Conv, w.first.Conv)
+	}
 	var out []match.Tie
 	done := map[match.Conv]bool{}
 	for i := range cs {
 		f, b := cs[i].Front.Conv, cs[i].Back.Conv
-		if cs[i].Front.Key != "" || done[f] || len(front[f]) != 1 || len(back[b]) != 1 {
+		if cs[i].Front.Key != "" || done[f] || len(front[f]) != 1 || len(back[b]) != 1 || front[f][b] < asked[f] {
 			continue
 		}
 		done[f] = true
@@ -234,24 +265,35 @@ func bounds(cs []Claim) (lo, hi int64) {
 	return lo, hi
 }
 
-// relations lists the conversations that claims relate and that are not one to one.
-func relations(cs []Claim, ties []match.Tie) []Relation {
+// relations lists the conversations that claims relate, or that are sure to carry on each other, and that are not one to
+// one.
+func relations(cs []Claim, ws []within, ties []match.Tie) []Relation {
 	tied := map[match.Conv]bool{}
 	for _, t := range ties {
 		tied[t.Front] = true
 	}
 	n := map[[2]match.Conv]int{}
 	kind := map[[2]match.Conv]string{}
-	for i := range cs {
-		k := [2]match.Conv{cs[i].Front.Conv, cs[i].Back.Conv}
+	add := func(f, b *Exchange) {
+		k := [2]match.Conv{f.Conv, b.Conv}
 		if tied[k[0]] {
-			continue
+			return
 		}
 		n[k]++
-		kind[k] = "pooled"
-		if cs[i].Front.Key != "" {
-			kind[k] = "forwarded"
+		switch {
+		case f.Key != "":
+			kind[k] = Forwarded
+		case f.Stream != 0 || b.Stream != 0 || f.Among:
+			kind[k] = Multiplexed
+		case kind[k] == "":
+			kind[k] = Pooled
 		}
+	}
+	for i := range cs {
+		add(cs[i].Front, cs[i].Back)
+	}
+	for _, w := range ws {
+		add(w.first, w.back)
 	}
 	var out []Relation
 	for k, m := range n {
@@ -263,37 +305,48 @@ func relations(cs []Claim, ties []match.Tie) []Relation {
 	return out
 }
 
-// fronts counts the sure claims by the captures in front and behind.
-func fronts(cs []Claim) map[[2]int]int {
+// fronts counts what is sure to go on, by the captures in front and behind.
+func fronts(cs []Claim, ws []within) map[[2]int]int {
 	n := map[[2]int]int{}
 	for i := range cs {
 		if cs[i].Confidence >= 90 {
 			n[[2]int{cs[i].Front.Conv.Capture, cs[i].Back.Conv.Capture}]++
 		}
 	}
+	for _, w := range ws {
+		n[[2]int{w.first.Conv.Capture, w.back.Conv.Capture}]++
+	}
 	return n
 }
 
 // causal lists frames of which one exists because of the other: they bound the clocks. Only what is sure counts.
-func causal(cs []Claim) []match.Causation {
+func causal(cs []Claim, ws []within) []match.Causation {
 	var out []match.Causation
+	ref := func(k int, l []Piece, last bool) match.FrameRef {
+		p := l[0]
+		if last {
+			p = l[len(l)-1]
+		}
+		return match.FrameRef{Capture: k, Frame: p.Frame}
+	}
+	add := func(front, back *Exchange) {
+		f, b := front.Conv.Capture, back.Conv.Capture
+		out = append(out, match.Causation{Cause: ref(f, front.Request.Pieces, false), Effect: ref(b, back.Request.Pieces, false)})
+		if front.Answered && back.Answered {
+			out = append(out, match.Causation{Cause: ref(b, back.Answer.Pieces, true), Effect: ref(f, front.Answer.Pieces, true)})
+		}
+	}
+	for _, w := range ws {
+		if !w.edge && !w.first.Request.Holes && !w.back.Request.Holes && !w.first.Answer.Holes && !w.back.Answer.Holes {
+			add(w.first, w.back)
+		}
+	}
 	for i := range cs {
 		c := &cs[i]
 		if c.Confidence < 90 || c.Edge || c.Front.Request.Holes || c.Back.Request.Holes || c.Front.Answer.Holes || c.Back.Answer.Holes {
 			continue
 		}
-		ref := func(k int, l []Piece, last bool) match.FrameRef {
-			p := l[0]
-			if last {
-				p = l[len(l)-1]
-			}
-			return match.FrameRef{Capture: k, Frame: p.Frame}
-		}
-		f, b := c.Front.Conv.Capture, c.Back.Conv.Capture
-		out = append(out, match.Causation{Cause: ref(f, c.Front.Request.Pieces, false), Effect: ref(b, c.Back.Request.Pieces, false)})
-		if c.Front.Answered && c.Back.Answered {
-			out = append(out, match.Causation{Cause: ref(b, c.Back.Answer.Pieces, true), Effect: ref(f, c.Front.Answer.Pieces, true)})
-		}
+		add(c.Front, c.Back)
 	}
 	return out
 }

@@ -26,6 +26,7 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 			break
 		}
 	}
+	h2 := speaksHTTP2(us, version, suite)
 	var all []*unit
 	for d := range us {
 		first := true
@@ -54,6 +55,12 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 	}
 	// By the frame that completes a record: what one side says before it has heard the other comes first.
 	slices.SortStableFunc(all, func(a, b *unit) int { return cmp.Compare(a.last, b.last) })
+	if h2 {
+		all = withoutControl(all, version)
+		if several(all) {
+			return records(c, all, segs)
+		}
+	}
 	var out []*Exchange
 	for i := 0; i < len(all); {
 		j := i
@@ -61,7 +68,7 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 			j++
 		}
 		turn := all[i:j]
-		if version >= 0x0304 && turn[0].dir == 1 && len(out) <= 1 {
+		if version >= 0x0304 && turn[0].dir == 1 && len(out) <= 1 && !h2 {
 			turn = withoutTickets(turn)
 		}
 		if len(turn) == 0 {
@@ -71,7 +78,7 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 		p := part(c, segs[turn[0].dir], turn)
 		switch {
 		case turn[0].dir == 0:
-			out = append(out, &Exchange{Request: p, Opaque: true})
+			out = append(out, &Exchange{Request: p, Opaque: true, Packed: h2})
 		case len(out) > 0 && !out[len(out)-1].Answered:
 			x := out[len(out)-1]
 			x.Answer, x.Answered = p, true

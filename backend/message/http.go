@@ -7,14 +7,16 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// HTTP holds what the head of an HTTP/1 message says (RFC 9112). Of fields behind a cut nothing is known.
+// HTTP holds what the head of a message says (HTTP/1: RFC 9112; HTTP/2: RFC 9113 §8.3). Of fields behind a cut nothing is
+// known.
 type HTTP struct {
 	Method, Target string // of a request, else ""
 	Host           string
 	Status         int // of a response, else 0
 	Reason         string
 	Minor          int // of the version: HTTP/1.0 or 1.1
-	// HeadLen: bytes from the start line to behind the blank line; -1: the head does not end in the payload.
+	// HeadLen: bytes from the start line to behind the blank line; -1: the head does not end in the payload. In HTTP/2: as
+	// HTTP/1 would write it.
 	HeadLen int
 	// ContentLength is -1 where there is none, or several that differ.
 	ContentLength int64
@@ -93,11 +95,16 @@ func parseHTTP(b []byte) *HTTP {
 			return
 		}
 		h.field(f)
-		if len(f.value) >= fieldLeast && len(h.Fields) < fieldsMost {
-			h.Fields = append(h.Fields, digest(f))
-		}
+		h.digest(f)
 	})
 	return h
+}
+
+// digest notes a field that is long enough to tell something.
+func (h *HTTP) digest(f header) {
+	if len(f.value) >= fieldLeast && len(h.Fields) < fieldsMost {
+		h.Fields = append(h.Fields, digest(f))
+	}
 }
 
 // digest of a field: names in any case are the same (RFC 9110 §5.1).

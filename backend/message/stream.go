@@ -1,7 +1,7 @@
 package message
 
 // Stream finds the messages in one direction of a TCP connection: records of TLS, messages of HTTP/1, SIP and DNS,
-// frames of HTTP/2, and what is said to a proxy before the payload proper (PROXY protocol, SOCKS, CONNECT).
+// frames of HTTP/2 with the fields of their headers, and what is said to a proxy before the payload proper (PROXY protocol, SOCKS, CONNECT).
 //
 // Bytes are written in stream order; what was not captured is skipped (Gap, or a Write further on). A hole inside a
 // body whose length is known costs nothing; any other hole loses the place, which is found again where a segment
@@ -28,6 +28,7 @@ type Stream struct {
 	socks    int // steps of the SOCKS handshake done
 	tunnel   uint64
 	tunneled bool
+	fields   http2Fields
 }
 
 // StreamMessage is one message in a stream.
@@ -50,6 +51,7 @@ type StreamMessage struct {
 
 	Record uint8  // TLS: the record's content type
 	Frame  uint32 // HTTP/2: the stream id
+	Flags  uint8  // HTTP/2: the frame's flags
 
 	TLS   *TLS // of handshake and alert records
 	HTTP  *HTTP

@@ -2,31 +2,6 @@ package message
 
 import "encoding/binary"
 
-func (s *Stream) stepHTTP2(b []byte) int {
-	n, head := s.gather(b, len(http2Preface))
-	m := StreamMessage{Proto: ProtoHTTP2, HeadLen: http2Header, Body: BodyLength}
-	length := 0
-	switch preface := http2Preface[:min(len(head), len(http2Preface))]; {
-	case string(head[:len(preface)]) == preface:
-		if len(head) < len(http2Preface) {
-			s.keep(head)
-			return n
-		}
-		m.Kind, m.HeadLen, m.Body = "preface", uint64(len(http2Preface)), BodyNone
-	case len(head) < http2Header:
-		s.keep(head)
-		return n
-	case !isHTTP2Frame(head):
-		s.lose()
-		return 0
-	default:
-		m.Kind, m.Frame = http2Frame(head[3]), binary.BigEndian.Uint32(head[5:])
-		length = int(head[0])<<16 | int(head[1])<<8 | int(head[2])
-	}
-	m.Label, m.Len = m.Kind, m.HeadLen+uint64(length)
-	return s.head(m, head, n, uint64(length))
-}
-
 // head opens a message whose header lies in all, taken bytes of it new, and whose body has a known length. Bytes
 // gathered beyond the header are read again.
 func (s *Stream) head(m StreamMessage, all []byte, taken int, body uint64) int {

@@ -45,6 +45,7 @@ func (s *Stream) lose() {
 	s.drop()
 	s.breakOff()
 	s.record = tlsRecord{torn: true}
+	s.fields = http2Fields{lost: true}
 	s.mode, s.gap = modeLost, true
 }
 

@@ -13,7 +13,13 @@ import (
 // tsharkFields runs tshark on a capture and gives the fields of each frame that a filter lets through.
 func tsharkFields(t *testing.T, capture, filter string, fields ...string) [][]string {
 	t.Helper()
-	args := []string{"-r", capture, "-Y", filter, "-T", "fields"}
+	return tsharkWith(t, nil, capture, filter, fields...)
+}
+
+// tsharkWith is the same with options for tshark.
+func tsharkWith(t *testing.T, options []string, capture, filter string, fields ...string) [][]string {
+	t.Helper()
+	args := append([]string{"-r", capture, "-Y", filter, "-T", "fields"}, options...)
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}
