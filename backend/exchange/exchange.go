@@ -96,6 +96,7 @@ func gather(c *flow.Capture, k int, keys *tlskey.Log, want func(id flow.ConvID) 
 			out = append(out, streamExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)}, keys)...)
 		case flow.ProtoUDP:
 			out = append(out, queryExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)})...)
+			out = append(out, quicExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)}, keys)...)
 		}
 	}
 	return out

@@ -131,15 +131,22 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 			out = segmentTurns(c, segs)
 		}
 	}
-	t := c.Tuple(cv.ID, client)
 	tls := in.Data[client].Class == uint8(message.ProtoTLS)
 	start, end := ends(c, cv.ID)
-	for k, x := range out {
-		x.Conv, x.Index, x.Client = cv, k, t.Src.Netip(t.Version).Unmap().String()
-		x.TLS = tls
-		x.ConvStart, x.ConvEnd, x.First, x.Last = start, end, k == 0, k == len(out)-1
+	name(c, cv, out)
+	for _, x := range out {
+		x.TLS, x.ConvStart, x.ConvEnd = tls, start, end
 	}
 	return out
+}
+
+// name says of exchanges which conversation's they are.
+func name(c *flow.Capture, cv match.Conv, l []*Exchange) {
+	t := c.Tuple(cv.ID, c.ClientDir(cv.ID))
+	for k, x := range l {
+		x.Conv, x.Index, x.Client = cv, k, t.Src.Netip(t.Version).Unmap().String()
+		x.First, x.Last = k == 0, k == len(l)-1
+	}
 }
 
 // ends gives the times of a conversation's SYN and of its first FIN or RST, 0 where not seen.

@@ -71,6 +71,9 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log, known [][]Excha
 			withins = append(withins, found.withins...)
 			out.Owns = append(out.Owns, found.owns...)
 			ts := oneToOne(claims, found.withins, lists[a], lists[b])
+			ts = slices.DeleteFunc(ts, func(t match.Tie) bool { // QUIC in front of TCP: two conversations, whatever they carry
+				return r.Caps[t.Front.Capture].Conv(t.Front.ID).Proto != r.Caps[t.Back.Capture].Conv(t.Back.ID).Proto
+			})
 			ts = append(ts, silent(r, claims, ts, lists)...)
 			ties = append(ties, ts...)
 			out.Claims = append(out.Claims, claims...)

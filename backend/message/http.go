@@ -7,7 +7,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// HTTP holds what the head of a message says (HTTP/1: RFC 9112; HTTP/2: RFC 9113 §8.3). Of fields behind a cut nothing is
+// HTTP holds what the head of a message says (HTTP/1: RFC 9112; HTTP/2: RFC 9113 §8.3; HTTP/3: RFC 9114 §4.3). Of fields behind a cut nothing is
 // known.
 type HTTP struct {
 	Method, Target string // of a request, else ""
@@ -15,8 +15,8 @@ type HTTP struct {
 	Status         int // of a response, else 0
 	Reason         string
 	Minor          int // of the version: HTTP/1.0 or 1.1
-	// HeadLen: bytes from the start line to behind the blank line; -1: the head does not end in the payload. In HTTP/2: as
-	// HTTP/1 would write it.
+	// HeadLen: bytes from the start line to behind the blank line; -1: the head does not end in the payload. Later
+	// versions: as HTTP/1 would write it.
 	HeadLen int
 	// ContentLength is -1 where there is none, or several that differ.
 	ContentLength int64

@@ -113,8 +113,8 @@ func (f *http2Fields) read(kind, flags uint8, b []byte) *HTTP {
 		f.dec.SetAllowedMaxDynamicTableSize(maxHead)
 		f.dec.SetMaxStringLength(maxHead)
 	}
-	h := &HTTP{Minor: 1, ContentLength: -1, HeadLen: len("  HTTP/1.1\r\n\r\n")}
-	f.dec.SetEmitFunc(func(x hpack.HeaderField) { h.http2(x) })
+	h := newHTTP2()
+	f.dec.SetEmitFunc(func(x hpack.HeaderField) { h.http2(x.Name, x.Value) })
 	_, err := f.dec.Write(b)
 	if err == nil {
 		err = f.dec.Close()
@@ -130,32 +130,37 @@ func (f *http2Fields) read(kind, flags uint8, b []byte) *HTTP {
 	return h
 }
 
-// http2 notes a field of HTTP/2.
-func (h *HTTP) http2(x hpack.HeaderField) {
-	switch x.Name {
+// newHTTP2 is a head of which no field has been read.
+func newHTTP2() *HTTP {
+	return &HTTP{Minor: 1, ContentLength: -1, HeadLen: len("  HTTP/1.1\r\n\r\n")}
+}
+
+// http2 notes a field of HTTP/2 or HTTP/3.
+func (h *HTTP) http2(name, value string) {
+	switch name {
 	case ":method":
-		h.Method = text([]byte(x.Value))
-		h.HeadLen += len(x.Value)
+		h.Method = text([]byte(value))
+		h.HeadLen += len(value)
 		return
 	case ":path":
-		h.Target = text([]byte(x.Value))
-		h.HeadLen += len(x.Value)
+		h.Target = text([]byte(value))
+		h.HeadLen += len(value)
 		return
 	case ":status":
-		h.Status, _ = strconv.Atoi(x.Value)
-		h.HeadLen += len(x.Value)
+		h.Status, _ = strconv.Atoi(value)
+		h.HeadLen += len(value)
 		return
 	case ":authority":
-		h.Host = text([]byte(x.Value))
-		h.HeadLen += len("host: \r\n") + len(x.Value)
+		h.Host = text([]byte(value))
+		h.HeadLen += len("host: \r\n") + len(value)
 		return
 	case ":scheme":
 		return
 	case "content-length":
-		h.ContentLength = number([]byte(x.Value))
+		h.ContentLength = number([]byte(value))
 	}
-	h.HeadLen += len(x.Name) + len(": \r\n") + len(x.Value)
-	f := header{[]byte(x.Name), []byte(x.Value)}
+	h.HeadLen += len(name) + len(": \r\n") + len(value)
+	f := header{[]byte(name), []byte(value)}
 	h.field(f)
 	h.digest(f)
 }

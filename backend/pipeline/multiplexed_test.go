@@ -64,7 +64,9 @@ func asked(t *testing.T) (front, back map[string]streamOf) {
 func told(t *testing.T, o Options) (doc *model.Document, requests map[[2]uint32]int, relations map[[2]int]string) {
 	t.Helper()
 	o.Out = filepath.Join(t.TempDir(), "out")
-	o.Inputs = []Input{{Path: multiplexed + "client.pcap.gz"}, {Path: multiplexed + "server.pcap.gz"}}
+	if o.Inputs == nil {
+		o.Inputs = []Input{{Path: multiplexed + "client.pcap.gz"}, {Path: multiplexed + "server.pcap.gz"}}
+	}
 	doc, err := Correlate(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,13 @@ func FuzzLog(f *testing.F) {
 					t.Fatalf("%d bytes of plaintext in a record of %d", len(plain), len(record))
 				}
 			}
+			if d := NewDatagrams(l, []byte(r), uint32(cipher), true); d != nil {
+				for id := range 21 {
+					if plain, ok := d.Open(record, id); ok && len(plain) >= len(record) {
+						t.Fatalf("%d bytes of frames in a packet of %d", len(plain), len(record))
+					}
+				}
+			}
 		}
 	})
 }

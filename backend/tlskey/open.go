@@ -162,11 +162,15 @@ func (o *Opener) keys13(secret []byte) bool {
 	return o.iv != nil && o.use(o.expand(secret, "key", o.suite.key))
 }
 
-// expand is HKDF-Expand-Label with an empty context (RFC 8446 §7.1).
 func (o *Opener) expand(secret []byte, label string, n int) []byte {
+	return expandLabel(o.suite.hash, secret, label, n)
+}
+
+// expandLabel is HKDF-Expand-Label with an empty context (RFC 8446 §7.1).
+func expandLabel(h func() hash.Hash, secret []byte, label string, n int) []byte {
 	label = "tls13 " + label
 	info := append([]byte{byte(n >> 8), byte(n), byte(len(label))}, label...)
-	out, err := hkdf.Expand(o.suite.hash, secret, string(append(info, 0)), n)
+	out, err := hkdf.Expand(h, secret, string(append(info, 0)), n)
 	if err != nil {
 		return nil
 	}
