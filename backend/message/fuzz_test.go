@@ -73,6 +73,10 @@ func FuzzStream(f *testing.F) {
 	for _, s := range streams {
 		f.Add([]byte(s.bytes), uint16(3), uint16(0), s.initiator)
 	}
+	// HTTP/2 with the fields of RFC 7541 §C.4.1, whole and in two frames.
+	const fields = "\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"
+	f.Add([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x11\x01\x05\x00\x00\x00\x01"+fields+
+		"\x00\x00\x05\x01\x01\x00\x00\x00\x03"+fields[:5]+"\x00\x00\x0c\x09\x04\x00\x00\x00\x03"+fields[5:]), uint16(9), uint16(0), true)
 	f.Fuzz(func(t *testing.T, b []byte, cut, gap uint16, initiator bool) {
 		whole := message.NewStream(initiator, 0)
 		whole.Write(0, b)
