@@ -15,6 +15,7 @@ import (
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/lab"
 	"github.com/corr-dev/corr/backend/match"
+	"github.com/corr-dev/corr/backend/tlskey"
 )
 
 // What a proxy answered itself, by the recordings' truth: none is claimed that went on, and of the queries that a cache
@@ -22,8 +23,9 @@ import (
 func TestProxyAnswers(t *testing.T) {
 	for _, x := range []struct {
 		name, a, b string
+		keys       bool
 		least      int
-	}{{"tls-offload", "a.pcap", "b.pcapng", 3}, {"quic-nat", "a.pcap", "b.pcapng", 12}} {
+	}{{"tls-offload", "a.pcap", "b.pcapng", false, 3}, {"tls-offload", "a.pcap", "b.pcapng", true, 8}, {"quic-nat", "a.pcap", "b.pcapng", false, 12}} {
 		from := "../../testdata/" + x.name + "/"
 		o := Options{Inputs: []Input{{Path: from + x.a}, {Path: from + x.b}}, Progress: silent{}}
 		points, err := resolve(o.Inputs)
@@ -39,11 +41,8 @@ func TestProxyAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := exchange.Tie(context.Background(), r, nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
 		var truth struct {
+			Keys     []string `json:"tls_keys"`
 			Requests []struct {
 				Request string
 				By      string `json:"answer_by"`
@@ -55,6 +54,14 @@ func TestProxyAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := json.Unmarshal(b, &truth); err != nil {
+			t.Fatal(err)
+		}
+		keys := tlskey.NewLog()
+		if x.keys {
+			keys.Add([]byte(strings.Join(truth.Keys, "\n")))
+		}
+		found, err := exchange.Tie(context.Background(), r, keys, nil)
+		if err != nil {
 			t.Fatal(err)
 		}
 		own := map[uint32]bool{}
