@@ -215,11 +215,21 @@ function value.peer_point(f)
 end
 
 function value.peer_stream(f)
-  return of_peers(f, function(g, _, index, _, stream)
+  local all = of_peers(f, function(g, _, index, _, stream)
     if stream or g.flow == 0 then return stream end
     local at = g.point.store:flow(g.flow).at[index]
     return at and at.stream
   end)
+  if #all > 0 or f.extra_at == 0 then return all end
+  -- No frame of a proxy's other side carries these bytes, yet some carry the same messages.
+  local seen = {}
+  for _, p in ipairs(extra(f).message_peers) do
+    if p.stream and not seen[p.stream] then
+      seen[p.stream] = true
+      all[#all + 1] = p.stream
+    end
+  end
+  return all
 end
 
 function value.delay(f)

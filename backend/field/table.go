@@ -34,7 +34,7 @@ var All = []Field{
 		Text:   "The capture point that corr.peer_frame counts in",
 		Source: "packet matching", Example: "server"},
 	{Name: "corr.peer_stream", Title: "Peer stream", Type: Uint32, Repeats: true, Value: `value.peer_stream`,
-		Text:   "Wireshark's tcp.stream or udp.stream of the conversation at the peer point",
+		Text:   "Wireshark's tcp.stream or udp.stream of the conversation at the peer point; of one that carries the same messages",
 		Source: "conversation table of that capture", Example: "3"},
 	{Name: "corr.confidence", Title: "Confidence", Type: Uint8, Unit: "%", Value: `value.class("confidence")`,
 		Text:   "How sure the match is",

@@ -11,6 +11,25 @@ import (
 	"github.com/corr-dev/corr/backend/field"
 )
 
+// userTshark runs tshark as an ordinary user, who may read dir: from Wireshark 4.4 on root loads no Lua.
+func userTshark(t *testing.T, dir string) func(args ...string) string {
+	t.Helper()
+	if text, err := exec.Command("chmod", "-R", "a+rX", filepath.Dir(dir)).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command("../../scripts/as-user", append([]string{"tshark"}, args...)...)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		text, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("tshark %v: %v: %s", args, err, stderr.String())
+		}
+		return string(text)
+	}
+}
+
 // TestOneRowMakesAField: a row in the field table, and nothing else, makes a field that tshark knows and fills, and that
 // the documentation lists.
 func TestOneRowMakesAField(t *testing.T) {
@@ -32,20 +51,7 @@ func TestOneRowMakesAField(t *testing.T) {
 	if _, err := Correlate(context.Background(), Options{Out: out, Inputs: []Input{{Path: capture}, {Path: "../../testdata/skype-story/b.pcapng"}}}); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := exec.Command("chmod", "-R", "a+rX", filepath.Dir(dir)).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	// As an ordinary user: from Wireshark 4.4 on root loads no Lua.
-	tshark := func(args ...string) string {
-		cmd := exec.Command("../../scripts/as-user", append([]string{"tshark"}, args...)...)
-		var stderr strings.Builder
-		cmd.Stderr = &stderr
-		text, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("tshark %v: %v: %s", args, err, stderr.String())
-		}
-		return string(text)
-	}
+	tshark := userTshark(t, dir)
 	script := "lua_script:" + filepath.Join(out, "corr.lua")
 	if !strings.Contains(tshark("-G", "fields", "-X", script), "F\tTest\tcorr.test\tFT_STRING\t") {
 		t.Error("tshark -G fields lists no corr.test")

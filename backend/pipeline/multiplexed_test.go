@@ -189,6 +189,47 @@ func TestMultiplexedWithoutKeys(t *testing.T) {
 	}
 }
 
+// In Wireshark a request's frame names the conversations that carry it on.
+func TestMultiplexedPeerStream(t *testing.T) {
+	dir := t.TempDir()
+	out, capture := filepath.Join(dir, "out"), filepath.Join(dir, "client.pcap.gz")
+	whole, err := os.ReadFile(multiplexed + "client.pcap.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(capture, whole, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Correlate(context.Background(), Options{Out: out, Keylogs: []string{multiplexed + "keys"}, Inputs: []Input{{Path: capture}, {Path: multiplexed + "server.pcap.gz"}}}); err != nil {
+		t.Fatal(err)
+	}
+	stream := map[string]string{}
+	for _, r := range opened(t, "server.pcap.gz", "tcp", "frame.number", "tcp.stream") {
+		stream[r[0]] = r[1]
+	}
+	text := userTshark(t, dir)("-r", capture, "-X", "lua_script:"+filepath.Join(out, "corr.lua"), "-Y", "corr.message.peer", "-T", "fields", "-e", "frame.number", "-e", "corr.message.peer", "-e", "corr.peer_stream")
+	n, several := 0, 0
+	for line := range strings.Lines(text) {
+		w := strings.Split(strings.TrimRight(line, "\n"), "\t")
+		var want []string
+		for f := range strings.SplitSeq(w[1], ",") {
+			if s := stream[f]; !slices.Contains(want, s) {
+				want = append(want, s)
+			}
+		}
+		if got := strings.Split(w[2], ","); !slices.Equal(got, want) {
+			t.Errorf("frame %s goes on in frames %s, streams %v; corr.peer_stream is %v", w[0], w[1], want, got)
+		}
+		n++
+		if len(want) > 1 {
+			several++
+		}
+	}
+	if n < 100 || several == 0 {
+		t.Errorf("%d frames, %d of them of several streams", n, several)
+	}
+}
+
 // postStream is the conversation in front that asked with POST, which asked leaves out.
 func postStream(t *testing.T) int {
 	t.Helper()
