@@ -122,6 +122,8 @@ func TestDerivedCases(t *testing.T) {
 		{"a gateway's own capture that missed frames", "gateway", "loss=4@a-b,clock=1h@b"},
 		{"a gateway's own capture whose recorder missed frames", "gateway", "drop=8@b"},
 		{"a gateway shifts streams whose payload was cut", "sip-alg", "snaplen=96@a"},
+		{"a gateway shifts streams of which one side holds headers only, without timestamps", "sip-alg", "snaplen=64@b"},
+		{"a gateway's streams that one side saw begin, their payload cut", "sip-alg", "snaplen=128@b,late=0.15@a"},
 		{"further routers", "gso-split", "hops=4@client"},
 		{"raw IP against Linux cooked", "mss-loss-reorder", "raw@a,sll2@b"},
 	} {

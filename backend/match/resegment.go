@@ -409,6 +409,7 @@ func (m *matcher) rewritten(t *Traits, d int, w Window) {
 		return
 	}
 	used := map[uint64]bool{}
+	cut := m.a.AnyCut[0] || m.b.AnyCut[0] // and timestamps, perhaps
 	// Some senders count each connection's identifications from 1 again and again: such name nothing.
 	many, seen := manyIDs(m.a, m.la[d]), manyIDs(m.b, m.lb[d])
 	for _, p := range pairs {
@@ -416,7 +417,8 @@ func (m *matcher) rewritten(t *Traits, d int, w Window) {
 		if many[f.IPID] || seen[h.IPID] {
 			continue
 		}
-		if f.Is(flow.MarkTS) != h.Is(flow.MarkTS) || t.KeepsTS && f.Is(flow.MarkTS) && f.TSval != h.TSval {
+		switch x, y := f.Is(flow.MarkTS), h.Is(flow.MarkTS); {
+		case x != y && !cut, x && y && t.KeepsTS && f.TSval != h.TSval:
 			continue
 		}
 		if w == nil || m.inWindow(p.A, p.B, d, w) {
