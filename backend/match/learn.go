@@ -193,6 +193,8 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 		if all >= 4 || whole {
 			if all == 0 {
 				t.KeepsID = m.sharedIDs(n)
+				t.Stamped = proto == flow.ProtoTCP && !t.KeepsID && m.sharedStamps()
+				t.KeepsTS = t.KeepsTS || t.Stamped
 			}
 			return
 		}

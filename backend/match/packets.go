@@ -38,6 +38,7 @@ func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
 		if m.shifted(t, d) {
 			m.rewritten(t, d, w)
 		}
+		m.stamped(t, d, w)
 		m.resegmented(t, d, w)
 	}
 	m.fragments(t, d, w)

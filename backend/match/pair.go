@@ -82,6 +82,7 @@ type Traits struct {
 	Shift    [2]uint32 // B's sequence number minus A's, by direction
 	KeepsID  bool
 	KeepsTS  bool
+	Stamped  bool // nothing but timestamps agrees: a gateway changed lengths, and the numbers with them
 	KeepsOpt bool // what segments without timestamps acknowledge selectively
 	KeepsWin bool
 	Pairs    int // certain packets that the traits come from

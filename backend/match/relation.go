@@ -126,6 +126,8 @@ func (t *Traits) inPath(m *matcher) bool {
 	switch {
 	case t.IDPairs > 0:
 		return t.KeepsID
+	case t.Stamped:
+		return true
 	case t.Pairs == 0:
 		return false
 	case t.KeepsTS:

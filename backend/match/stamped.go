@@ -1,0 +1,103 @@
+package match
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// Where packets carry no identification, a gateway that changes payloads and lengths, and so shifts the numbers of all that
+// follows, leaves one thing alone: the timestamps, which both ends make (RFC 7323 §3). A device that ends TCP makes its own.
+
+// stampsLeast is how many packets must agree in timestamps and differ in numbers.
+const stampsLeast = 2
+
+// stamp is a packet's key by its timestamps; ok is false for one without.
+func stamp(f *flow.Fact) (k uint64, ok bool) {
+	if !f.Is(flow.MarkTS) || f.Flags&decode.SYN != 0 || f.Mark&(flow.MarkError|flow.MarkLater|flow.MarkFragment) != 0 {
+		return 0, false
+	}
+	empty := uint64(0)
+	if f.Len == 0 {
+		empty = 1
+	}
+	return flow.Mix(uint64(f.TSval)<<32|uint64(f.Opt), uint64(f.Flags&flagsKept)<<1|empty), true
+}
+
+// byStamp pairs two lists by timestamps, where as many packets of either side have the same ones: in order.
+func (m *matcher) byStamp(x, y []uint32) (pairs []Pair) {
+	m.groups = m.groups[:0]
+	for _, i := range x {
+		if k, ok := stamp(m.a.At(i)); ok {
+			m.groups = append(m.groups, grouped{k, i, 0})
+		}
+	}
+	for _, i := range y {
+		if k, ok := stamp(m.b.At(i)); ok {
+			m.groups = append(m.groups, grouped{k, i, 1})
+		}
+	}
+	slices.SortStableFunc(m.groups, func(p, q grouped) int {
+		switch {
+		case p.key < q.key:
+			return -1
+		case p.key > q.key:
+			return 1
+		}
+		return int(p.side) - int(q.side)
+	})
+	g := m.groups
+	for i := 0; i < len(g); {
+		j, split := i, i
+		for ; j < len(g) && g[j].key == g[i].key; j++ {
+			if g[j].side == 0 {
+				split = j + 1
+			}
+		}
+		if n := split - i; n > 0 && n == j-split {
+			for k := range n {
+				pairs = append(pairs, Pair{g[i+k].i, g[split+k].i, HowRewritten})
+			}
+		}
+		i = j
+	}
+	return pairs
+}
+
+// sharedStamps reports whether half of the packets agree in timestamps, though none in its numbers.
+func (m *matcher) sharedStamps() bool {
+	shared, least := 0, 0
+	for d := range 2 {
+		pairs := m.byStamp(m.la[d], m.lb[d])
+		shared += len(pairs)
+		least += min(len(m.la[d]), len(m.lb[d]))
+	}
+	return shared > stampsLeast && shared*2 >= least
+}
+
+// stamped pairs what is left by timestamps, if they show that the numbers of this direction were shifted.
+func (m *matcher) stamped(t *Traits, d int, w Window) {
+	if !t.KeepsTS || t.KeepsID || len(m.restA) == 0 || len(m.restB) == 0 {
+		return
+	}
+	pairs := m.byStamp(m.restA, m.restB)
+	shifted := 0
+	for _, p := range pairs {
+		f, h := m.a.At(p.A), m.b.At(p.B)
+		if f.Len > 0 && f.Seq+t.Shift[d] != h.Seq || f.Len == 0 && f.Ack+t.Shift[1-d] != h.Ack {
+			shifted++
+		}
+	}
+	if shifted < stampsLeast {
+		return
+	}
+	used := map[uint64]bool{}
+	for _, p := range pairs {
+		if w == nil || m.inWindow(p.A, p.B, d, w) {
+			m.pair(p.A, p.B, p.How)
+			used[uint64(p.A)], used[uint64(p.B)|1<<32] = true, true
+		}
+	}
+	m.restA, m.restB = drop(m.restA, used, 0), drop(m.restB, used, 1<<32)
+}
