@@ -59,11 +59,17 @@ func agreed(cs []Claim) (lo, hi int64, ok bool) {
 		step int
 	}
 	var es []event
+	whole, holed := 0, 0
 	for i := range cs {
 		f, b := cs[i].Front, cs[i].Back
-		if cs[i].Confidence < 90 || f.Request.Holes || f.Answer.Holes || b.Request.Holes || b.Answer.Holes {
+		if cs[i].Confidence < 90 {
 			continue
 		}
+		if f.Request.Holes || f.Answer.Holes || b.Request.Holes || b.Answer.Holes {
+			holed++
+			continue
+		}
+		whole++
 		if l, h, ok := nest(f, b); ok {
 			es = append(es, event{l, 1}, event{h, -1})
 		}
@@ -78,7 +84,8 @@ func agreed(cs []Claim) (lo, hi int64, ok bool) {
 		n += e.step
 		in[k], best = n, max(best, n)
 	}
-	least := best - best/tolerated
+	// Where much of what was said is missing, what is left may stand for what is missing.
+	least := best - best/tolerated - best*holed/(2*(whole+holed))
 	for k := range es {
 		if in[k] >= least {
 			if !ok {

@@ -15,6 +15,9 @@ type Part struct {
 	Least, Most int64
 	Head        int64 // bytes of it that are header, -1 unknown
 	Holes       bool  // some of its bytes were not captured
+	// Loose: of pieces further from its end than this, bytes, or as far, the place is not known: something is missing behind
+	// them whose length nobody says. -1: of none.
+	Loose int64
 }
 
 // Piece is a frame's share of a part: plain bytes [From, To) counted from the part's end backwards, so that bodies agree

@@ -79,9 +79,10 @@ func sameRequest(a, b string) bool {
 	return m == n && (strings.HasSuffix(s, t) || strings.HasSuffix(t, s))
 }
 
-// near reports whether two parts can have the same size but for so many bytes that x has more, or y.
+// near reports whether two parts can have the same size but for so many bytes that x has more, or y. Of one with holes it is
+// not known how much was in them.
 func near(x, y *Part, xMore, yMore int64) bool {
-	return x.Least <= y.Most+xMore && y.Least <= x.Most+yMore
+	return (y.Holes || x.Least <= y.Most+xMore) && (x.Holes || y.Least <= x.Most+yMore)
 }
 
 // nest bounds the offsets at which b lies inside of f: a request is passed on after it began to come, an answer is

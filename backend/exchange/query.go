@@ -31,7 +31,7 @@ func queryExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 		}
 		question := fmt.Sprintf("%s %d %d", strings.ToLower(m.Name), m.Type, m.Class)
 		key := fmt.Sprintf("%d %s", m.ID, question)
-		p := Part{Pieces: []Piece{{i, int64(x.Len), 0}}, Start: x.Time, End: x.Time, Least: int64(x.Len), Most: int64(x.Len), Head: int64(x.Len)}
+		p := Part{Pieces: []Piece{{i, int64(x.Len), 0}}, Start: x.Time, End: x.Time, Least: int64(x.Len), Most: int64(x.Len), Head: int64(x.Len), Loose: -1}
 		if !m.Response {
 			e := &Exchange{Conv: cv, Index: len(out), Request: p, Name: message.DNSType(m.Type) + " " + m.Name, Key: question, ID: m.ID, Client: t.Src.Netip(t.Version).Unmap().String()}
 			if o := open[key]; o == nil || o.Answered {

@@ -242,7 +242,7 @@ func forwarded(h *message.HTTP) []string {
 
 // part gathers the frames and bounds of some units of one direction.
 func part(c *flow.Capture, segs []segment, us []*unit) Part {
-	p := Part{Head: -1}
+	p := Part{Head: -1, Loose: -1}
 	for k := len(us) - 1; k >= 0; k-- {
 		u := us[k]
 		size := u.to - u.from
@@ -254,6 +254,10 @@ func part(c *flow.Capture, segs []segment, us []*unit) Part {
 		p.Pieces = append(p.Pieces, pieces(segs, u, p.Most, size)...)
 		p.Least += u.plain[0]
 		p.Most += size
+		p.Holes = p.Holes || u.m.AfterGap || u.m.Missing > 0 || u.m.Cut
+		if u.m.AfterGap && k > 0 && p.Loose < 0 {
+			p.Loose = p.Most
+		}
 	}
 	slices.Reverse(p.Pieces)
 	at := p.Most

@@ -76,6 +76,17 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 			continue
 		}
 		p := part(c, segs[turn[0].dir], turn)
+		if turn[0].m.AfterGap { // what is missing may have been the end of what this side said before
+			before := len(out) - 1
+			if turn[0].dir == 1 {
+				before-- // the last request is the one that this answers
+			}
+			if before >= 0 && turn[0].dir == 0 {
+				out[before].Request.Holes, out[before].Request.Loose = true, 0
+			} else if before >= 0 && out[before].Answered {
+				out[before].Answer.Holes, out[before].Answer.Loose = true, 0
+			}
+		}
 		switch {
 		case turn[0].dir == 0:
 			out = append(out, &Exchange{Request: p, Opaque: true, Packed: h2})
