@@ -130,8 +130,8 @@ func (t *Traits) inPath(m *matcher) bool {
 		return true
 	case t.Pairs == 0:
 		return false
-	case t.KeepsTS:
-		return true
+	case t.TSPairs > 0:
+		return t.KeepsTS // who rewrites numbers leaves the clocks of both ends
 	}
 	n := min(len(m.la[0])+len(m.la[1]), len(m.lb[0])+len(m.lb[1]))
 	return t.KeepsWin && t.Pairs*10 >= n*8
