@@ -68,6 +68,16 @@ func compatible(f, b *Exchange, named bool) bool {
 // foreign reports whether an exchange is readable and no HTTP: whoever wraps it in TLS adds no header to it.
 func (e *Exchange) foreign() bool { return e.Name == "" && !e.Opaque && !e.Cut }
 
+// sameBytes reports whether the same bytes may be on both sides. Of cut frames only sizes tell: TLS adds to them.
+func sameBytes(f, b *Exchange) bool {
+	if f.Cut || b.Cut {
+		if f.Request.Most != b.Request.Most || f.Answered && b.Answered && f.Answer.Most != b.Answer.Most {
+			return false
+		}
+	}
+	return f.open() && b.open()
+}
+
 // open reports whether what carries an exchange can have the same bytes elsewhere: no TLS of a connection's own.
 func (e *Exchange) open() bool { return !e.Opaque && !e.TLS }
 

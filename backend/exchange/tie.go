@@ -199,7 +199,7 @@ func oneToOne(cs []Claim, ws []within, lists ...[]*Exchange) []match.Tie {
 			continue
 		}
 		done[f] = true
-		out = append(out, match.Tie{Front: f, Back: b, Confidence: cs[i].Confidence, Bytes: cs[i].Front.open() && cs[i].Back.open()})
+		out = append(out, match.Tie{Front: f, Back: b, Confidence: cs[i].Confidence, Bytes: sameBytes(cs[i].Front, cs[i].Back)})
 	}
 	return out
 }

@@ -139,8 +139,8 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 		if a.n == b.n && a.off == b.off && (f.Full != h.Full && m.lvl.of(f) == levelFull || t.otherSending(f, h)) {
 			continue // other bytes in the same place, or sent once more
 		}
-		if m.differs(a, b) {
-			continue
+		if m.differs(a, b) || f.Is(flow.MarkTS) && h.Is(flow.MarkTS) && t.otherSending(f, h) {
+			continue // what splits a segment copies its timestamps, and what joins some asks for the same ones
 		}
 		m.pair(a.i, b.i, HowResegment)
 		used[uint64(a.i)] = true
