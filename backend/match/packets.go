@@ -162,7 +162,7 @@ func (m *matcher) oneGroup(x, y []grouped, proto uint8, t *Traits, d int, w Wind
 		if f := m.a.At(x[0].i); strict && t.KeepsID && f.IPID != 0 {
 			how = HowIdentity
 		}
-		if (w == nil || m.speaks(x[0].i, proto) && m.near(x[0].i, y[0].i, d, w, aloneNS) || m.inWindow(x[0].i, y[0].i, d, w)) && !m.otherWay(x[0].i, y[0].i, t, d) && !t.otherSending(m.a.At(x[0].i), m.b.At(y[0].i)) {
+		if (w == nil || (m.speaks(x[0].i, proto) || t.sameSending(m.a.At(x[0].i), m.b.At(y[0].i))) && m.near(x[0].i, y[0].i, d, w, aloneNS) || m.inWindow(x[0].i, y[0].i, d, w)) && !m.otherWay(x[0].i, y[0].i, t, d) && !t.otherSending(m.a.At(x[0].i), m.b.At(y[0].i)) {
 			take(x[0].i, y[0].i, how)
 		}
 		return
@@ -218,6 +218,12 @@ func (t *Traits) otherSending(f, h *flow.Fact) bool {
 	return t.KeepsOpt && f.Is(flow.MarkTCP) && h.Is(flow.MarkTCP) && f.Opt != h.Opt
 }
 
+// sameSending reports whether timestamps show that two segments with data are one sending of it: a sender that repeats itself
+// waits for longer than its clock's tick (RFC 7323 §5.4, RFC 6298).
+func (t *Traits) sameSending(f, h *flow.Fact) bool {
+	return t.KeepsTS && f.Len > 0 && f.Is(flow.MarkTS) && h.Is(flow.MarkTS) && f.TSval == h.TSval
+}
+
 // withoutOwnID leaves out packets of a group that carry an identification of their own.
 func (m *matcher) withoutOwnID(x, y []grouped) (p, q []grouped) {
 	for _, g := range x {
@@ -233,8 +239,8 @@ func (m *matcher) withoutOwnID(x, y []grouped) (p, q []grouped) {
 	return p, q
 }
 
-// aloneNS is how far, ns, beyond the window a datagram may have come whose bytes no other one of its conversation has: a queue
-// may hold it for longer than its neighbours, but a sender that repeats itself waits about as long.
+// aloneNS is how far, ns, beyond the window a packet may have come that no other one of its conversation is like: a queue
+// may hold it for longer than its neighbours, but a sender that repeats a datagram waits about as long.
 const aloneNS = 500_000_000
 
 // speaks reports whether a packet is a datagram of enough bytes to be no other's.

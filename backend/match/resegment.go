@@ -133,7 +133,7 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 			if !exact && (a.used && b.used || !followsID(a.id, b.id, b.from-a.from) || !m.inWindow(a.i, b.i, d, w)) {
 				continue
 			}
-		} else if !exact || w == nil || !m.inWindow(a.i, b.i, d, w) {
+		} else if !exact || w == nil || !m.inWindow(a.i, b.i, d, w) && !(t.sameSending(f, h) && m.near(a.i, b.i, d, w, aloneNS)) {
 			continue
 		}
 		if a.n == b.n && a.off == b.off && (f.Full != h.Full && m.lvl.of(f) == levelFull || t.otherSending(f, h)) {
