@@ -124,6 +124,9 @@ func TestDerivedCases(t *testing.T) {
 		{"a gateway shifts streams whose payload was cut", "sip-alg", "snaplen=96@a"},
 		{"a gateway shifts streams of which one side holds headers only, without timestamps", "sip-alg", "snaplen=64@b"},
 		{"a gateway's streams that one side saw begin, their payload cut", "sip-alg", "snaplen=128@b,late=0.15@a"},
+		{"a gateway's streams without identifications", "sip-alg", "isn,ipid=zero,filter=tcp@a,filter=tcp@b"},
+		{"a gateway's streams without identifications, of which one side saw no beginning", "sip-alg", "isn,ipid=zero,late=0.2@b,filter=tcp@a,filter=tcp@b"},
+		{"offload without identifications, held up in a queue", "gso-split", "ipid=zero"},
 		{"further routers", "gso-split", "hops=4@client"},
 		{"raw IP against Linux cooked", "mss-loss-reorder", "raw@a,sll2@b"},
 	} {

@@ -22,15 +22,19 @@ func (m *matcher) between(a, b *Side) {
 // before the clocks are known: then only what is certain without them is paired. The result is valid until the next
 // call.
 func (m *matcher) pairPackets(proto uint8, t *Traits, w Window) []Pair {
-	m.out = m.out[:0]
+	m.out, m.moved = m.out[:0], [2]bool{}
 	for d := 0; d < 2; d++ {
 		m.pairDirection(proto, t, d, w)
+	}
+	if m.moved[1] && !m.moved[0] {
+		m.acknowledgements(0, w)
 	}
 	return m.out
 }
 
 // pairDirection adds the pairs of one direction to m.out; restA and restB hold what stays alone.
 func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
+	start := len(m.out)
 	m.inStep(proto, t, d)
 	m.inGroups(proto, t, d, w, true)
 	m.inGroups(proto, t, d, w, false)
@@ -38,7 +42,7 @@ func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
 		if m.shifted(t, d) {
 			m.rewritten(t, d, w)
 		}
-		m.stamped(t, d, w)
+		m.stamped(t, d, w, m.out[start:])
 		m.resegmented(t, d, w)
 	}
 	m.fragments(t, d, w)

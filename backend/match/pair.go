@@ -111,6 +111,7 @@ type matcher struct {
 	keys     []uint64
 	pairs    []Pair
 	out      []Pair
+	moved    [2]bool // a gateway shifted the numbers of this direction: see stamped
 }
 
 // flagsKept are the TCP flags that no device changes without saying something else.

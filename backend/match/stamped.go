@@ -1,6 +1,7 @@
 package match
 
 import (
+	"math"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/decode"
@@ -12,6 +13,9 @@ import (
 
 // stampsLeast is how many packets must agree in timestamps and differ in numbers.
 const stampsLeast = 2
+
+// rewrittenMost is by how many bytes, at most, a gateway's addresses change a segment's length: of some ten, of either version.
+const rewrittenMost = 256
 
 // stamp is a packet's key by its timestamps; ok is false for one without.
 func stamp(f *flow.Fact) (k uint64, ok bool) {
@@ -57,6 +61,9 @@ func (m *matcher) byStamp(x, y []uint32) (pairs []Pair) {
 		}
 		if n := split - i; n > 0 && n == j-split {
 			for k := range n {
+				if f, h := m.a.At(g[i+k].i), m.b.At(g[split+k].i); max(f.Len, h.Len)-min(f.Len, h.Len) > rewrittenMost {
+					continue // a card joined some
+				}
 				pairs = append(pairs, Pair{g[i+k].i, g[split+k].i, HowRewritten})
 			}
 		}
@@ -76,22 +83,50 @@ func (m *matcher) sharedStamps() bool {
 	return shared > stampsLeast && shared*2 >= least
 }
 
-// stamped pairs what is left by timestamps, if they show that the numbers of this direction were shifted.
-func (m *matcher) stamped(t *Traits, d int, w Window) {
+// stamped pairs what is left by timestamps, if they show that the numbers of this direction were shifted. before are the pairs
+// that the direction has already.
+func (m *matcher) stamped(t *Traits, d int, w Window, before []Pair) {
 	if !t.KeepsTS || t.KeepsID || len(m.restA) == 0 || len(m.restB) == 0 {
 		return
 	}
 	pairs := m.byStamp(m.restA, m.restB)
-	shifted := 0
+	shifted, first := 0, uint32(math.MaxUint32)
 	for _, p := range pairs {
-		f, h := m.a.At(p.A), m.b.At(p.B)
-		if f.Len > 0 && f.Seq+t.Shift[d] != h.Seq || f.Len == 0 && f.Ack+t.Shift[1-d] != h.Ack {
+		if f, h := m.a.At(p.A), m.b.At(p.B); f.Len > 0 && f.Seq+t.Shift[d] != h.Seq { // acknowledgements within a tick differ
 			shifted++
+			first = min(first, p.A)
 		}
 	}
 	if shifted < stampsLeast {
+		if m.moved[1-d] {
+			m.takeStamped(slices.DeleteFunc(pairs, func(p Pair) bool { return m.a.At(p.A).Len > 0 }), d, w)
+		}
 		return
 	}
+	// Behind the first change all numbers are shifted. Where they are not, what is left are different segments of one tick.
+	for _, p := range before {
+		if p.A > first && m.a.At(p.A).Len > 0 {
+			if shifted--; shifted < stampsLeast {
+				return
+			}
+		}
+	}
+	m.moved[d] = true
+	m.takeStamped(pairs, d, w)
+}
+
+// acknowledgements pairs those of a direction of which the other one was found shifted afterwards.
+func (m *matcher) acknowledgements(d int, w Window) {
+	used := map[uint64]bool{}
+	for _, p := range m.out {
+		used[uint64(p.A)], used[uint64(p.B)|1<<32] = true, true
+	}
+	m.restA, m.restB = drop(append(m.restA[:0], m.la[d]...), used, 0), drop(append(m.restB[:0], m.lb[d]...), used, 1<<32)
+	m.takeStamped(slices.DeleteFunc(m.byStamp(m.restA, m.restB), func(p Pair) bool { return m.a.At(p.A).Len > 0 }), d, w)
+}
+
+// takeStamped takes pairs that are in time.
+func (m *matcher) takeStamped(pairs []Pair, d int, w Window) {
 	used := map[uint64]bool{}
 	for _, p := range pairs {
 		if w == nil || m.inWindow(p.A, p.B, d, w) {
