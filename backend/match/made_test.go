@@ -127,6 +127,10 @@ func TestDerivedCases(t *testing.T) {
 		{"a gateway's streams without identifications", "sip-alg", "isn,ipid=zero,filter=tcp@a,filter=tcp@b"},
 		{"a gateway's streams without identifications, of which one side saw no beginning", "sip-alg", "isn,ipid=zero,late=0.2@b,filter=tcp@a,filter=tcp@b"},
 		{"offload without identifications, held up in a queue", "gso-split", "ipid=zero"},
+		{"DNS alone, translated, without identifications", "snat-basic", "filter=udp@a,filter=udp@b,ipid=zero"},
+		{"datagrams alone through NAT64", "nat64", "filter=udp@a,filter=udp@b"},
+		{"datagrams alone through SIIT", "siit", "filter=udp@a,filter=udp@b"},
+		{"datagrams alone through prefix translation", "prefix-translation", "filter=udp@a,filter=udp@b"},
 		{"further routers", "gso-split", "hops=4@client"},
 		{"raw IP against Linux cooked", "mss-loss-reorder", "raw@a,sll2@b"},
 	} {

@@ -1,6 +1,8 @@
 package match
 
 import (
+	"bytes"
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -35,17 +37,24 @@ func (r *Result) several(fo *forest, tk *taken, ks, anchors []Candidate) []Candi
 	for i := range anchors {
 		sure[[2]int{anchors[i].A.Capture, anchors[i].B.Capture}] = true
 	}
-	found := map[[2]int]*[2][]int32{}
+	found := map[[2]int]*[3][]int32{}
 	for i := range ks {
 		k := &ks[i]
 		p := [2]int{k.A.Capture, k.B.Capture}
-		if sure[p] || k.Margin < clear {
+		dns := k.Kinds&(1<<evPayload) != 0 && r.asksDNS(k) && r.kin(k)
+		if sure[p] || k.Margin < clear && !dns {
 			continue
 		}
 		l := found[p]
 		if l == nil {
-			l = &[2][]int32{}
+			l = &[3][]int32{}
 			found[p] = l
+		}
+		if dns { // what two ask alike is told apart by time
+			l[2] = append(l[2], int32(i))
+		}
+		if k.Margin < clear {
+			continue
 		}
 		if k.Score-k.Soft >= random && k.Kinds&numbered != 0 {
 			l[0] = append(l[0], int32(i))
@@ -61,6 +70,9 @@ func (r *Result) several(fo *forest, tk *taken, ks, anchors []Candidate) []Candi
 		take := r.atOneDistance(ks, l[0])
 		if len(take) == 0 {
 			take = r.sameEnds(p, ks, l[1])
+		}
+		if len(take) == 0 {
+			take = r.sameQuestions(p, ks, l[2])
 		}
 		for _, i := range take {
 			if r.accept(fo, tk, ks[i]) {
@@ -162,6 +174,112 @@ func (r *Result) sameEnds(p [2]int, ks []Candidate, l []int32) []int32 {
 		all += max(0, ephemeral-math.Log2(float64(ofA[s]*ofB[s]))) + ks[i].Score - bits[evTuple]
 	}
 	if len(ports) < someLeast || all < certain {
+		return nil
+	}
+	return in
+}
+
+// questionID is the evidence of a DNS query's identification, bits: a resolver chooses it at random (RFC 5452 §9.2).
+const questionID = 16
+
+// asksDNS reports whether a candidate is DNS over UDP.
+func (r *Result) asksDNS(k *Candidate) bool {
+	c := r.Caps[k.A.Capture]
+	t := c.Tuple(k.A.ID, 0)
+	return t.Proto == flow.ProtoUDP && (t.Sport == 53 || t.Dport == 53)
+}
+
+// kin reports whether a translation leaves something of either end in a candidate's addresses and ports: the server's address, the
+// port that the client chose, an IPv4 address inside of an IPv6 one (RFC 6052 §2.2), the interface's part of an IPv6
+// address (RFC 6296 §3.1). A test that is run elsewhere asks the same with the same identifications.
+func (r *Result) kin(k *Candidate) bool {
+	ends := func(c *flow.Capture, id flow.ConvID) (client, server []byte, port uint16) {
+		t := c.Tuple(id, 0)
+		if t.Dport != 53 {
+			t = c.Tuple(id, 1)
+		}
+		return t.Src.Netip(t.Version).Unmap().AsSlice(), t.Dst.Netip(t.Version).Unmap().AsSlice(), t.Sport
+	}
+	x, xs, p := ends(r.Caps[k.A.Capture], k.A.ID)
+	y, ys, q := ends(r.Caps[k.B.Capture], k.B.ID)
+	return p == q && p != 53 || akin(x, y) || akin(xs, ys)
+}
+
+// akin reports whether two addresses may be one that was translated without state.
+func akin(x, y []byte) bool {
+	if len(x) > len(y) {
+		x, y = y, x
+	}
+	switch {
+	case len(x) == len(y):
+		return bytes.Equal(x, y) || len(x) == 16 && bytes.Equal(x[8:], y[8:]) && !bytes.Equal(x[8:15], make([]byte, 7))
+	case len(x) == 4 && len(y) == 16:
+		if bytes.Equal(x, y[12:]) {
+			return true
+		}
+		for _, at := range []int{4, 5, 6, 7, 9} { // behind a prefix of 32 to 64 bits; the ninth byte is zero
+			var in [4]byte
+			for n, k := 0, at; n < 4; k++ {
+				if k != 8 {
+					in[n] = y[k]
+					n++
+				}
+			}
+			if y[8] == 0 && bytes.Equal(x, in[:]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sameQuestions gives those candidates of DNS that are at one distance in time, where addresses and ports may have been
+// translated, if their identifications and the time are beyond doubt together. A forwarder asks with identifications of its
+// own.
+func (r *Result) sameQuestions(p [2]int, ks []Candidate, l []int32) []int32 {
+	in := r.mostAtOneDistance(ks, l)
+	if in == nil {
+		return nil
+	}
+	a := r.Caps[p[0]]
+	all := r.timing(p, ks, in)
+	asked := map[uint32]bool{}
+	for _, i := range in {
+		from, _ := a.Span(ks[i].A.ID)
+		asked[a.At(from).Full] = true
+	}
+	if all += questionID * float64(len(asked)); len(asked) < someLeast || all < certain {
+		return nil
+	}
+	return in
+}
+
+// mostAtOneDistance gives those candidates at the distance in time at which most are, if nearly all conversations have one
+// there; of a conversation with several there, none.
+func (r *Result) mostAtOneDistance(ks []Candidate, l []int32) []int32 {
+	l = slices.Clone(l)
+	slices.SortFunc(l, func(x, y int32) int {
+		return cmp.Or(cmp.Compare(r.distance(&ks[x]), r.distance(&ks[y])), cmp.Compare(x, y))
+	})
+	from, to := 0, 0
+	for i, j := 0, 0; j < len(l); j++ {
+		for r.distance(&ks[l[j]])-r.distance(&ks[l[i]]) > atOnceNS {
+			i++
+		}
+		if j+1-i > to-from {
+			from, to = i, j+1
+		}
+	}
+	of, all := map[Conv]int{}, map[Conv]bool{}
+	for n, i := range l {
+		all[ks[i].A] = true
+		if n >= from && n < to {
+			of[ks[i].A]++
+			of[ks[i].B]++
+		}
+	}
+	in := slices.DeleteFunc(slices.Clone(l[from:to]), func(i int32) bool { return of[ks[i].A] > 1 || of[ks[i].B] > 1 })
+	if len(in) < someLeast || len(in)*10 < len(all)*nearly {
 		return nil
 	}
 	return in
