@@ -131,6 +131,7 @@ func TestDerivedCases(t *testing.T) {
 		{"datagrams alone through NAT64", "nat64", "filter=udp@a,filter=udp@b"},
 		{"datagrams alone through SIIT", "siit", "filter=udp@a,filter=udp@b"},
 		{"datagrams alone through prefix translation", "prefix-translation", "filter=udp@a,filter=udp@b"},
+		{"equal acknowledgements of which one was lost", "mss-loss-reorder", "loss=2@a-b,ipid=zero"},
 		{"further routers", "gso-split", "hops=4@client"},
 		{"raw IP against Linux cooked", "mss-loss-reorder", "raw@a,sll2@b"},
 	} {

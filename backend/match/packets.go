@@ -50,6 +50,9 @@ func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
 	m.rewritten(t, d, w)
 }
 
+// howEither marks two packets of which it is certain that nothing else is either's counterpart, but not that the other is.
+const howEither How = 255
+
 func (m *matcher) pair(a, b uint32, how How) { m.out = append(m.out, Pair{a, b, how}) }
 
 // inStep walks both lists together and pairs packets that name themselves: by an IP identification that the stretch
@@ -115,7 +118,9 @@ func (m *matcher) inGroups(proto uint8, t *Traits, d int, w Window, strict bool)
 	m.group(m.restA, m.restB, proto, t, d, strict)
 	used := map[uint64]bool{}
 	take := func(a, b uint32, how How) {
-		m.pair(a, b, how)
+		if how != howEither {
+			m.pair(a, b, how)
+		}
 		used[uint64(a)] = true
 		used[uint64(b)|1<<32] = true
 	}
@@ -266,8 +271,8 @@ func (m *matcher) near(a, b uint32, d int, w Window, more capture.LocalTime) boo
 }
 
 // byTime pairs equal packets in the order of time: an alignment of two ascending lists that pairs as many as the window
-// allows and, among those, strays least from the middle of the window. Where two alignments are as good, nothing is
-// paired that only one of them has.
+// allows and, among those, strays least from the middle of the window. What a packet that stays alone could have been paired
+// with as well is claimed for neither.
 func (m *matcher) byTime(x, y []grouped, d int, w Window, take func(a, b uint32, how How)) {
 	const tooMany = 1 << 22 // cells; beyond it only equal counts in order are paired
 	inTime(m.a, x)          // records of a file may stand out of the order of time
@@ -355,18 +360,42 @@ func (m *matcher) align(x, y []grouped, d int, w Window, take func(a, b uint32, 
 			*at(i, j) = best
 		}
 	}
+	var pairs [][2]int
+	pairedX, pairedY := make([]bool, n), make([]bool, k)
 	for i, j := n, k; i > 0 && j > 0; {
 		c, _ := pairCost(i-1, j-1)
 		switch {
 		case c != never && *at(i, j) == *at(i-1, j-1)+c:
-			take(x[i-1].i, y[j-1].i, HowOrder)
 			i--
 			j--
+			pairs = append(pairs, [2]int{i, j})
+			pairedX[i], pairedY[j] = true, true
 		case *at(i, j) == *at(i-1, j)+alone:
 			i--
 		default:
 			j--
 		}
+	}
+	// What stays alone may be either of two.
+	within := func(i, j int) bool {
+		c, _ := pairCost(i, j)
+		return c != never
+	}
+	for _, p := range pairs {
+		how := HowOrder
+		for i := range x {
+			if !pairedX[i] && within(i, p[1]) {
+				how = howEither
+				take(x[i].i, y[p[1]].i, how)
+			}
+		}
+		for j := range y {
+			if !pairedY[j] && within(p[0], j) {
+				how = howEither
+				take(x[p[0]].i, y[j].i, how)
+			}
+		}
+		take(x[p[0]].i, y[p[1]].i, how)
 	}
 }
 
