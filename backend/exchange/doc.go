@@ -1,9 +1,9 @@
 // Package exchange ties requests and answers in front of a proxy to those behind it, where no byte of a packet survives.
 //
 // It takes matched captures (package match) and looks at the conversations that match could not join: TLS in front of a
-// proxy and plain HTTP or TLS again behind it, connections that are pooled, DNS queries that a forwarder asks anew. It
-// gives pairs of messages and of frames, conversations that carry on one another one to one (which it joins in the
-// result), and relations of those that do not.
+// proxy and plain HTTP or TLS again behind it, connections that are pooled, DNS queries that a forwarder asks anew, SIP that
+// a proxy sends on. It gives pairs of messages and of frames, conversations that carry on one another one to one (which it
+// joins in the result), and relations of those that do not.
 //
 // What survives a proxy: the order in time (a request is passed on after it came, an answer before it goes back), sizes
 // but for some header lines, and what proxies write into headers (X-Forwarded-For, Forwarded). Clocks need not be

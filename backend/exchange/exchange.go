@@ -51,7 +51,8 @@ type Exchange struct {
 	// ConvStart and ConvEnd are the conversation's SYN and its first FIN or RST; 0: not seen.
 	ConvStart, ConvEnd capture.LocalTime
 	First, Last        bool   // of its conversation
-	Key                string // what must agree on both sides: a DNS question; "" for nothing
+	Key                string // what must agree on both sides: a DNS question, a SIP transaction; "" for nothing
+	SIP                bool
 	ID                 uint16 // DNS
 }
 
@@ -99,6 +100,7 @@ func gather(c *flow.Capture, k int, keys *tlskey.Log, want func(id flow.ConvID) 
 			out = append(out, streamExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)}, keys)...)
 		case flow.ProtoUDP:
 			out = append(out, queryExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)})...)
+			out = append(out, sipExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)})...)
 			out = append(out, quicExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)}, keys)...)
 		}
 	}

@@ -64,7 +64,7 @@ func own(r *match.Result, a, b int, front []*Exchange, ns []nesting, claims []Cl
 	}
 	for i, f := range front {
 		n := count[of(f)]
-		if possible[i] || !f.Replied() || f.Cut || f.Request.Holes || n.claimed < ownLeast || !behind(r.Caps[b], f, lo, hi) {
+		if f.SIP || possible[i] || !f.Replied() || f.Cut || f.Request.Holes || n.claimed < ownLeast || !behind(r.Caps[b], f, lo, hi) {
 			continue
 		}
 		// A cache answers many: what DNS asks is known by name, and no size is guessed.

@@ -12,7 +12,7 @@ type Message struct {
 // messages pairs the frames of a claim: headers with headers, bodies by their place from the end.
 func (c *Claim) messages() []Message {
 	req, ans := Request, Response
-	if c.Front.Key != "" {
+	if c.Front.Key != "" && !c.Front.SIP {
 		req, ans = Query, AnswerTo
 	}
 	out := c.pair(nil, &c.Front.Request, &c.Back.Request, req)

@@ -14,6 +14,7 @@ import (
 type Relation struct {
 	Front, Back match.Conv
 	Kind        string // Pooled, Multiplexed, Forwarded
+	SIP         bool   // of Forwarded: SIP, else DNS
 	Messages    int
 }
 
@@ -136,6 +137,9 @@ func attempt(r *match.Result, a, b int, front, back []*Exchange) found {
 		return found{}
 	}
 	lo, hi, ok := r.Offset(a, b, front[0].Request.Start)
+	if !ok {
+		lo, hi, ok = transactions(ns, front, back)
+	}
 	if !ok {
 		lo, hi, ok = offset(ns, front, back)
 	}
@@ -276,7 +280,7 @@ func relations(cs []Claim, ws []within, ties []match.Tie) []Relation {
 		tied[t.Front] = true
 	}
 	n := map[[2]match.Conv]int{}
-	kind := map[[2]match.Conv]string{}
+	kind, sip := map[[2]match.Conv]string{}, map[[2]match.Conv]bool{}
 	add := func(f, b *Exchange) {
 		k := [2]match.Conv{f.Conv, b.Conv}
 		if tied[k[0]] {
@@ -285,7 +289,7 @@ func relations(cs []Claim, ws []within, ties []match.Tie) []Relation {
 		n[k]++
 		switch {
 		case f.Key != "":
-			kind[k] = Forwarded
+			kind[k], sip[k] = Forwarded, f.SIP
 		case f.Stream != 0 || b.Stream != 0 || f.Among:
 			kind[k] = Multiplexed
 		case kind[k] == "":
@@ -300,7 +304,7 @@ func relations(cs []Claim, ws []within, ties []match.Tie) []Relation {
 	}
 	var out []Relation
 	for k, m := range n {
-		out = append(out, Relation{k[0], k[1], kind[k], m})
+		out = append(out, Relation{k[0], k[1], kind[k], sip[k], m})
 	}
 	slices.SortFunc(out, func(x, y Relation) int {
 		return cmp.Or(cmp.Compare(x.Front.Capture, y.Front.Capture), cmp.Compare(x.Front.ID, y.Front.ID), cmp.Compare(x.Back.Capture, y.Back.Capture), cmp.Compare(x.Back.ID, y.Back.ID))

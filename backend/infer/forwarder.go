@@ -6,7 +6,8 @@ import (
 	"github.com/corr-dev/corr/backend/exchange"
 )
 
-// forwarders names devices that end messages, not connections: they ask anew what they are asked (DNS); and proxies whose
+// forwarders names devices that end messages, not connections: they ask anew what they are asked (DNS), or send on what
+// they are sent (SIP); and proxies whose
 // connections carry on no other one to one: pooled ones, or several requests of one connection at once.
 func (v *Verdict) forwarders(s *Segment) {
 	for _, r := range v.Exchanges.Relations {
@@ -19,10 +20,14 @@ func (v *Verdict) forwarders(s *Segment) {
 			continue
 		}
 		var x *Box
-		if r.Kind == exchange.Forwarded {
+		switch {
+		case r.Kind == exchange.Forwarded && r.SIP:
+			x = s.box(Forwarder)
+			x.change("sip.Via", "adds its own, and sends from a socket of its own")
+		case r.Kind == exchange.Forwarded:
 			x = s.box(Forwarder)
 			x.change("dns.id", "asks anew, with its own id and port")
-		} else {
+		default:
 			x = s.box(Proxy)
 			x.change("tcp.stream", "requests go on over connections of its own")
 		}
