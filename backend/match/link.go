@@ -274,7 +274,7 @@ func (r *Result) pairStretch(m *matcher, k *linker, f *Flow, d, from, to int, do
 	if j.SynProxied {
 		m.la[d], m.lb[d] = withoutHandshake(m.a, *x, d), withoutHandshake(m.b, *y, d)
 	}
-	m.out = m.out[:0]
+	m.out, m.fromA = m.out[:0], from < to
 	m.pairDirection(f.Proto, r.traitsOf(j), d, r.window(j))
 	k.add(a, b, m.out)
 	*x, *y = slices.Clone(m.restA), slices.Clone(m.restB)

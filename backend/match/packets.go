@@ -22,12 +22,9 @@ func (m *matcher) between(a, b *Side) {
 // before the clocks are known: then only what is certain without them is paired. The result is valid until the next
 // call.
 func (m *matcher) pairPackets(proto uint8, t *Traits, w Window) []Pair {
-	m.out, m.moved = m.out[:0], [2]bool{}
+	m.out = m.out[:0]
 	for d := 0; d < 2; d++ {
 		m.pairDirection(proto, t, d, w)
-	}
-	if m.moved[1] && !m.moved[0] {
-		m.acknowledgements(0, w)
 	}
 	return m.out
 }
@@ -179,6 +176,10 @@ func (m *matcher) oneGroup(x, y []grouped, proto uint8, t *Traits, d int, w Wind
 	if w == nil {
 		return
 	}
+	// With one identification, packets are copies of each other; and so are datagrams with the same bytes, where more come than
+	// were sent.
+	named, speaks := strict && t.KeepsID && m.a.At(x[0].i).IPID != 0, m.speaks(x[0].i, proto)
+	m.copies = [2]bool{named || speaks && !m.fromA, named || speaks && m.fromA}
 	if !t.HasStep[d] {
 		m.byTime(x, y, d, w, take)
 		return
@@ -271,8 +272,8 @@ func (m *matcher) near(a, b uint32, d int, w Window, more capture.LocalTime) boo
 }
 
 // byTime pairs equal packets in the order of time: an alignment of two ascending lists that pairs as many as the window
-// allows and, among those, strays least from the middle of the window. What a packet that stays alone could have been paired
-// with as well is claimed for neither.
+// allows and, among those, strays least from the middle of the window. What a packet that stays alone could be as well is
+// claimed for neither.
 func (m *matcher) byTime(x, y []grouped, d int, w Window, take func(a, b uint32, how How)) {
 	const tooMany = 1 << 22 // cells; beyond it only equal counts in order are paired
 	inTime(m.a, x)          // records of a file may stand out of the order of time
@@ -376,7 +377,7 @@ func (m *matcher) align(x, y []grouped, d int, w Window, take func(a, b uint32, 
 			j--
 		}
 	}
-	// What stays alone may be either of two.
+	// What stays alone may be either of two, if it is no copy.
 	within := func(i, j int) bool {
 		c, _ := pairCost(i, j)
 		return c != never
@@ -384,13 +385,13 @@ func (m *matcher) align(x, y []grouped, d int, w Window, take func(a, b uint32, 
 	for _, p := range pairs {
 		how := HowOrder
 		for i := range x {
-			if !pairedX[i] && within(i, p[1]) {
+			if !m.copies[0] && !pairedX[i] && within(i, p[1]) {
 				how = howEither
 				take(x[i].i, y[p[1]].i, how)
 			}
 		}
 		for j := range y {
-			if !pairedY[j] && within(p[0], j) {
+			if !m.copies[1] && !pairedY[j] && within(p[0], j) {
 				how = howEither
 				take(x[p[0]].i, y[j].i, how)
 			}

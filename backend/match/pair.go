@@ -82,8 +82,9 @@ type Traits struct {
 	Shift    [2]uint32 // B's sequence number minus A's, by direction
 	KeepsID  bool
 	KeepsTS  bool
-	Stamped  bool // nothing but timestamps agrees: a gateway changed lengths, and the numbers with them
-	KeepsOpt bool // what segments without timestamps acknowledge selectively
+	Moved    [2]bool // a gateway shifted the numbers of this direction: see stamped
+	Stamped  bool    // nothing but timestamps agrees: a gateway changed lengths, and the numbers with them
+	KeepsOpt bool    // what segments without timestamps acknowledge selectively
 	KeepsWin bool
 	Pairs    int // certain packets that the traits come from
 	IDPairs  int // those of them with an identification to compare
@@ -111,7 +112,8 @@ type matcher struct {
 	keys     []uint64
 	pairs    []Pair
 	out      []Pair
-	moved    [2]bool // a gateway shifted the numbers of this direction: see stamped
+	fromA    bool    // packets of the direction at hand pass A first
+	copies   [2]bool // of the group at hand: what A, or B, has more of are copies
 }
 
 // flagsKept are the TCP flags that no device changes without saying something else.

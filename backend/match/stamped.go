@@ -98,7 +98,7 @@ func (m *matcher) stamped(t *Traits, d int, w Window, before []Pair) {
 		}
 	}
 	if shifted < stampsLeast {
-		if m.moved[1-d] {
+		if t.Moved[1-d] {
 			m.takeStamped(slices.DeleteFunc(pairs, func(p Pair) bool { return m.a.At(p.A).Len > 0 }), d, w)
 		}
 		return
@@ -111,18 +111,8 @@ func (m *matcher) stamped(t *Traits, d int, w Window, before []Pair) {
 			}
 		}
 	}
-	m.moved[d] = true
+	t.Moved[d] = true
 	m.takeStamped(pairs, d, w)
-}
-
-// acknowledgements pairs those of a direction of which the other one was found shifted afterwards.
-func (m *matcher) acknowledgements(d int, w Window) {
-	used := map[uint64]bool{}
-	for _, p := range m.out {
-		used[uint64(p.A)], used[uint64(p.B)|1<<32] = true, true
-	}
-	m.restA, m.restB = drop(append(m.restA[:0], m.la[d]...), used, 0), drop(append(m.restB[:0], m.lb[d]...), used, 1<<32)
-	m.takeStamped(slices.DeleteFunc(m.byStamp(m.restA, m.restB), func(p Pair) bool { return m.a.At(p.A).Len > 0 }), d, w)
 }
 
 // takeStamped takes pairs that are in time.
