@@ -36,10 +36,9 @@ func quicExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchange
 	var open [2]*tlskey.Datagrams
 	streams := map[uint64]*[2]part3{}
 	looked := 0
-	for i := range c.Packets(cv.ID) {
+	for i, b := range datagrams(c, cv.ID) {
 		x := c.At(i)
-		b, ok := c.Payload(i)
-		if !ok || len(b) == 0 || int64(len(b)) < int64(x.Len) || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
+		if len(b) == 0 || int64(len(b)) < int64(x.Len) {
 			continue
 		}
 		d := x.Dir() ^ client

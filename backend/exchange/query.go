@@ -2,12 +2,31 @@ package exchange
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 	"github.com/corr-dev/corr/backend/message"
 )
+
+// datagrams visits the packets of a conversation whose payload was kept, copies and fragments left out.
+func datagrams(c *flow.Capture, id flow.ConvID) iter.Seq2[uint32, []byte] {
+	return func(yield func(uint32, []byte) bool) {
+		for i := range c.Packets(id) {
+			b, ok := c.Payload(i)
+			if ok && c.At(i).Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 && !yield(i, b) {
+				return
+			}
+		}
+	}
+}
+
+// datagramPart is a datagram as a whole message.
+func datagramPart(x *flow.Fact, i uint32) Part {
+	n := int64(x.Len)
+	return Part{Pieces: []Piece{{i, n, 0}}, Start: x.Time, End: x.Time, Least: n, Most: n, Head: n, Loose: -1}
+}
 
 // queryExchanges reads DNS queries and answers over UDP. A forwarder asks anew: other ports, other ids, the same
 // question.
@@ -18,12 +37,8 @@ func queryExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 	}
 	var out []*Exchange
 	open := map[string]*Exchange{}
-	for i := range c.Packets(cv.ID) {
+	for i, b := range datagrams(c, cv.ID) {
 		x := c.At(i)
-		b, ok := c.Payload(i)
-		if !ok || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
-			continue
-		}
 		t := c.Tuple(cv.ID, x.Dir())
 		m := message.Name(flow.ProtoUDP, t.Sport, t.Dport, b, int(x.Len)).DNS
 		if m == nil || !m.HasQuestion {
@@ -31,7 +46,7 @@ func queryExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 		}
 		question := fmt.Sprintf("%s %d %d", strings.ToLower(m.Name), m.Type, m.Class)
 		key := fmt.Sprintf("%d %s", m.ID, question)
-		p := Part{Pieces: []Piece{{i, int64(x.Len), 0}}, Start: x.Time, End: x.Time, Least: int64(x.Len), Most: int64(x.Len), Head: int64(x.Len), Loose: -1}
+		p := datagramPart(x, i)
 		if !m.Response {
 			e := &Exchange{Conv: cv, Index: len(out), Request: p, Name: message.DNSType(m.Type) + " " + m.Name, Key: question, ID: m.ID, Client: t.Src.Netip(t.Version).Unmap().String()}
 			if o := open[key]; o == nil || o.Answered {

@@ -13,12 +13,8 @@ func sipExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 	client := c.ClientDir(cv.ID)
 	var out []*Exchange
 	open := map[string]*Exchange{}
-	for i := range c.Packets(cv.ID) {
+	for i, b := range datagrams(c, cv.ID) {
 		x := c.At(i)
-		b, ok := c.Payload(i)
-		if !ok || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
-			continue
-		}
 		t := c.Tuple(cv.ID, x.Dir())
 		m := message.Name(flow.ProtoUDP, t.Sport, t.Dport, b, int(x.Len)).SIP
 		if m == nil && len(out) == 0 && len(b) > sipLeast {
@@ -28,7 +24,7 @@ func sipExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 			continue
 		}
 		key := "sip " + m.CallID + " " + m.CSeq
-		p := Part{Pieces: []Piece{{i, int64(x.Len), 0}}, Start: x.Time, End: x.Time, Least: int64(x.Len), Most: int64(x.Len), Head: int64(x.Len), Loose: -1}
+		p := datagramPart(x, i)
 		switch e := open[key]; {
 		case m.Method != "" && x.Dir() == client && e == nil:
 			e = &Exchange{Conv: cv, Index: len(out), Request: p, Name: m.Method + " " + m.Target, Key: key, SIP: true, Client: t.Src.Netip(t.Version).Unmap().String()}

@@ -238,6 +238,10 @@ type grouped struct {
 	side uint8
 }
 
+func byKeyAndSide(p, q grouped) int {
+	return cmp.Or(cmp.Compare(p.key, q.key), cmp.Compare(p.side, q.side))
+}
+
 // group sorts the packets x of A and y of B by key into m.groups.
 func (m *matcher) group(x, y []uint32, proto uint8, t *Traits, d int, strict bool) {
 	m.groups = m.groups[:0]

@@ -387,15 +387,7 @@ func (m *matcher) byID() []Pair {
 	}
 	add(m.a, m.restA, 0)
 	add(m.b, m.restB, 1)
-	slices.SortFunc(m.groups, func(p, q grouped) int {
-		switch {
-		case p.key < q.key:
-			return -1
-		case p.key > q.key:
-			return 1
-		}
-		return int(p.side) - int(q.side)
-	})
+	slices.SortFunc(m.groups, byKeyAndSide)
 	return m.unique()
 }
 

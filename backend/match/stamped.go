@@ -42,15 +42,7 @@ func (m *matcher) byStamp(x, y []uint32) (pairs []Pair) {
 			m.groups = append(m.groups, grouped{k, i, 1})
 		}
 	}
-	slices.SortStableFunc(m.groups, func(p, q grouped) int {
-		switch {
-		case p.key < q.key:
-			return -1
-		case p.key > q.key:
-			return 1
-		}
-		return int(p.side) - int(q.side)
-	})
+	slices.SortStableFunc(m.groups, byKeyAndSide)
 	g := m.groups
 	for i := 0; i < len(g); {
 		j, split := i, i
