@@ -15,10 +15,17 @@ type Part struct {
 	Least, Most int64
 	Head        int64 // bytes of it that are header, -1 unknown
 	Holes       bool  // some of its bytes were not captured
-	// Loose: of pieces further from its end than this, bytes, or as far, the place is not known: something is missing behind
-	// them whose length nobody says. -1: of none.
+	// Torn: of pieces further from its end than Loose bytes the place is not known, since something is missing behind them
+	// whose length nobody says.
+	Torn  bool
 	Loose int64
 }
+
+// tear notes that something is missing so many bytes before the end.
+func (p *Part) tear(at int64) { p.Holes, p.Torn, p.Loose = true, true, at }
+
+// placed reports whether a piece's place is known.
+func (p *Part) placed(x Piece) bool { return !p.Torn || x.From <= p.Loose }
 
 // Piece is a frame's share of a part: plain bytes [From, To) counted from the part's end backwards, so that bodies agree
 // where headers differ.

@@ -147,7 +147,7 @@ func withoutControl(all []*unit, version uint16) []*unit {
 	var lens []int64
 	for _, u := range all {
 		if u.dir == 1 && len(lens) < 3 {
-			if n := u.plain[1]; version >= 0x0304 && n < 1024 && slices.Contains(lens, n) {
+			if n := u.plain[1]; version >= 0x0304 && n < ticketMost && slices.Contains(lens, n) {
 				tickets = int(n)
 			}
 			lens = append(lens, u.plain[1])
@@ -186,22 +186,31 @@ func several(all []*unit) bool {
 // seen: each lies somewhere in what the server says from then on.
 func records(c *flow.Capture, all []*unit, segs [2][]segment) []*Exchange {
 	var out []*Exchange
-	for i, u := range all {
+	var rest Part // of the server, from here on
+	for _, u := range slices.Backward(all) {
 		if u.dir == 1 {
+			rest = before(part(c, segs[1], []*unit{u}), rest)
 			continue
 		}
 		x := &Exchange{Request: part(c, segs[0], []*unit{u}), Opaque: true, Packed: true}
-		var rest []*unit
-		for _, a := range all[i+1:] {
-			if a.dir == 1 {
-				rest = append(rest, a)
-			}
-		}
-		if len(rest) > 0 {
-			x.Answer, x.Answered, x.Among = part(c, segs[1], rest), true, true
-			x.Answer.Pieces, x.Answer.Least = x.Answer.Pieces[len(x.Answer.Pieces)-1:], 0
+		if len(rest.Pieces) > 0 {
+			x.Answer, x.Answered, x.Among = rest, true, true
 		}
 		out = append(out, x)
 	}
+	slices.Reverse(out)
 	return out
+}
+
+// before bounds what may be any of p and what follows it; of its pieces the last one stays.
+func before(p, rest Part) Part {
+	if len(rest.Pieces) == 0 {
+		rest = p
+		rest.Pieces, rest.Least = p.Pieces[max(len(p.Pieces)-1, 0):], 0
+		return rest
+	}
+	rest.Start, rest.End = min(p.Start, rest.Start), max(p.End, rest.End)
+	rest.Most += p.Most
+	rest.Holes = rest.Holes || p.Holes
+	return rest
 }

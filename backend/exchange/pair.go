@@ -46,11 +46,8 @@ func (c *Claim) pair(out []Message, f, b *Part, kind string) []Message {
 	}
 	// The header begins where the body, seen from the end, stops: what TLS says before it does not count.
 	for _, x := range f.Pieces {
-		if f.Loose >= 0 && x.From > f.Loose {
-			continue
-		}
 		for _, y := range b.Pieces {
-			if b.Loose >= 0 && y.From > b.Loose {
+			if !f.placed(x) || !b.placed(y) {
 				continue
 			}
 			if heads(x, f, body) && heads(y, b, body) {

@@ -25,7 +25,7 @@ func datagrams(c *flow.Capture, id flow.ConvID) iter.Seq2[uint32, []byte] {
 // datagramPart is a datagram as a whole message.
 func datagramPart(x *flow.Fact, i uint32) Part {
 	n := int64(x.Len)
-	return Part{Pieces: []Piece{{i, n, 0}}, Start: x.Time, End: x.Time, Least: n, Most: n, Head: n, Loose: -1}
+	return Part{Pieces: []Piece{{i, n, 0}}, Start: x.Time, End: x.Time, Least: n, Most: n, Head: n}
 }
 
 // queryExchanges reads DNS queries and answers over UDP. A forwarder asks anew: other ports, other ids, the same

@@ -44,11 +44,11 @@ func sipExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 const sipLeast = 4
 
 // transactions bounds the offset by SIP's transactions: a caller's Call-ID is random (RFC 3261 §8.1.1.4), so that one
-// with a counterpart proves it. ok is false where there is none, or they contradict each other.
+// with a counterpart proves it; its answer bounds it. ok is false where there is none, or they contradict each other.
 func transactions(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
 	lo, hi = -1<<62, 1<<62
 	for _, n := range ns {
-		if front[n.front].SIP && back[n.back].SIP {
+		if f, b := front[n.front], back[n.back]; f.SIP && f.Answered && b.Answered {
 			lo, hi, ok = max(lo, n.lo), min(hi, n.hi), true
 		}
 	}

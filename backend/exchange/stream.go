@@ -242,7 +242,7 @@ func forwarded(h *message.HTTP) []string {
 
 // part gathers the frames and bounds of some units of one direction.
 func part(c *flow.Capture, segs []segment, us []*unit) Part {
-	p := Part{Head: -1, Loose: -1}
+	p := Part{Head: -1}
 	for k := len(us) - 1; k >= 0; k-- {
 		u := us[k]
 		size := u.to - u.from
@@ -255,8 +255,8 @@ func part(c *flow.Capture, segs []segment, us []*unit) Part {
 		p.Least += u.plain[0]
 		p.Most += size
 		p.Holes = p.Holes || u.m.AfterGap || u.m.Missing > 0 || u.m.Cut
-		if u.m.AfterGap && k > 0 && p.Loose < 0 {
-			p.Loose = p.Most
+		if u.m.AfterGap && k > 0 && !p.Torn {
+			p.tear(p.Most)
 		}
 	}
 	slices.Reverse(p.Pieces)

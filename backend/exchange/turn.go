@@ -15,6 +15,7 @@ const (
 	alertLen    = 19 // of a protected alert's record in TLS 1.3: two bytes, content type, tag (RFC 8446 §5.2, §6)
 	finishedMin = 53 // of Finished with SHA-256 (RFC 8446 §4.4.4): 4 + 32 bytes, content type, tag
 	finishedMax = 69 // with SHA-384
+	ticketMost  = 1 << 10
 )
 
 // turns makes exchanges of a TLS conversation's application data.
@@ -77,14 +78,16 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 		}
 		p := part(c, segs[turn[0].dir], turn)
 		if turn[0].m.AfterGap { // what is missing may have been the end of what this side said before
-			before := len(out) - 1
+			last := len(out) - 1
 			if turn[0].dir == 1 {
-				before-- // the last request is the one that this answers
+				last-- // the last request is the one that this answers
 			}
-			if before >= 0 && turn[0].dir == 0 {
-				out[before].Request.Holes, out[before].Request.Loose = true, 0
-			} else if before >= 0 && out[before].Answered {
-				out[before].Answer.Holes, out[before].Answer.Loose = true, 0
+			switch {
+			case last < 0:
+			case turn[0].dir == 0:
+				out[last].Request.tear(0)
+			case out[last].Answered:
+				out[last].Answer.tear(0)
 			}
 		}
 		switch {
@@ -102,7 +105,7 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 // withoutTickets takes the session tickets off the server's first turn in TLS 1.3: two records of one length, sent right
 // after the handshake (RFC 8446 §4.6.1; two is what OpenSSL and its kin send).
 func withoutTickets(turn []*unit) []*unit {
-	if len(turn) >= 2 && turn[0].plain == turn[1].plain && turn[0].plain[1] < 1024 {
+	if len(turn) >= 2 && turn[0].plain == turn[1].plain && turn[0].plain[1] < ticketMost {
 		return turn[2:]
 	}
 	return turn

@@ -197,7 +197,7 @@ func fits(c *flow.Capture, e *exchange.Exchange) bool {
 				return false
 			}
 		}
-		if p.Least < 0 || p.Most < p.Least || p.Most > partMost || p.Head < -1 || p.Loose < -1 {
+		if p.Least < 0 || p.Most < p.Least || p.Most > partMost || p.Head < -1 || p.Loose < 0 {
 			return false
 		}
 	}

@@ -7,8 +7,8 @@ import (
 )
 
 // forwarders names devices that end messages, not connections: they ask anew what they are asked (DNS), or send on what
-// they are sent (SIP); and proxies whose
-// connections carry on no other one to one: pooled ones, or several requests of one connection at once.
+// they are sent (SIP); and proxies whose connections carry on no other one to one: pooled ones, or several requests of one
+// connection at once.
 func (v *Verdict) forwarders(s *Segment) {
 	for _, r := range v.Exchanges.Relations {
 		a, b := r.Front.Capture, r.Back.Capture

@@ -7,8 +7,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// HTTP holds what the head of a message says (HTTP/1: RFC 9112; HTTP/2: RFC 9113 §8.3; HTTP/3: RFC 9114 §4.3). Of fields behind a cut nothing is
-// known.
+// HTTP holds what the head of a message says (HTTP/1: RFC 9112; HTTP/2: RFC 9113 §8.3; HTTP/3: RFC 9114 §4.3). Of fields
+// behind a cut nothing is known.
 type HTTP struct {
 	Method, Target string // of a request, else ""
 	Host           string

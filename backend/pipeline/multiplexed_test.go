@@ -155,11 +155,11 @@ func TestMultiplexedWithKeys(t *testing.T) {
 // conversations are related.
 func TestMultiplexedWithoutKeys(t *testing.T) {
 	front, back := asked(t)
-	true1, true2 := map[[2]int]bool{}, map[[2]uint32]bool{}
+	carried, goesOn := map[[2]int]bool{}, map[[2]uint32]bool{}
 	frames := [2]map[uint32]bool{{}, {}}
 	for path, f := range front {
-		true1[[2]int{f.tcp, back[path].tcp}] = true
-		true2[[2]uint32{f.frame, back[path].frame}] = true
+		carried[[2]int{f.tcp, back[path].tcp}] = true
+		goesOn[[2]uint32{f.frame, back[path].frame}] = true
 		frames[0][f.frame], frames[1][back[path].frame] = true, true
 	}
 	_, requests, relations := told(t, Options{})
@@ -167,7 +167,7 @@ func TestMultiplexedWithoutKeys(t *testing.T) {
 	for p, conf := range requests {
 		switch {
 		case !frames[0][p[0]] || !frames[1][p[1]]:
-		case true2[p]:
+		case goesOn[p]:
 			right++
 		default:
 			t.Errorf("frame %d is said to go on as frame %d, confidence %d", p[0], p[1], conf)
@@ -176,16 +176,16 @@ func TestMultiplexedWithoutKeys(t *testing.T) {
 	if right < 10 { // requests that come one after another
 		t.Errorf("%d requests found", right)
 	}
-	found := 0
+	found, post := 0, postStream(t)
 	for p := range relations {
-		if true1[p] {
+		if carried[p] {
 			found++
-		} else if p[0] != postStream(t) {
+		} else if p[0] != post {
 			t.Errorf("tcp.stream %d is said to be carried by %d", p[0], p[1])
 		}
 	}
-	if found*2 < len(true1) {
-		t.Errorf("%d of %d pairs of conversations found", found, len(true1))
+	if found*2 < len(carried) {
+		t.Errorf("%d of %d pairs of conversations found", found, len(carried))
 	}
 }
 

@@ -210,18 +210,25 @@ func (o *Opener) prf(secret, seed []byte, n int) []byte {
 }
 
 func (o *Opener) use(key []byte) bool {
-	if key == nil {
-		return false
-	}
-	var err error
-	if o.suite.chacha {
-		o.aead, err = chacha20poly1305.New(key)
-		return err == nil
+	o.aead = newAEAD(key, o.suite.chacha)
+	return o.aead != nil
+}
+
+// newAEAD is ChaCha20-Poly1305 (RFC 8439), or AES in Galois/Counter Mode; nil for a key of another length.
+func newAEAD(key []byte, chacha bool) cipher.AEAD {
+	if chacha {
+		if a, err := chacha20poly1305.New(key); err == nil {
+			return a
+		}
+		return nil
 	}
 	b, err := aes.NewCipher(key)
 	if err != nil {
-		return false
+		return nil
 	}
-	o.aead, err = cipher.NewGCM(b)
-	return err == nil
+	a, err := cipher.NewGCM(b)
+	if err != nil {
+		return nil
+	}
+	return a
 }

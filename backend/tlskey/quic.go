@@ -9,7 +9,6 @@ import (
 	"hash"
 
 	"golang.org/x/crypto/chacha20"
-	"golang.org/x/crypto/chacha20poly1305"
 )
 
 const (
@@ -141,22 +140,8 @@ func (w *quicWay) update() bool {
 
 // use derives key and iv (RFC 9001 §5.1).
 func (w *quicWay) use() bool {
-	key := w.expand("key", w.key)
-	w.iv = w.expand("iv", 12)
-	if key == nil || w.iv == nil {
-		return false
-	}
-	var err error
-	if w.chacha {
-		w.aead, err = chacha20poly1305.New(key)
-		return err == nil
-	}
-	b, err := aes.NewCipher(key)
-	if err != nil {
-		return false
-	}
-	w.aead, err = cipher.NewGCM(b)
-	return err == nil
+	w.iv, w.aead = w.expand("iv", 12), newAEAD(w.expand("key", w.key), w.chacha)
+	return w.iv != nil && w.aead != nil
 }
 
 // guard derives the header's protection (RFC 9001 §5.4.3, §5.4.4).
