@@ -249,6 +249,9 @@ func label(m *message.StreamMessage) string {
 	if n == "" {
 		n = m.Kind
 	}
+	if m.Proto == message.ProtoSOCKS {
+		n = m.Proto.String() + " " + n
+	}
 	if m.TLS != nil {
 		if t := m.TLS.Detail(); t != "" {
 			n += " (" + t + ")"

@@ -90,6 +90,13 @@ func alignStreams(x, y []byte, lenA, lenB int64, back int) []run {
 		// Nothing kept: the streams are taken for equal; that they begin alike is why they were joined.
 		return []run{{0, 0, min(lenA, lenB)}}
 	}
+	// What is said to a proxy first, and not passed on, may hold the same header fields as what follows: all that follows tells.
+	if r, ok := behindOpening(x, y, lenA-lenB, back); ok {
+		return []run{{r, 0, lenB}}
+	}
+	if r, ok := behindOpening(y, x, lenB-lenA, back); ok {
+		return []run{{0, r, lenA}}
+	}
 	var out []run
 	index := gramIndex(y, gram)
 	var i, j int
@@ -116,6 +123,15 @@ func alignStreams(x, y []byte, lenA, lenB int64, back int) []run {
 		}
 	}
 	return out
+}
+
+// behindOpening reports whether y is x without its first bytes, so many as x is longer.
+func behindOpening(x, y []byte, more int64, back int) (at int64, ok bool) {
+	if more <= 0 || more >= int64(len(x)) {
+		return 0, false
+	}
+	n := min(len(x)-int(more), len(y))
+	return more, (n >= gram || n == len(y)) && n > back && alike(x[more:int(more)+n], y[:n], back)
 }
 
 // widen takes to each run the bytes that its first fingerprint was made of.
