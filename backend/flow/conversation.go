@@ -32,6 +32,7 @@ type Conv struct {
 	// exchange of this protocol: ESP, GRE, ICMP errors about unknown packets, fragments that came before their first.
 	HasPorts bool
 	set      uint8  // TCP: which of base is known, bit 0 for the direction of Src; UDP: 1 once numbered by its tuple
+	closed   uint8  // TCP: which of fin is known, as set, and wasReset
 	Instance uint16 // TCP: how often the same ports were used before in this capture
 	Stream   int32  // tcp.stream or udp.stream; -1: Wireshark gives it none
 	// StreamBack is the number of frames from Dst to Src, -1 before there is one. It differs from Stream only in media
@@ -41,7 +42,11 @@ type Conv struct {
 	First      capture.FrameNo
 	word       word
 	base       [2]uint32 // TCP: what Wireshark takes for the initial sequence numbers
+	fin        [2]uint32 // TCP: where each direction ended
 }
+
+// wasReset in Conv.closed: some RST was seen.
+const wasReset = 4
 
 // Convs lie in chunks, so that pointers to them stay good while the table grows.
 const (
@@ -150,7 +155,10 @@ func (t *Table) number(k *decode.Socket, n capture.FrameNo) (ConvID, *Conv, bool
 		if c.Stream < 0 {
 			c.Stream = t.next(protoTCP)
 		}
-		if k.Flags&decode.SYN != 0 || c.set != 3 && !k.Partial {
+		if k.Flags&(decode.SYN|decode.FIN|decode.RST) != 0 || c.set != 3 && !k.Partial || c.closed != 0 {
+			if another(c, k, reverse) {
+				id, c, reverse = t.again(&e, id, c, reverse, n)
+			}
 			id, c, reverse = t.sequence(id, c, reverse, &e, k, n)
 		}
 		t.stream = c.Stream
@@ -216,6 +224,13 @@ func (t *Table) sequence(id ConvID, c *Conv, reverse bool, e *end, k *decode.Soc
 	if k.Partial {
 		return id, c, reverse
 	}
+	switch {
+	case k.Flags&decode.RST != 0:
+		c.closed |= wasReset
+	case k.Flags&decode.FIN != 0:
+		c.fin[fwd] = k.Seq
+		c.closed |= 1 << fwd
+	}
 	rev := 1 - fwd
 	if c.set>>fwd&1 == 0 {
 		c.base[fwd] = k.Seq - 1
@@ -229,6 +244,48 @@ func (t *Table) sequence(id ConvID, c *Conv, reverse bool, e *end, k *decode.Soc
 		c.set |= 1 << rev
 	}
 	return id, c, reverse
+}
+
+// strange is how far apart the sequence numbers of two connections lie, at least, if nothing else tells them apart: no window
+// that is common is as wide, and by chance they lie nearer in one of 256 cases.
+const strange = 1 << 24
+
+func far(a, b uint32) bool {
+	d := int32(a - b)
+	return d > strange || d < -strange
+}
+
+// beyond reports whether a number lies behind all that a stream has which ends with the segment at fin: a host that uses its
+// ports again at once begins behind (RFC 6191 §2; Linux leaves the widest window without a scale).
+func beyond(seq, fin uint32) bool { return int32(seq-fin) > 1<<16 || far(seq, fin) }
+
+// another reports whether a segment belongs to a connection that used the ports again and whose SYN is not in the capture: a
+// SYN/ACK of other numbers both ways, or after both ends have closed any segment of such numbers.
+func another(c *Conv, k *decode.Socket, reverse bool) bool {
+	fwd := 0
+	if reverse {
+		fwd = 1
+	}
+	if k.Partial || k.Flags&decode.ACK == 0 || k.Flags&decode.RST != 0 {
+		return false
+	}
+	if k.Flags&decode.SYN != 0 {
+		seq, ack := c.base[fwd], c.base[1-fwd]
+		return c.set == 3 && k.Seq != seq && k.Ack-1 != ack && (c.closed != 0 || far(k.Seq, seq) && far(k.Ack-1, ack))
+	}
+	return c.closed&3 == 3 && beyond(k.Seq, c.fin[fwd]) && beyond(k.Ack, c.fin[1-fwd])
+}
+
+// again starts a conversation that Wireshark takes for a part of the one before: of the same number, and with what it knows
+// of the sequence numbers, by which it tells the next one.
+func (t *Table) again(e *end, id ConvID, before *Conv, reverse bool, n capture.FrameNo) (ConvID, *Conv, bool) {
+	id, c := t.renew(e, id, n)
+	c.Instance, c.Stream, c.set, c.base = before.Instance+1, before.Stream, before.set, before.base
+	if reverse {
+		c.base[0], c.base[1] = c.base[1], c.base[0]
+		c.set = c.set>>1 | c.set&1<<1
+	}
+	return id, c, false
 }
 
 // innermost finds or starts the conversation of a frame whose innermost header is not a numbered TCP or UDP header.

@@ -128,6 +128,9 @@ func streamCases() []streamCase {
 		{"data before syn", [][]byte{tcpBA(500, 101, ack), tcpAB(100, 0, syn), tcpAB(101, 0, syn)}},
 		{"syn with ack number", [][]byte{tcpAB(100, 7, syn), tcpBA(6, 0, syn), tcpBA(8, 0, syn)}},
 		{"ack of zero", [][]byte{tcpAB(100, 0, 0), tcpBA(500, 0, ack), tcpAB(1, 0, syn)}},
+		{"reused, syn missed", [][]byte{tcpAB(100, 0, syn), tcpBA(500, 101, syn|ack), tcpAB(101, 501, fin|ack), tcpBA(501, 102, fin|ack), tcpBA(900, 301, syn|ack), tcpAB(301, 901, ack), tcpAB(700, 0, syn), tcpBA(901, 0, syn)}},
+		{"reused by the other side, syn missed", [][]byte{tcpAB(100, 0, syn), tcpBA(500, 101, syn|ack), tcpAB(101, 501, rst|ack), tcpAB(900, 301, syn|ack), tcpBA(301, 901, ack), tcpBA(301, 0, syn), tcpAB(100, 0, syn)}},
+		{"reused, handshake missed", [][]byte{tcpAB(100, 0, syn), tcpBA(500, 101, syn|ack), tcpAB(101, 501, fin|ack), tcpBA(501, 102, fin|ack), tcpAB(90_000_101, 80_000_501, ack), tcpBA(80_000_501, 90_000_101, ack), tcpAB(100, 0, syn), tcpAB(90_000_100, 0, syn)}},
 		{"icmp quotes known udp", [][]byte{udpAB(1, 2), udpAB(3, 4), icmp(3, 3, udpAB(1, 2), 28), udpAB(5, 6)}},
 		{"icmp quotes unknown udp", [][]byte{icmp(3, 3, udpAB(1, 2), 28), udpAB(3, 4), udpAB(1, 2)}},
 		{"icmp quotes known tcp", [][]byte{tcpAB(100, 0, syn), icmp(3, 1, tcpAB(100, 0, syn), 28), icmp(11, 0, tcpAB(100, 0, syn), 40)}},
@@ -291,6 +294,46 @@ func TestConversations(t *testing.T) {
 				t.Errorf("got %s, want %s", got[1:], test.want)
 			}
 		})
+	}
+}
+
+// Connections on ports used again are told apart although a recorder missed their SYNs, while Wireshark counts them as one.
+func TestInstancesWithoutSYN(t *testing.T) {
+	open := [][]byte{tcpAB(100, 0, syn), tcpBA(500, 101, syn|ack), tcpAB(101, 501, ack)}
+	closed := append(slices.Clone(open), tcpAB(101, 501, fin|ack), tcpBA(501, 102, fin|ack), tcpAB(102, 502, ack))
+	const there, back = 65_539 + 101, 20_000_000 // Linux leaves so much for its own next connection, others more
+	for _, c := range []struct {
+		name   string
+		before [][]byte
+		then   []byte
+		new    bool
+	}{
+		{"SYN/ACK of other numbers behind FINs", closed, tcpBA(back, there, syn|ack), true},
+		{"data of other numbers behind FINs", closed, tcpAB(there, back, ack), true},
+		{"data of other numbers of the server", closed, tcpBA(back, there, ack), true},
+		{"the last acknowledgement again", closed, tcpAB(102, 502, ack), false},
+		{"FIN again", closed, tcpBA(501, 102, fin|ack), false},
+		{"old data again", closed, tcpAB(90, 400, ack), false},
+		{"RST", closed, tcpAB(there, back, rst|ack), false},
+		{"SYN/ACK of other numbers, nothing closed", open, tcpBA(700, 301, syn|ack), false},
+		{"SYN/ACK of numbers far away", open, tcpBA(1<<30, 1<<31, syn|ack), true},
+		{"SYN/ACK again", open, tcpBA(500, 101, syn|ack), false},
+		{"SYN/ACK that a proxy corrects", closed, tcpBA(900, 101, syn|ack), false},
+		{"SYN/ACK behind RST", append(slices.Clone(open), tcpAB(101, 501, rst|ack)), tcpBA(700, 301, syn|ack), true},
+		{"data far away, one side closed", append(slices.Clone(open), tcpAB(101, 501, fin|ack)), tcpBA(1<<30, 1<<31, ack), false},
+	} {
+		tab := NewTable()
+		var old, id ConvID
+		for i, f := range c.before {
+			old, _ = add(tab, f, capture.FrameNo(i+1))
+		}
+		id, _ = add(tab, c.then, 10)
+		if (id != old) != c.new {
+			t.Errorf("%s: conversation %d after %d", c.name, id, old)
+		}
+		if x, y := tab.Conv(old), tab.Conv(id); x.Stream != y.Stream || c.new && y.Instance != x.Instance+1 {
+			t.Errorf("%s: tcp.stream %d after %d, instance %d after %d", c.name, y.Stream, x.Stream, y.Instance, x.Instance)
+		}
 	}
 }
 

@@ -117,11 +117,24 @@ func (w *world) relate(a, b *conn, prefix int) {
 	for _, dir := range []byte{'f', 'r'} {
 		for _, flag := range []byte{flagSYN, flagFIN, flagRST} {
 			x, y := firstWith(a, dir, flag, left), firstWith(b, dir, flag, right)
+			if dir == 'f' && flag == flagSYN {
+				x = cameWith(a, flag, left)
+			}
 			if x != nil && y != nil {
 				q.Logical = append(q.Logical, Link{x, y})
 			}
 		}
 	}
+}
+
+// cameWith gives the frame of the client's first segment with a flag that reaches the device.
+func cameWith(c *conn, flag byte, point int) *Frame {
+	for _, p := range c.parts {
+		if p.dir == 'f' && p.flags&flag != 0 && !p.lost {
+			return p.frames[point]
+		}
+	}
+	return nil
 }
 
 func firstWith(c *conn, dir, flag byte, point int) *Frame {

@@ -79,6 +79,9 @@ func (w *world) handshakes(a, b *conn) {
 	}
 	for _, dir := range []byte{'f', 'r'} {
 		x, y := firstWith(a, dir, flagSYN, w.at-1), firstWith(b, dir, flagSYN, w.at)
+		if dir == 'f' {
+			x = cameWith(a, flagSYN, w.at-1)
+		}
 		if x != nil && y != nil {
 			q.Logical = append(q.Logical, Link{x, y})
 		}

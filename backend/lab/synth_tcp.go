@@ -36,6 +36,7 @@ type part struct {
 	flags    byte
 	from, to int // stream offsets
 	frames   map[int]*Frame
+	lost     bool // on its leg of the path
 }
 
 func (w *world) peer(a netip.Addr, port uint16) *peer {
@@ -106,7 +107,7 @@ func (c *conn) send(dir byte, t int64, seq uint32, flags byte, payload []byte, s
 	from.id = c.w.nextID(from.id, from.count)
 	p := c.w.emit(c.leg, &c.lane, c.flow, dir, t, from.ttl, ipPacket(protoTCP, from.addr, to.addr, from.id, true, l4), lossAt)
 	off := int(seq - from.isn - 1)
-	c.parts = append(c.parts, part{dir, flags, off, off + len(payload), p.frames})
+	c.parts = append(c.parts, part{dir, flags, off, off + len(payload), p.frames, p.lost})
 	return p
 }
 

@@ -1,6 +1,9 @@
 package match
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/corr-dev/corr/backend/flow"
 )
 
@@ -18,7 +21,8 @@ const systematic = 0.25
 // MarkDuplicates marks frames that are copies of an earlier frame of the same capture. It reports whether a router
 // recorded itself: it sees most packets before and after it decrements their TTL.
 func MarkDuplicates(c *flow.Capture) (router bool) {
-	var exact, unsure []uint32
+	var exact []uint32
+	var unsure []likeness
 	seen, stepped := 0, 0
 	for id := range c.Convs {
 		from, to := c.Span(flow.ConvID(id))
@@ -52,18 +56,51 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 					exact = append(exact, later)
 					c.At(later).Mark |= flow.MarkDuplicate
 				} else {
-					unsure = append(unsure, later)
+					unsure = append(unsure, likeness{i, i - k})
 				}
 				break
 			}
 		}
 	}
 	if float64(len(exact)+len(unsure)) > systematic*float64(seen) {
-		for _, i := range unsure {
-			c.At(i).Mark |= flow.MarkDuplicate
-		}
+		markUnnamed(c, unsure)
 	}
 	return float64(stepped) > systematic*float64(seen)
+}
+
+// likeness says that a packet without identification is the same as one before it.
+type likeness struct{ later, earlier uint32 }
+
+// markUnnamed marks the copies among packets that bear no identification, where a capture holds all twice. The same packet
+// on two interfaces, or on its way in and out, is a copy on the second; else each but the first is taken for one.
+func markUnnamed(c *flow.Capture, l []likeness) {
+	group := map[uint32]int{} // by place
+	var groups [][]uint32
+	for _, k := range l {
+		g, ok := group[k.earlier]
+		if !ok {
+			g = len(groups)
+			groups = append(groups, []uint32{k.earlier})
+			group[k.earlier] = g
+		}
+		groups[g] = append(groups[g], k.later)
+		group[k.later] = g
+	}
+	for _, g := range groups {
+		slices.SortStableFunc(g, func(x, y uint32) int { return cmp.Compare(c.At(x).Time, c.At(y).Time) })
+		first := c.At(g[0]).Link
+		on := 0
+		for _, i := range g {
+			if c.At(i).Link == first {
+				on++
+			}
+		}
+		for k, i := range g {
+			if f := c.At(i); on*2 == len(g) && f.Link != first || on*2 != len(g) && k > 0 {
+				f.Mark |= flow.MarkDuplicate
+			}
+		}
+	}
 }
 
 // sameFrame reports whether two facts of a conversation are one packet seen twice. The TTL may differ: a router that

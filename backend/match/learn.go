@@ -65,13 +65,18 @@ func shiftByPayload(a, b *Side, d int, lvl level) (uint32, bool) {
 			case x[i].key > y[j].key:
 				j++
 			default:
-				df := y[j].seq - x[i].seq
-				count[df]++
-				if n := count[df]; n > best || n == best && df == 0 {
-					best, at = n, df
+				// Bytes that a stream repeats agree with each of their kind: all differences count, and none is the likeliest.
+				p, q := equalBodies(x[i:]), equalBodies(y[j:])
+				for _, f := range x[i : i+min(p, repeats)] {
+					for _, h := range y[j : j+min(q, repeats)] {
+						df := h.seq - f.seq
+						count[df]++
+						if n := count[df]; n > best || n == best && df == 0 {
+							best, at = n, df
+						}
+					}
 				}
-				i++
-				j++
+				i, j = i+p, j+q
 			}
 		}
 		if best >= shiftSure && len(count) == 1 || n == 4*learnFrom {
@@ -79,6 +84,18 @@ func shiftByPayload(a, b *Side, d int, lvl level) (uint32, bool) {
 		}
 	}
 	return 0, false
+}
+
+// repeats is how many segments with the same bytes are compared with as many of the other side.
+const repeats = 8
+
+// equalBodies is how many segments at the head of a list have the same bytes; there is at least one.
+func equalBodies(l []body) int {
+	n := 1
+	for n < len(l) && l[n].key == l[0].key {
+		n++
+	}
+	return n
 }
 
 // body is a data segment by its bytes.

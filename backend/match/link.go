@@ -206,15 +206,15 @@ func Packets(ctx context.Context, r *Result) error {
 // pairFlow pairs one flow's packets along its path in each direction.
 func (r *Result) pairFlow(m *matcher, k *linker, f *Flow) {
 	for _, j := range f.Joints {
-		if j.Opaque && f.neighbours(j.A, j.B) {
-			k.add(j.A, j.B, opening(f.Sides[j.A], f.Sides[j.B]))
-		} else if j.Terminated && f.neighbours(j.A, j.B) {
-			k.add(j.A, j.B, relayed(f.Sides[j.A], f.Sides[j.B]))
+		if !f.neighbours(j.A, j.B) {
+			continue
 		}
-	}
-	for _, j := range f.Joints {
-		if j.SynProxied && f.neighbours(j.A, j.B) {
-			k.add(j.A, j.B, opening(f.Sides[j.A], f.Sides[j.B]))
+		p := &passing{r.window(j), f.passes(j.A, j.B)}
+		switch {
+		case j.Opaque, j.SynProxied && !j.Terminated:
+			k.add(j.A, j.B, opening(f.Sides[j.A], f.Sides[j.B], p))
+		case j.Terminated:
+			k.add(j.A, j.B, relayed(f.Sides[j.A], f.Sides[j.B], p))
 		}
 	}
 	for d := 0; d < 2; d++ {
@@ -247,6 +247,16 @@ func (f *Flow) neighbours(a, b int) bool {
 		}
 	}
 	return false
+}
+
+// passes reports whether the initiator's packets pass capture a before b.
+func (f *Flow) passes(a, b int) bool {
+	for d, p := range f.Path {
+		if i, j := slices.Index(p, a), slices.Index(p, b); i >= 0 && j >= 0 {
+			return (i < j) == (d == 0)
+		}
+	}
+	return true
 }
 
 // Joint is what is known of the flow between two captures, nil for nothing.

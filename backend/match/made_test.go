@@ -67,20 +67,36 @@ func grade(t *testing.T, c *lab.Case) lab.Score {
 
 // madeUpWrong are seeds whose wrong pairs are known, and why they are.
 var madeUpWrong = map[int64]string{
-	32: "a recorder missed the SYN with which a client used its port again: its two connections are one conversation there, as in Wireshark",
+	596:  "behind a proxy the first sending of a SYN is not recorded, and its repetition is taken for it",
+	787:  "as 596, of a SYN/ACK",
+	1301: "as 596",
+	819:  "nothing tells two acknowledgements apart that overtake each other: all that they bear is the same",
+	1403: "as 819",
 }
+
+// madeUpOnce are seeds beyond the first ones of which a version before this one paired something wrong.
+var madeUpOnce = []int64{391, 580, 596, 657, 712, 752, 787, 819, 829, 832, 865, 1093, 1204, 1206, 1214, 1221, 1272, 1287, 1301, 1334, 1403, 1414, 1471, 1545}
 
 // Made-up traffic over made-up paths: NAT, tunnels, offload, proxies, loss, disorder. Nothing wrong is claimed, whatever the
 // chance; CORR_SEEDS=3000 tries more of them.
 func TestMadeUpCases(t *testing.T) {
-	seeds := int64(120)
+	first := int64(120)
 	if n, err := strconv.ParseInt(os.Getenv("CORR_SEEDS"), 10, 64); err == nil {
-		seeds = n
+		first = n
+	}
+	var seeds []int64
+	for seed := range first {
+		seeds = append(seeds, seed)
+	}
+	for _, seed := range madeUpOnce {
+		if seed >= first {
+			seeds = append(seeds, seed)
+		}
 	}
 	var mu sync.Mutex
 	required, correct, wrong := 0, 0, 0
 	t.Run("all", func(t *testing.T) {
-		for seed := range seeds {
+		for _, seed := range seeds {
 			t.Run(strconv.FormatInt(seed, 10), func(t *testing.T) {
 				t.Parallel()
 				s := grade(t, lab.Random(seed, lab.Options{}))
@@ -95,7 +111,7 @@ func TestMadeUpCases(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d seeds: %d of %d required pairs, %d wrong", seeds, correct, required, wrong)
+	t.Logf("%d seeds: %d of %d required pairs, %d wrong", len(seeds), correct, required, wrong)
 	if correct*1000 < required*985 {
 		t.Errorf("%d of %d required pairs found", correct, required)
 	}

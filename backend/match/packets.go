@@ -275,9 +275,17 @@ func (m *matcher) near(a, b uint32, d int, w Window, more capture.LocalTime) boo
 // allows and, among those, strays least from the middle of the window. What a packet that stays alone could be as well is
 // claimed for neither.
 func (m *matcher) byTime(x, y []grouped, d int, w Window, take func(a, b uint32, how How)) {
-	const tooMany = 1 << 22 // cells; beyond it only equal counts in order are paired
-	inTime(m.a, x)          // records of a file may stand out of the order of time
-	inTime(m.b, y)
+	const tooMany = 1 << 22       // cells; beyond it only equal counts in order are paired
+	either := inTime(m.a, x, nil) // records of a file may stand out of the order of time
+	if either = inTime(m.b, y, either); either != nil {
+		sure := take
+		take = func(a, b uint32, how How) {
+			if either[m.a.At(a)] || either[m.b.At(b)] {
+				how = howEither
+			}
+			sure(a, b, how)
+		}
+	}
 	if len(x) == len(y) && m.allInWindow(x, y, d, w) {
 		for i := range x {
 			take(x[i].i, y[i].i, HowOrder)
@@ -291,8 +299,46 @@ func (m *matcher) byTime(x, y []grouped, d int, w Window, take func(a, b uint32,
 	m.align(x, y, d, w, take)
 }
 
-func inTime(c *flow.Capture, l []grouped) {
+// inTime sorts equal packets by time. Of records with one time the file's order tells which was first, if it keeps to the
+// order of time around them; else their identifications, where they count up; what nothing tells is added to either.
+func inTime(c *flow.Capture, l []grouped, either map[*flow.Fact]bool) map[*flow.Fact]bool {
 	slices.SortStableFunc(l, func(x, y grouped) int { return cmp.Compare(c.At(x.i).Time, c.At(y.i).Time) })
+	for i := 0; i < len(l); {
+		j, displaced, counts := i+1, false, true
+		for first := c.At(l[i].i); j < len(l) && c.At(l[j].i).Time == first.Time; j++ {
+			f := c.At(l[j].i)
+			displaced = displaced || !steady(c, l[j-1].i, l[j].i)
+			counts = counts && f.IPID != 0 && first.IPID != 0 && f.IPID != first.IPID && idsNear(f.IPID, first.IPID)
+		}
+		if run := l[i:j]; displaced && counts {
+			slices.SortStableFunc(run, func(x, y grouped) int { return int(int16(c.At(x.i).IPID - c.At(y.i).IPID)) })
+		} else if displaced {
+			if either == nil {
+				either = map[*flow.Fact]bool{}
+			}
+			for _, g := range run {
+				either[c.At(g.i)] = true
+			}
+		}
+		i = j
+	}
+	return either
+}
+
+// idSteps is how many identifications a sender may have given to others between two packets of a burst.
+const idSteps = 64
+
+func idsNear(a, b uint16) bool { d := int16(a - b); return d <= idSteps && d >= -idSteps }
+
+// steady reports whether all records of a conversation from one to another of the same time have that time.
+func steady(c *flow.Capture, from, to uint32) bool {
+	f := c.At(from)
+	for i := from + 1; i < to; i++ {
+		if g := c.At(i); g.Time != f.Time && g.ID() == f.ID() {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *matcher) allInWindow(x, y []grouped, d int, w Window) bool {

@@ -46,7 +46,7 @@ func (m *matcher) probe(a, b *Side, proto uint8, j *Joint) (pairs []Pair, ok boo
 	m.learn(proto, t)
 	if apart && !t.inPath(m) {
 		j.Terminated = true
-		pairs = relayed(a, b)
+		pairs = relayed(a, b, nil)
 		pairs = firstTransmissions(pairs)
 	} else {
 		j.SynProxied = proto == flow.ProtoTCP && synProxied(a, b, t)
@@ -57,7 +57,7 @@ func (m *matcher) probe(a, b *Side, proto uint8, j *Joint) (pairs []Pair, ok boo
 		pairs = m.pairPackets(proto, t, nil)
 		if len(pairs) == 0 && j.SynProxied {
 			// One capture ends with the handshake: the SYN's number is the initiator's on both sides.
-			pairs = opening(a, b)
+			pairs = opening(a, b, nil)
 		}
 		if len(pairs) == 0 && proto == flow.ProtoTCP && t.Pairs == 0 && !t.KeepsID && a.kept() && b.kept() {
 			// Without any handshake the numbers say nothing; the bytes may.

@@ -219,8 +219,8 @@ func nextAnchor(x, y []byte, i, j int, index map[string][]int32, gram int) (ni, 
 }
 
 // relayed pairs frames of two connections of which one carries on the other.
-func relayed(a, b *Side) []Pair {
-	return append(relayedData(a, b), logical(a, b)...)
+func relayed(a, b *Side, p *passing) []Pair {
+	return append(p.withoutLost(a, b, relayedData(a, b)), logical(a, b, p)...)
 }
 
 // relayedData pairs the frames that carry the same bytes of a stream.
@@ -285,30 +285,27 @@ func relayedStream(out []Pair, ca, cb *flow.Capture, sa, sb []streamSegment) []P
 	return out
 }
 
-// logical pairs what opens and closes two connections: the first SYN, SYN/ACK, and each direction's first FIN and RST.
-func logical(a, b *Side) []Pair {
-	var out []Pair
+// logical pairs what opens and closes two connections: SYN, SYN/ACK, and each direction's first FIN and RST.
+func logical(a, b *Side, p *passing) []Pair {
+	out := opening(a, b, p)
 	for d := 0; d < 2; d++ {
-		for _, flag := range []uint16{decode.SYN, decode.FIN, decode.RST} {
-			x, ok := firstWith(a, d, flag)
-			y, ok2 := firstWith(b, d, flag)
-			if ok && ok2 {
-				out = append(out, Pair{x, y, HowLogical})
-			}
+		for _, flag := range []uint16{decode.FIN, decode.RST} {
+			out = appendFirst(out, a, b, d, flag)
 		}
 	}
 	return out
 }
 
-// opening pairs the first SYN and SYN/ACK of two handshakes.
-func opening(a, b *Side) []Pair {
-	var out []Pair
-	for d := 0; d < 2; d++ {
-		x, ok := firstWith(a, d, decode.SYN)
-		y, ok2 := firstWith(b, d, decode.SYN)
-		if ok && ok2 {
-			out = append(out, Pair{x, y, HowLogical})
-		}
+// opening pairs the SYN and the first SYN/ACK of two handshakes.
+func opening(a, b *Side, p *passing) []Pair {
+	return appendFirst(p.syn(nil, a, b), a, b, 1, decode.SYN)
+}
+
+func appendFirst(out []Pair, a, b *Side, d int, flag uint16) []Pair {
+	x, ok := firstWith(a, d, flag)
+	y, ok2 := firstWith(b, d, flag)
+	if ok && ok2 {
+		out = append(out, Pair{x, y, HowLogical})
 	}
 	return out
 }
