@@ -17,10 +17,12 @@ const alignLimit = 256 << 10
 // gram is the length of byte runs that anchor an alignment.
 const gram = 16
 
-// stretchOf is a run of bytes that both streams hold.
+// run is a run of bytes that both streams hold.
 type run struct {
 	a, b int64 // offsets in the streams
 	n    int64
+	// loose: bytes that are not at hand, before others that are: what the device inserts may lie before or behind them.
+	loose bool
 }
 
 // streamSegment is a frame's place in a stream whose first byte has offset 0.
@@ -54,24 +56,49 @@ func stream(s *Side, d int) (segs []streamSegment) {
 	return segs
 }
 
-// assemble joins the kept payload bytes of a stream's beginning; it ends at the first byte that was not kept.
-func assemble(c *flow.Capture, segs []streamSegment) []byte {
+// text is the beginning of a stream: the payload bytes at hand, and between them noise that nothing equals.
+type text struct {
+	b     []byte
+	holes [][2]int // of noise, from and to
+}
+
+// assemble joins the kept payload bytes of a stream's beginning. salt makes the noise another one for either stream.
+func assemble(c *flow.Capture, segs []streamSegment, salt uint64) (t text) {
 	l := slices.Clone(segs)
 	slices.SortStableFunc(l, func(x, y streamSegment) int { return int(max(min(x.off-y.off, 1), -1)) })
-	var out []byte
 	for _, s := range l {
-		if s.off > int64(len(out)) || len(out) >= alignLimit {
-			break
-		}
 		b, ok := c.Payload(s.i)
-		if !ok {
+		n := int64(len(t.b))
+		if !ok || s.off+int64(len(b)) <= n {
+			continue
+		}
+		if max(s.off, n) >= alignLimit {
 			break
 		}
-		if skip := int64(len(out)) - s.off; skip < int64(len(b)) {
-			out = append(out, b[skip:]...)
+		if s.off > n {
+			for i := n; i < s.off; i++ {
+				t.b = append(t.b, byte(flow.Mix(uint64(i), salt)))
+			}
+			t.holes = append(t.holes, [2]int{int(n), int(s.off)})
+			n = s.off
 		}
+		t.b = append(t.b, b[n-s.off:]...)
 	}
-	return out
+	return t
+}
+
+// hole gives how many bytes from i on are noise.
+func (t *text) hole(i int) int {
+	k, _ := slices.BinarySearchFunc(t.holes, i, func(h [2]int, i int) int {
+		if h[1] <= i {
+			return -1
+		}
+		return 1
+	})
+	if k < len(t.holes) && t.holes[k][0] <= i {
+		return t.holes[k][1] - i
+	}
+	return 0
 }
 
 // before is how many bytes before it a byte of a side's payload depends on: fingerprints are made of several.
@@ -83,31 +110,42 @@ func before(c *flow.Capture) int {
 }
 
 // alignStreams finds the runs of bytes that two streams share, in order. lenA and lenB are the streams' whole lengths:
-// what lies behind the kept bytes goes on as the last run does. back is what before says.
-func alignStreams(x, y []byte, lenA, lenB int64, back int) []run {
+// what lies behind the kept bytes goes on as the last run does, and what was not kept before the first as that one. back is
+// what before says. whole: both streams are known from their first bytes on.
+func alignStreams(s, t text, lenA, lenB int64, back int, whole bool) []run {
 	gram := gram - back
+	x, y := s.b, t.b
 	if len(x) == 0 || len(y) == 0 {
 		// Nothing kept: the streams are taken for equal; that they begin alike is why they were joined.
-		return []run{{0, 0, min(lenA, lenB)}}
+		return []run{{0, 0, min(lenA, lenB), false}}
 	}
 	// What is said to a proxy first, and not passed on, may hold the same header fields as what follows: all that follows tells.
 	if r, ok := behindOpening(x, y, lenA-lenB, back); ok {
-		return []run{{r, 0, lenB}}
+		return []run{{r, 0, lenB, false}}
 	}
 	if r, ok := behindOpening(y, x, lenB-lenA, back); ok {
-		return []run{{0, r, lenA}}
+		return []run{{0, r, lenA, false}}
 	}
 	var out []run
 	index := gramIndex(y, gram)
 	var i, j int
+	if !whole {
+		shift := likeliest(x, y, index, gram)
+		i, j = max(0, -shift), max(0, shift)
+	}
 	for i < len(x) && j < len(y) {
 		if x[i] == y[j] {
 			n := common(x[i:], y[j:])
 			if n >= gram || i+n == len(x) && j+n == len(y) || len(out) == 0 && i == 0 && j == 0 && i+n == len(x) {
-				out = append(out, run{int64(i), int64(j), int64(n)})
+				out = appendRun(out, run{int64(i), int64(j), int64(n), false})
 				i, j = i+n, j+n
 				continue
 			}
+		}
+		// Behind what one side lacks both go on as before, if they do.
+		if k := max(s.hole(i), t.hole(j)); k > 0 && i+k < len(x) && j+k < len(y) && common(x[i+k:], y[j+k:]) >= gram {
+			i, j = i+k, j+k
+			continue
 		}
 		ni, nj, ok := nextAnchor(x, y, i, j, index, gram)
 		if !ok {
@@ -121,8 +159,36 @@ func alignStreams(x, y []byte, lenA, lenB int64, back int) []run {
 		if r.a+r.n == int64(len(x)) || r.b+r.n == int64(len(y)) {
 			r.n += max(0, min(lenA-r.a-r.n, lenB-r.b-r.n))
 		}
+		if f := out[0]; (s.hole(0) > 0 || t.hole(0) > 0) && f.a > 0 && f.b > 0 {
+			n := min(f.a, f.b)
+			out = append([]run{{f.a - n, f.b - n, n, f.a != f.b}}, out...)
+		}
 	}
 	return out
+}
+
+// likeliest is the difference of places, in y and x, that most of their bytes agree in.
+func likeliest(x, y []byte, index map[string][]int32, gram int) int {
+	votes := map[int]int{}
+	best := 0
+	for i := 0; i+gram <= len(x); i++ {
+		for _, j := range index[string(x[i:i+gram])] {
+			shift := int(j) - i
+			if votes[shift]++; votes[shift] > votes[best] {
+				best = shift
+			}
+		}
+	}
+	return best
+}
+
+// appendRun adds a run, or goes on with the last one where nothing was inserted since.
+func appendRun(out []run, r run) []run {
+	if k := len(out) - 1; k >= 0 && out[k].b-out[k].a == r.b-r.a {
+		out[k].n = r.a + r.n - out[k].a
+		return out
+	}
+	return append(out, r)
 }
 
 // behindOpening reports whether y is x without its first bytes, so many as x is longer.
@@ -176,7 +242,7 @@ func alignEnds(ca, cb *flow.Capture, sa, sb []streamSegment) []run {
 	if agree == 0 || differ > 0 {
 		return nil
 	}
-	return []run{{max(0, -shift), max(0, shift), min(la, lb)}}
+	return []run{{max(0, -shift), max(0, shift), min(la, lb), false}}
 }
 
 func common(x, y []byte) int {
@@ -229,7 +295,7 @@ func relayedData(a, b *Side) []Pair {
 	for d := 0; d < 2; d++ {
 		sa, sb := stream(a, d), stream(b, d)
 		if len(sa) > 0 && len(sb) > 0 {
-			out = relayedStream(out, a.Cap, b.Cap, sa, sb)
+			out = relayedStream(out, a.Cap, b.Cap, sa, sb, initial(a, d) >= 0 && initial(b, d) >= 0)
 		}
 	}
 	return out
@@ -243,9 +309,10 @@ func end(s []streamSegment) int64 {
 	return e
 }
 
-func relayedStream(out []Pair, ca, cb *flow.Capture, sa, sb []streamSegment) []Pair {
-	x, y := assemble(ca, sa), assemble(cb, sb)
-	runs := alignStreams(x, y, end(sa), end(sb), before(ca))
+// relayedStream adds the pairs of one direction; whole: both streams begin with their SYN.
+func relayedStream(out []Pair, ca, cb *flow.Capture, sa, sb []streamSegment, whole bool) []Pair {
+	x, y := assemble(ca, sa, 1), assemble(cb, sb, 2)
+	runs := alignStreams(x, y, end(sa), end(sb), before(ca), whole)
 	if len(runs) == 0 {
 		runs = alignEnds(ca, cb, sa, sb)
 	}
@@ -269,12 +336,16 @@ func relayedStream(out []Pair, ca, cb *flow.Capture, sa, sb []streamSegment) []P
 			if lo >= hi {
 				continue
 			}
+			at, to := lo, hi
 			lo, hi = lo-r.a+r.b, hi-r.a+r.b // in B's offsets
 			for from < len(sb) && sb[from].off+longest <= lo {
 				from++
 			}
 			for k := from; k < len(sb) && sb[k].off < hi; k++ {
 				p := Pair{x.i, sb[k].i, HowRelayed}
+				if r.loose && (sb[k].off+sb[k].n <= at || sb[k].off >= to) {
+					continue
+				}
 				if sb[k].off+sb[k].n > lo && !seen[p] {
 					seen[p] = true
 					out = append(out, p)
@@ -296,7 +367,7 @@ func logical(a, b *Side, p *passing) []Pair {
 	return out
 }
 
-// opening pairs the SYN and the first SYN/ACK of two handshakes.
+// opening pairs the SYN and the first SYN/ACK of two handshakes: a device answers a SYN before it has an answer itself.
 func opening(a, b *Side, p *passing) []Pair {
 	return appendFirst(p.syn(nil, a, b), a, b, 1, decode.SYN)
 }
