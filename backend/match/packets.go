@@ -219,9 +219,6 @@ func (m *matcher) otherWay(a, b uint32, t *Traits, d int) bool {
 // otherSending reports whether two packets differ in what their sender changes from one sending to the next and the stretch
 // keeps: its clock (RFC 7323), or what it acknowledges selectively (RFC 2018). One may be the other's retransmission.
 func (t *Traits) otherSending(f, h *flow.Fact) bool {
-	if (f.Flags|h.Flags)&decode.SYN != 0 {
-		return false
-	}
 	if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
 		return t.KeepsTS && f.TSval != h.TSval
 	}
