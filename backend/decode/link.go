@@ -196,6 +196,7 @@ func (s *state) raw(off int) {
 // sll reads a Linux cooked header (LINKTYPE_LINUX_SLL).
 func (s *state) sll() {
 	if s.has(0, sllLen) {
+		s.direction(be.Uint16(s.b[0:]))
 		s.cooked(be.Uint16(s.b[2:]), uint8(be.Uint16(s.b[4:])), s.b[6:14], be.Uint16(s.b[14:]), sllLen)
 	}
 }
@@ -203,6 +204,8 @@ func (s *state) sll() {
 // sll2 reads a Linux cooked header, version 2 (LINKTYPE_LINUX_SLL2).
 func (s *state) sll2() {
 	if s.has(0, sll2Len) {
+		s.direction(uint16(s.b[10]))
+		s.p.InterfaceIndex = be.Uint32(s.b[4:])
 		s.cooked(be.Uint16(s.b[8:]), s.b[11], s.b[12:20], be.Uint16(s.b[0:]), sll2Len)
 	}
 }
@@ -212,6 +215,16 @@ const (
 	arphrdNetlink = 824
 	ethP802_2     = 0x0004
 )
+
+// sentByUs is the packet type of what the recording host sent itself (LINKTYPE_LINUX_SLL).
+const sentByUs = 4
+
+func (s *state) direction(packetType uint16) {
+	s.p.Direction = capture.Inbound
+	if packetType == sentByUs {
+		s.p.Direction = capture.Outbound
+	}
+}
 
 func (s *state) cooked(hw uint16, addrLen uint8, addr []byte, proto uint16, off int) {
 	if hw == arphrdNetlink {

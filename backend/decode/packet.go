@@ -1,5 +1,7 @@
 package decode
 
+import "github.com/corr-dev/corr/backend/capture"
+
 // Addr is an IPv4 or IPv6 address, IPv4 in its IPv4-mapped form (RFC 4291 §2.5.5.2). Which of both it is, IP.Version says.
 type Addr [16]byte
 
@@ -142,6 +144,10 @@ type Packet struct {
 	// Of the outermost Ethernet header, but of the mirrored frame inside ERSPAN. Linux cooked captures know the sender only.
 	SrcMAC, DstMAC [6]byte
 	EtherType      uint16 // of the innermost link header in front of IP; PPP protocols as the ethertype they stand for
+	// Of a Linux cooked header: whether the host that recorded sent the frame, or not, and on which of its interfaces (version
+	// 2, else 0). Without one neither is known.
+	Direction      capture.Direction
+	InterfaceIndex uint32
 	VLANs          uint8  // number of 802.1Q/802.1ad tags in front of the innermost IP header
 	VLAN           uint16 // the outermost tag's VLAN id
 

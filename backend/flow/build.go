@@ -309,6 +309,9 @@ func icmpType(d *decode.Packet) (kind, code uint16) {
 // link interns the frame's link-layer context.
 func (b *builder) link(p *capture.Packet, d *decode.Packet) uint16 {
 	l := Link{Src: d.SrcMAC, Dst: d.DstMAC, HasMAC: d.HasMAC, Interface: p.Interface, Direction: p.Direction, VLANs: d.VLANs, VLAN: d.VLAN, NTunnel: d.NTunnel, Tunnel: d.Tunnel}
+	if d.Direction != capture.DirectionUnknown {
+		l.Direction, l.Interface = d.Direction, l.Interface<<16^d.InterfaceIndex
+	}
 	if d.NTunnel > 0 {
 		l.VNI, l.OuterSrc, l.OuterDst, l.OuterVer = d.VNI, d.Outer.Src, d.Outer.Dst, d.Outer.Version
 	}

@@ -109,7 +109,7 @@ func (f *Fact) hasFull() bool { return !f.Is(MarkCut) || f.tier() > 0 }
 type Link struct {
 	Src, Dst  [6]byte
 	HasMAC    bool
-	Interface uint32
+	Interface uint32 // of the file, and that a cooked header names
 	Direction capture.Direction
 	VLANs     uint8
 	VLAN      uint16

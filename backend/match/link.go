@@ -223,19 +223,28 @@ func (r *Result) pairFlow(m *matcher, k *linker, f *Flow) {
 			continue
 		}
 		// What has no counterpart yet, by place in the path: further on, and further back.
-		down, up := make([][]uint32, len(p)), make([][]uint32, len(p))
+		down, up := make([]rest, len(p)), make([]rest, len(p))
 		for i, c := range p {
-			down[i] = f.Sides[c].packets(d, nil)
-			up[i] = slices.Clone(down[i])
+			down[i].l = f.Sides[c].packets(d, nil)
+			up[i].l = slices.Clone(down[i].l)
 		}
 		for gap := 1; gap < len(p); gap++ {
 			for i := 0; i+gap < len(p); i++ {
-				if len(down[i]) > 0 && len(up[i+gap]) > 0 {
+				if len(down[i].l) > 0 && len(up[i+gap].l) > 0 {
 					r.pairStretch(m, k, f, d, p[i], p[i+gap], &down[i], &up[i+gap])
 				}
 			}
 		}
 	}
+}
+
+// rest is what has no counterpart in a direction yet, in file order; and of what was joined or split on the way segments of
+// which some bytes have none, where the next capture missed a part.
+type rest struct{ l, open []uint32 }
+
+// set keeps what a stretch leaves of it.
+func (r *rest) set(l, open []uint32) {
+	r.l, r.open = slices.Clone(l), slices.Concat(r.open, open)
 }
 
 func (f *Flow) neighbours(a, b int) bool {
@@ -270,7 +279,7 @@ func (f *Flow) Joint(a, b int) *Joint {
 }
 
 // pairStretch pairs what is left at from and to, two captures that packets of direction d pass in this order.
-func (r *Result) pairStretch(m *matcher, k *linker, f *Flow, d, from, to int, down, up *[]uint32) {
+func (r *Result) pairStretch(m *matcher, k *linker, f *Flow, d, from, to int, down, up *rest) {
 	j := f.Joint(from, to)
 	if j == nil || j.Terminated {
 		return
@@ -280,14 +289,16 @@ func (r *Result) pairStretch(m *matcher, k *linker, f *Flow, d, from, to int, do
 		a, b, x, y = to, from, up, down
 	}
 	m.between(f.Sides[a], f.Sides[b])
-	m.la[d], m.lb[d] = *x, *y
+	m.la[d], m.lb[d] = x.l, y.l
 	if j.SynProxied {
-		m.la[d], m.lb[d] = withoutHandshake(m.a, *x, d), withoutHandshake(m.b, *y, d)
+		m.la[d], m.lb[d] = withoutHandshake(m.a, x.l, d), withoutHandshake(m.b, y.l, d)
 	}
 	m.out, m.fromA = m.out[:0], from < to
+	m.moreA, m.moreB = x.open, y.open
 	m.pairDirection(f.Proto, r.traitsOf(j), d, r.window(j))
 	k.add(a, b, m.out)
-	*x, *y = slices.Clone(m.restA), slices.Clone(m.restB)
+	x.set(m.restA, m.openA)
+	y.set(m.restB, m.openB)
 }
 
 // traitsOf is a joint's traits, filled up from its relation's where the flow is too short to tell.

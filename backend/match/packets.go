@@ -22,7 +22,7 @@ func (m *matcher) between(a, b *Side) {
 // before the clocks are known: then only what is certain without them is paired. The result is valid until the next
 // call.
 func (m *matcher) pairPackets(proto uint8, t *Traits, w Window) []Pair {
-	m.out = m.out[:0]
+	m.out, m.moreA, m.moreB = m.out[:0], nil, nil
 	for d := 0; d < 2; d++ {
 		m.pairDirection(proto, t, d, w)
 	}
@@ -32,6 +32,7 @@ func (m *matcher) pairPackets(proto uint8, t *Traits, w Window) []Pair {
 // pairDirection adds the pairs of one direction to m.out; restA and restB hold what stays alone.
 func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
 	start := len(m.out)
+	m.openA, m.openB = m.openA[:0], m.openB[:0]
 	m.inStep(proto, t, d)
 	m.inGroups(proto, t, d, w, true)
 	m.inGroups(proto, t, d, w, false)
@@ -176,9 +177,10 @@ func (m *matcher) oneGroup(x, y []grouped, proto uint8, t *Traits, d int, w Wind
 	if w == nil {
 		return
 	}
-	// With one identification, packets are copies of each other; and so are datagrams with the same bytes, where more come than
-	// were sent.
-	named, speaks := strict && t.KeepsID && m.a.At(x[0].i).IPID != 0, m.speaks(x[0].i, proto)
+	// With one identification, packets are copies of each other; and so are datagrams and segments with the same bytes, where more
+	// come than were sent: a sender waits before it repeats itself.
+	f := m.a.At(x[0].i)
+	named, speaks := strict && t.KeepsID && f.IPID != 0, m.speaks(x[0].i, proto) || proto == flow.ProtoTCP && f.Len > 0
 	m.copies = [2]bool{named || speaks && !m.fromA, named || speaks && m.fromA}
 	if !t.HasStep[d] {
 		m.byTime(x, y, d, w, take)
@@ -420,7 +422,7 @@ func (m *matcher) align(x, y []grouped, d int, w Window, take func(a, b uint32, 
 			j--
 		}
 	}
-	// What stays alone may be either of two, if it is no copy.
+	// What stays alone may be either of two, if it is no copy; and as one it is no other packet's counterpart.
 	within := func(i, j int) bool {
 		c, _ := pairCost(i, j)
 		return c != never
@@ -428,15 +430,19 @@ func (m *matcher) align(x, y []grouped, d int, w Window, take func(a, b uint32, 
 	for _, p := range pairs {
 		how := HowOrder
 		for i := range x {
-			if !m.copies[0] && !pairedX[i] && within(i, p[1]) {
-				how = howEither
-				take(x[i].i, y[p[1]].i, how)
+			if !pairedX[i] && within(i, p[1]) {
+				if !m.copies[0] {
+					how = howEither
+				}
+				take(x[i].i, y[p[1]].i, howEither)
 			}
 		}
 		for j := range y {
-			if !m.copies[1] && !pairedY[j] && within(p[0], j) {
-				how = howEither
-				take(x[p[0]].i, y[j].i, how)
+			if !pairedY[j] && within(p[0], j) {
+				if !m.copies[1] {
+					how = howEither
+				}
+				take(x[p[0]].i, y[j].i, howEither)
 			}
 		}
 		take(x[p[0]].i, y[p[1]].i, how)

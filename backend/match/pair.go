@@ -112,6 +112,10 @@ type matcher struct {
 	keys     []uint64
 	pairs    []Pair
 	out      []Pair
+	openA    []uint32 // joined or split segments of which not all bytes have a counterpart yet
+	openB    []uint32
+	moreA    []uint32 // those of stretches before
+	moreB    []uint32
 	fromA    bool    // packets of the direction at hand pass A first
 	copies   [2]bool // of the group at hand: what A, or B, has more of are copies
 }

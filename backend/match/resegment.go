@@ -2,6 +2,7 @@ package match
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/decode"
@@ -14,6 +15,7 @@ type segment struct {
 	n    int64 // bytes
 	i    uint32
 	used bool
+	open bool // a counterpart of some of its bytes is known
 	// Of a fragment: where its whole segment begins, and how long that is; of others the same as off and n.
 	from, size int64
 	id         uint16
@@ -23,18 +25,21 @@ type segment struct {
 // one to many, by overlap. Where identifications survive, their arithmetic must fit too: a device that splits a large
 // segment counts them up from its own (Linux GSO, NIC TSO), so a retransmission is not taken for its original.
 func (m *matcher) resegmented(t *Traits, d int, w Window) {
-	if len(m.restA) == 0 || len(m.restB) == 0 {
+	restA, restB := withOpen(m.a, m.restA, m.moreA), withOpen(m.b, m.restB, m.moreB)
+	if len(restA) == 0 || len(restB) == 0 {
 		return
 	}
 	var la, lb map[uint32][]uint32
-	if whole(m.a, m.restA) != whole(m.b, m.restB) {
-		la, lb = laterFragments(m.a, m.restA), laterFragments(m.b, m.restB)
+	if whole(m.a, restA) != whole(m.b, restB) {
+		la, lb = laterFragments(m.a, restA), laterFragments(m.b, restB)
 	}
-	sa := segments(m.a, m.restA, t.Shift[d], nil, la)
-	sb := segments(m.b, m.restB, 0, sa, lb)
+	sa := segments(m.a, restA, t.Shift[d], nil, la)
+	sb := segments(m.b, restB, 0, sa, lb)
 	if len(sa) == 0 || len(sb) == 0 {
 		return
 	}
+	markOpen(sa, m.moreA)
+	markOpen(sb, m.moreB)
 	byOff := func(p, q segment) int {
 		if p.off != q.off {
 			return int(max(min(p.off-q.off, 1), -1))
@@ -47,7 +52,7 @@ func (m *matcher) resegmented(t *Traits, d int, w Window) {
 	for _, s := range sa {
 		longest = max(longest, s.n)
 	}
-	used := map[uint64]bool{}
+	used, found := map[uint64]bool{}, map[uint64]int64{}
 	for _, exact := range []bool{true, false} {
 		from := 0
 		for j := range sb {
@@ -55,7 +60,7 @@ func (m *matcher) resegmented(t *Traits, d int, w Window) {
 			for from < len(sa) && sa[from].off+longest <= b.off {
 				from++
 			}
-			m.overlapping(sa[from:], b, t, d, w, used, exact)
+			m.overlapping(sa[from:], b, t, d, w, used, found, exact)
 		}
 		if !t.KeepsID || w == nil {
 			break
@@ -67,7 +72,40 @@ func (m *matcher) resegmented(t *Traits, d int, w Window) {
 			sb[k].used = used[uint64(sb[k].i)|1<<32]
 		}
 	}
+	for _, s := range sa {
+		if n, ok := found[uint64(s.i)]; ok && n < s.n && !s.open {
+			m.openA = append(m.openA, s.i)
+		}
+	}
+	for _, s := range sb {
+		if n, ok := found[uint64(s.i)|1<<32]; ok && n < s.n && !s.open {
+			m.openB = append(m.openB, s.i)
+		}
+	}
 	m.restA, m.restB = drop(m.restA, used, 0), drop(m.restB, used, 1<<32)
+}
+
+// withOpen adds the segments that are known in part to what is left, in file order.
+func withOpen(c *flow.Capture, l, open []uint32) []uint32 {
+	if len(open) == 0 {
+		return l
+	}
+	out := slices.Concat(l, open)
+	slices.SortFunc(out, func(x, y uint32) int { return cmp.Compare(c.Frame(x), c.Frame(y)) })
+	return out
+}
+
+func markOpen(l []segment, open []uint32) {
+	if len(open) == 0 {
+		return
+	}
+	set := make(map[uint32]bool, len(open))
+	for _, i := range open {
+		set[i] = true
+	}
+	for k := range l {
+		l[k].open = set[l[k].i]
+	}
 }
 
 // segments places the data segments of a list in the stream. The sequence numbers are unwrapped along the list; like
@@ -115,14 +153,14 @@ func whole(c *flow.Capture, l []uint32) bool {
 // overlapping pairs b with the segments of A that it shares bytes with. Exact: identifications count up by one each
 // segment of equal size. Otherwise what is still alone may belong to a large segment that was joined from pieces of
 // unequal size, if it is in time.
-func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Window, used map[uint64]bool, exact bool) {
+func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Window, used map[uint64]bool, found map[uint64]int64, exact bool) {
 	h := m.b.At(b.i)
 	for k := range sa {
 		a := &sa[k]
 		if a.off >= b.off+b.n {
 			return
 		}
-		if a.off+a.n <= b.off {
+		if a.off+a.n <= b.off || a.open && b.open { // two that are known in part are related by what lies between
 			continue
 		}
 		f := m.a.At(a.i)
@@ -145,6 +183,9 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 		m.pair(a.i, b.i, HowResegment)
 		used[uint64(a.i)] = true
 		used[uint64(b.i)|1<<32] = true
+		n := min(a.off+a.n, b.off+b.n) - max(a.off, b.off)
+		found[uint64(a.i)] += n
+		found[uint64(b.i)|1<<32] += n
 	}
 }
 
