@@ -100,7 +100,7 @@ func (e *Estimate) biggestJump() (at int, by int64) {
 	jumps := make([]int64, 0, n)
 	f, r, _ := e.minima(0, n)
 	impossible := f+r < -stepLeast // then few pairs are enough
-	best, at := int64(0), -1
+	best, at, trip := int64(0), -1, int64(0)
 	for k := 1; k < n; k++ {
 		f0, r0, ok0 := e.minima(max(0, k-stepWindow), k)
 		f1, r1, ok1 := e.minima(k, min(n, k+stepWindow))
@@ -114,10 +114,11 @@ func (e *Estimate) biggestJump() (at int, by int64) {
 		step, rtt := (df-dr)/2, (df+dr)/2
 		jumps = append(jumps, abs(step))
 		if abs(step) > best && abs(rtt)*4 < abs(step) {
-			best, at, by = abs(step), k, step
+			best, at, by, trip = abs(step), k, step, min(f0+r0, f1+r1)
 		}
 	}
-	if at < 0 || best < max(stepLeast, (f+r)/2) { // less than half a round trip a change of route does too
+	// Less than half a round trip a change of route does too; both together seem to take less than either does.
+	if at < 0 || best < max(stepLeast, trip/2) {
 		return -1, 0
 	}
 	if e.relayed && f+r > -stepLeast { // a busy proxy does it too, so nothing but an impossible round trip tells
