@@ -227,10 +227,10 @@ func (t *Traits) otherSending(f, h *flow.Fact) bool {
 	return t.KeepsOpt && f.Is(flow.MarkTCP) && h.Is(flow.MarkTCP) && f.Opt != h.Opt
 }
 
-// sameSending reports whether timestamps show that two segments with data are one sending of it: a sender that repeats itself
-// waits for longer than its clock's tick (RFC 7323 §5.4, RFC 6298).
+// sameSending reports whether timestamps show that two segments are one sending: a sender that repeats itself waits for longer
+// than its clock's tick (RFC 7323 §5.4, RFC 6298), and what it acknowledges within one differs in more than the time.
 func (t *Traits) sameSending(f, h *flow.Fact) bool {
-	return t.KeepsTS && f.Len > 0 && f.Is(flow.MarkTS) && h.Is(flow.MarkTS) && f.TSval == h.TSval
+	return t.KeepsTS && f.Is(flow.MarkTS) && h.Is(flow.MarkTS) && f.TSval == h.TSval && (f.Len > 0 || f.Opt == h.Opt)
 }
 
 // withoutOwnID leaves out packets of a group that carry an identification of their own.
