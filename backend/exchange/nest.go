@@ -131,10 +131,10 @@ func nestings(front, back []*Exchange, named bool, mark []int) []nesting {
 const (
 	nestedLeast = 4   // back exchanges that nest
 	chanceNats  = 8.  // by how much it is less likely by chance than the best of as many random offsets
-	rivalNats   = 4.  // and than the best offset elsewhere
+	rivalNats   = 4.  // and than the best offset elsewhere, and
+	rivalShare  = .7  // by so much less that one: what repeats itself agrees with itself at other times, too
 	nestedShare = 3   // one in so many of those that the front capture would have held
-	looseShare  = 10  // all but one in so many, and
-	looseRival  = .7  // by so much less the best offset elsewhere, where most requests' answers can't be told
+	looseShare  = 10  // all but one in so many, where most requests' answers can't be told
 	chanceLeast = .02 // a rate of chance below this is not measured
 	tolerated   = 30  // one in so many pairs may be wrong
 )
@@ -268,10 +268,10 @@ func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
 	if p.in*2 < p.held {
 		needed *= 2 // the same test run at another time agrees in much, too
 	}
-	good := p.in >= nestedLeast && p.in*nestedShare >= p.held && best >= needed && best-rival >= rivalNats
+	good := p.in >= nestedLeast && p.in*nestedShare >= p.held && best >= needed && best-rival >= rivalNats && rival <= rivalShare*best
 	if among(front)*2 > len(front) {
 		// What asks several things at once and is answered at any time nests at many offsets.
-		good = good && p.in*looseShare >= p.held*(looseShare-1) && rival <= looseRival*best
+		good = good && p.in*looseShare >= p.held*(looseShare-1)
 	}
 	return places[from].lo, places[to].hi, good
 }

@@ -31,8 +31,8 @@ type Ends struct {
 	close       int64    // first of FIN and RST
 	closeRST    bool
 	closeDir    int8
-	// missed: of this direction's end something was acknowledged that the capture does not hold, a FIN or data: its recorder
-	// missed frames, and who closed first is not known.
+	// missed: this direction's end sent something that the capture does not hold, a FIN or data, for it went on behind it or was
+	// acknowledged: its recorder missed frames, and who closed first is not known.
 	missed [2]bool
 }
 
@@ -92,7 +92,11 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 			if x.Flags&(decode.SYN|decode.FIN) != 0 {
 				n++
 			}
-			sent[d].to(x.Seq + n)
+			if n > 0 {
+				sent[d].to(x.Seq + n)
+			} else {
+				acked[d].to(x.Seq) // all before it was sent
+			}
 			if x.Flags&decode.ACK != 0 {
 				acked[1-d].to(x.Ack)
 			}
