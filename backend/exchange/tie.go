@@ -72,8 +72,9 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log, known [][]Excha
 			withins = append(withins, found.withins...)
 			out.Owns = append(out.Owns, found.owns...)
 			ts := oneToOne(claims, found.withins, lists[a], lists[b])
+			more := unheard(r, claims, lists)
 			ts = slices.DeleteFunc(ts, func(t match.Tie) bool { // QUIC in front of TCP: two conversations, whatever they carry
-				return r.Caps[t.Front.Capture].Conv(t.Front.ID).Proto != r.Caps[t.Back.Capture].Conv(t.Back.ID).Proto
+				return more[t.Front] || more[t.Back] || r.Caps[t.Front.Capture].Conv(t.Front.ID).Proto != r.Caps[t.Back.Capture].Conv(t.Back.ID).Proto
 			})
 			ts = append(ts, silent(r, claims, ts, lists)...)
 			ties = append(ties, ts...)
@@ -199,13 +200,45 @@ func oneToOne(cs []Claim, ws []within, lists ...[]*Exchange) []match.Tie {
 	done := map[match.Conv]bool{}
 	for i := range cs {
 		f, b := cs[i].Front.Conv, cs[i].Back.Conv
-		if cs[i].Front.Key != "" || done[f] || len(front[f]) != 1 || len(back[b]) != 1 || front[f][b] < asked[f] {
+		if cs[i].Front.Key != "" || done[f] || len(front[f]) != 1 || len(back[b]) != 1 || front[f][b] < asked[f] || outlives(cs[i].Front, cs[i].Back) {
 			continue
 		}
 		done[f] = true
 		out = append(out, match.Tie{Front: f, Back: b, Confidence: cs[i].Confidence, Bytes: sameBytes(cs[i].Front, cs[i].Back)})
 	}
 	return out
+}
+
+// unheard lists the conversations that carry more than what is claimed, at a time when the other capture did not record: that may
+// go anywhere.
+func unheard(r *match.Result, cs []Claim, lists [][]*Exchange) map[match.Conv]bool {
+	out := map[match.Conv]bool{}
+	if len(cs) == 0 {
+		return out
+	}
+	claimed := map[*Exchange]bool{}
+	for i := range cs {
+		claimed[cs[i].Front], claimed[cs[i].Back] = true, true
+	}
+	a, b := cs[0].Front.Conv.Capture, cs[0].Back.Conv.Capture
+	lo, hi := bounds(cs)
+	for _, e := range lists[a] {
+		if at := int64(e.Request.Start); !claimed[e] && (at+lo < int64(r.Caps[b].First) || at+hi > int64(r.Caps[b].Last)) {
+			out[e.Conv] = true
+		}
+	}
+	for _, e := range lists[b] {
+		if at := int64(e.Request.Start); !claimed[e] && (at-hi < int64(r.Caps[a].First) || at-lo > int64(r.Caps[a].Last)) {
+			out[e.Conv] = true
+		}
+	}
+	return out
+}
+
+// outlives reports whether a capture holds the beginning, or the end, of one of two conversations, and the other's does not hold
+// it of that one: what more that one carried before, or carries later, may be others'.
+func outlives(f, b *Exchange) bool {
+	return (f.ConvStart == 0) != (b.ConvStart == 0) || (f.ConvEnd == 0) != (b.ConvEnd == 0)
 }
 
 // silent ties back connections that carried no request: refused ones, opened while exactly one request without a
