@@ -12,41 +12,42 @@ import (
 type evidence uint8
 
 const (
-	evISN      evidence = iota // initial sequence number of one side
-	evSegment                  // sequence number, length and first bytes of a segment
-	evAck                      // sequence and acknowledgement number of an empty segment
-	evTS                       // TCP timestamps
-	evStream64                 // first 64 bytes of a direction
-	evStream32                 // first 32 bytes
-	evStream16                 // first 16 bytes
-	evText                     // first 64 bytes, of readable text
-	evHello                    // first bytes of a TLS hello, five of them random
-	evPayload                  // a datagram's bytes
-	evIPID                     // a datagram's bytes with its IP identification
-	evQUIC                     // connection ID
-	evIPIDOnly                 // a packet's IP identification alone
-	evRun                      // a run of bytes somewhere in a stream
-	evSealed                   // a run of encrypted bytes, or a whole record of them
-	evError                    // the packet that an ICMP error quotes
-	evExchange                 // requests and answers that nest in time and size
-	evTuple                    // both addresses and ports
-	evProxied                  // a PROXY protocol header that names the other's addresses and ports
-	evFront                    // addresses and ports that a header may name; alone no evidence
-	evLog                      // a log's record of the translation
-	evAlike                    // addresses that other conversations show to belong together, and the time
+	evISN         evidence = iota // initial sequence number of one side
+	evSegment                     // sequence number, length and first bytes of a segment
+	evAck                         // sequence and acknowledgement number of an empty segment
+	evTS                          // TCP timestamps
+	evStream64                    // first 64 bytes of a direction
+	evStream32                    // first 32 bytes
+	evStream16                    // first 16 bytes
+	evText                        // first 64 bytes, of readable text
+	evHello                       // first bytes of a TLS hello, five of them random
+	evPayload                     // a datagram's bytes
+	evIPID                        // a datagram's bytes with its IP identification
+	evQUIC                        // connection ID
+	evIPIDOnly                    // a packet's IP identification alone
+	evRun                         // a run of bytes somewhere in a stream
+	evSealed                      // a run of encrypted bytes, or a whole record of them
+	evError                       // the packet that an ICMP error quotes
+	evExchange                    // requests and answers that nest in time and size
+	evTuple                       // both addresses and ports
+	evProxied                     // a PROXY protocol header that names the other's addresses and ports
+	evFront                       // addresses and ports that a header may name; alone no evidence
+	evLog                         // a log's record of the translation
+	evAlike                       // addresses that other conversations show to belong together, and the time
+	evTransaction                 // a SIP message of one transaction
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports", "PROXY protocol header", "", "translations that a log records", "hosts that other conversations show to be the same, and the time"}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports", "PROXY protocol header", "", "translations that a log records", "hosts that other conversations show to be the same, and the time", "SIP transactions"}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0, 50, 0}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0, 50, 0, 30}
 
 // most is what one kind may add up to: keys of one kind are not independent. Identifications are counters: that two of
 // them pass through the same values is one coincidence by direction, however many packets they number.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 14, 20, 60, 28, 0, 8, 60, 0, 50, 0}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 14, 20, 60, 28, 0, 8, 60, 0, 50, 0, 60}
 
 // entry is one key of one conversation.
 type entry struct {
@@ -189,6 +190,7 @@ func conversationEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, l l
 		runEntries(emit, c, id)
 	}
 	seen := [2]int{}
+	sip := speaksSIP(c, id)
 	from, to := c.Span(id)
 	for i := from; i < to; i++ {
 		f := c.At(i)
@@ -208,6 +210,11 @@ func conversationEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, l l
 			tcpEntries(emit, f, d, sm, seen[d], i+sampleTail >= to, l)
 		} else {
 			datagramEntries(emit, f, cv.Proto, d, sm, l)
+			if sip {
+				if key := transaction(c, i); key != 0 && sm.takes(key) {
+					emit(evTransaction, d, key, 0)
+				}
+			}
 		}
 	}
 }

@@ -138,6 +138,7 @@ func TestDerivedCases(t *testing.T) {
 		{"a recorder that missed frames", "double-nat", "drop=5@b"},
 		{"little overlap", "snat-basic", "late=0.4@a,early=0.7@b"},
 		{"without IP identification", "routers-3-8", "ipid=zero,isn"},
+		{"SIP that a gateway rewrites, without identifications", "sip-alg", "ipid=zero,isn"},
 		{"fragments that are cut again", "udp-icmp-nat", "fragment=900@a,fragment=600@b"},
 		{"fragments of what offload had split already", "gso-split", "fragment=1400@b"},
 		{"fragments whose identifications are used again", "quic-nat", "fragment=1000@a"},

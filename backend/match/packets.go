@@ -43,6 +43,9 @@ func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
 		m.stamped(t, d, w, m.out[start:])
 		m.resegmented(t, d, w)
 	}
+	if proto == flow.ProtoUDP && speaksSIP(m.a, m.sideA.Convs[0]) {
+		m.transactions(d, w)
+	}
 	m.fragments(t, d, w)
 	m.refragmented(d, w)
 	m.rewritten(t, d, w)
@@ -114,6 +117,14 @@ func (m *matcher) inGroups(proto uint8, t *Traits, d int, w Window, strict bool)
 		return
 	}
 	m.group(m.restA, m.restB, proto, t, d, strict)
+	m.eachGroup(func(x, y []grouped, take func(a, b uint32, how How)) {
+		m.oneGroup(x, y, proto, t, d, w, strict, take)
+	})
+}
+
+// eachGroup hands on the packets of each key that groups holds, those of A and those of B, and takes out of what is left those that
+// are taken.
+func (m *matcher) eachGroup(f func(x, y []grouped, take func(a, b uint32, how How))) {
 	used := map[uint64]bool{}
 	take := func(a, b uint32, how How) {
 		if how != howEither {
@@ -131,7 +142,7 @@ func (m *matcher) inGroups(proto uint8, t *Traits, d int, w Window, strict bool)
 		for split < j && g[split].side == 0 {
 			split++
 		}
-		m.oneGroup(g[i:split], g[split:j], proto, t, d, w, strict, take)
+		f(g[i:split], g[split:j], take)
 		i = j
 	}
 	m.restA = drop(m.restA, used, 0)

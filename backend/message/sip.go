@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"strconv"
+	"strings"
 )
 
 // SIP holds what the head of a SIP message says (RFC 3261); RTSP fills the start line, CSeq and lengths.
@@ -20,6 +21,21 @@ type SIP struct {
 	Connection string
 	Media      []uint16
 }
+
+// Branch names the transaction that the message is of, as whoever sent it, or its request, last: every proxy on the way puts a
+// Via field of its own on top (RFC 3261 §8.1.1.7, §16.6). "" where there is none that must be unique.
+func (s *SIP) Branch() string {
+	for _, p := range strings.Split(s.Via, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if value = strings.TrimSpace(value); strings.EqualFold(strings.TrimSpace(name), "branch") && len(value) > len(magicCookie) && strings.HasPrefix(value, magicCookie) {
+			return value
+		}
+	}
+	return ""
+}
+
+// magicCookie begins branches that are unique.
+const magicCookie = "z9hG4bK"
 
 func nameSIP(i *Info, b []byte, wire int, _ uint8) bool  { return i.sip(b, wire, ProtoSIP) }
 func nameRTSP(i *Info, b []byte, wire int, _ uint8) bool { return i.sip(b, wire, ProtoRTSP) }
