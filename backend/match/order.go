@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"runtime"
 	"slices"
+
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
 )
 
 func workers() int { return max(1, runtime.GOMAXPROCS(0)) }
@@ -61,11 +64,37 @@ func (f *Flow) before(a, b, d int) int {
 	return 0
 }
 
-// path orders the captures that saw direction d: each before those that more of the others come after.
+// asksNothing reports whether all that was captured of a direction are TCP acknowledgements of one number: nobody answers those,
+// so that no answer says nothing of its way. A recorder that begins or ends at the edge of a connection sees such.
+func (s *Side) asksNothing(d int) bool {
+	ack, any := uint32(0), false
+	for k, id := range s.Convs {
+		in := &s.Cap.Convs[id]
+		if x := d ^ s.Forward[k]; in.Packets[x] > fewAcks || in.Flags[x]&(decode.SYN|decode.FIN) != 0 || in.Bytes[x] > 0 || s.Cap.Conv(id).Proto != flow.ProtoTCP {
+			return false
+		}
+		for i := range s.Cap.Packets(id) {
+			f := s.Cap.At(i)
+			if f.Mark&(flow.MarkError|flow.MarkLater) != 0 || s.Dir(f) != d {
+				continue
+			}
+			if any && f.Ack != ack {
+				return false
+			}
+			ack, any = f.Ack, true
+		}
+	}
+	return any
+}
+
+// fewAcks is how many acknowledgements asksNothing looks at.
+const fewAcks = 8
+
+// path orders the captures that saw direction d, or can't tell: each before those that more of the others come after.
 func (f *Flow) path(d int) []int {
 	var at []int
 	for k, s := range f.Sides {
-		if s != nil && s.Sees(d) {
+		if s != nil && (s.Sees(d) || s.asksNothing(1-d)) {
 			at = append(at, k)
 		}
 	}

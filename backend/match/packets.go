@@ -43,12 +43,12 @@ func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
 		m.stamped(t, d, w, m.out[start:])
 		m.resegmented(t, d, w)
 	}
-	if proto == flow.ProtoUDP && speaksSIP(m.a, m.sideA.Convs[0]) {
-		m.transactions(d, w)
-	}
 	m.fragments(t, d, w)
 	m.refragmented(d, w)
 	m.rewritten(t, d, w)
+	if proto == flow.ProtoUDP && speaksSIP(m.a, m.sideA.Convs[0]) {
+		m.transactions(d, w)
+	}
 }
 
 // howEither marks two packets of which it is certain that nothing else is either's counterpart, but not that the other is.
