@@ -168,7 +168,7 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 			if exact && !fitsID(a.id, b.id, b.from-a.from, a.size, b.size) {
 				continue
 			}
-			if !exact && (a.used && b.used || !followsID(a.id, b.id, b.from-a.from) || !m.inWindow(a.i, b.i, d, w)) {
+			if !exact && (a.used && b.used || !holds(a, b) && !holds(b, a) || !followsID(a.id, b.id, b.from-a.from) || !m.inWindow(a.i, b.i, d, w)) {
 				continue
 			}
 		} else if !exact || w == nil || !m.inWindow(a.i, b.i, d, w) && !(t.sameSending(f, h) && m.near(a.i, b.i, d, w, aloneNS)) {
@@ -188,6 +188,9 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 		found[uint64(b.i)|1<<32] += n
 	}
 }
+
+// holds reports whether a whole segment lies inside of another.
+func holds(a, b *segment) bool { return a.from <= b.from && b.from+b.size <= a.from+a.size }
 
 // differs reports whether the bytes that two segments share by their place in the stream are known to differ: then an
 // application gateway shifted the stream, and the place says nothing.
@@ -216,14 +219,22 @@ func alike(x, y []byte, back int) bool {
 // identifications: they count up by one each segment of equal size, or stay the same.
 func fitsID(a, b uint16, k, an, bn int64) bool {
 	if k < 0 {
-		a, b, k, an = b, a, -k, bn
+		a, b, k, an, bn = b, a, -k, bn, an
 	}
 	steps := int64(b - a)
 	if steps == 0 {
 		return k < an
 	}
-	return k > 0 && k%steps == 0 && k/steps <= an && steps <= 64
+	if k <= 0 || steps <= 0 || steps > 64 || k%steps != 0 {
+		return false
+	}
+	// The later one is a piece, or was joined of some: of what is too small for pieces it can only be one.
+	piece := k / steps
+	return piece <= an && (bn <= piece || piece >= leastMSS)
 }
+
+// leastMSS is the segment size that is taken for granted without an option (RFC 9293 §3.7.1).
+const leastMSS = 536
 
 // followsID reports whether the identification of the segment that begins later is a few steps further.
 func followsID(a, b uint16, k int64) bool {
