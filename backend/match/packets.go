@@ -47,7 +47,7 @@ func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
 	m.refragmented(d, w)
 	m.rewritten(t, d, w)
 	if proto == flow.ProtoUDP && speaksSIP(m.a, m.sideA.Convs[0]) {
-		m.transactions(d, w)
+		m.transactions(t, d, w)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/message"
 )
 
 // segment is a data segment by its place in the stream.
@@ -443,9 +444,23 @@ func (m *matcher) byID() []Pair {
 	return m.unique()
 }
 
+// sealed reports whether a datagram's conversation is one whose payload nobody can change unnoticed: QUIC (RFC 9001 §5), DTLS.
+func sealed(c *flow.Capture, i uint32) bool {
+	f := c.At(i)
+	if id := f.ID(); !f.Is(flow.MarkTCP) && id != flow.NoConv {
+		in := &c.Convs[id]
+		for d := range in.Data {
+			if p := message.Proto(in.Data[d].Class); p == message.ProtoQUIC || p == message.ProtoDTLS {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // rewritten pairs what is left by identification: a gateway changed payload and length of these.
 func (m *matcher) rewritten(t *Traits, d int, w Window) {
-	if !t.KeepsID || len(m.restA) == 0 || len(m.restB) == 0 {
+	if !t.KeepsID || len(m.restA) == 0 || len(m.restB) == 0 || sealed(m.a, m.restA[0]) || sealed(m.b, m.restB[0]) {
 		return
 	}
 	pairs := m.byID()

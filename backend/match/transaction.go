@@ -39,8 +39,8 @@ func transaction(c *flow.Capture, i uint32) uint64 {
 	return flow.Mix(xxhash.Sum64String(branch), xxhash.Sum64String(m.Method)^uint64(m.Status)) | 1
 }
 
-// transactions pairs what is left of SIP by its transactions.
-func (m *matcher) transactions(d int, w Window) {
+// transactions pairs what is left of SIP by its transactions: what has no identification that would name it.
+func (m *matcher) transactions(t *Traits, d int, w Window) {
 	if len(m.restA) == 0 || len(m.restB) == 0 {
 		return
 	}
@@ -55,6 +55,9 @@ func (m *matcher) transactions(d int, w Window) {
 	}
 	slices.SortFunc(m.groups, byKeyAndSide)
 	m.eachGroup(func(x, y []grouped, take func(a, b uint32, how How)) {
+		if t.KeepsID {
+			x, y = m.withoutOwnID(x, y)
+		}
 		switch {
 		case len(x) == 1 && len(y) == 1 && (w == nil || m.near(x[0].i, y[0].i, d, w, aloneNS)):
 			take(x[0].i, y[0].i, HowRewritten)
