@@ -71,34 +71,49 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 // likeness says that a packet without identification is the same as one before it.
 type likeness struct{ later, earlier uint32 }
 
-// markUnnamed marks the copies among packets that bear no identification, where a capture holds all twice. The same packet
-// on two interfaces, or on its way in and out, is a copy on the second; else each but the first is taken for one.
+// markUnnamed marks the copies among packets that bear no identification, where a capture holds all twice. l ascends in what is
+// later.
 func markUnnamed(c *flow.Capture, l []likeness) {
-	group := map[uint32]int{} // by place
-	var groups [][]uint32
+	var open [][]uint32 // packets that are all the same, by group; none lies further back than copyAhead
 	for _, k := range l {
-		g, ok := group[k.earlier]
-		if !ok {
-			g = len(groups)
-			groups = append(groups, []uint32{k.earlier})
-			group[k.earlier] = g
+		at := -1
+		for i := len(open) - 1; i >= 0; i-- {
+			switch g := open[i]; {
+			case slices.Contains(g[max(0, len(g)-copyAhead):], k.earlier):
+				at = i
+			case g[len(g)-1]+copyAhead < k.later:
+				markGroup(c, g)
+				open = slices.Delete(open, i, i+1)
+				if at > i {
+					at--
+				}
+			}
 		}
-		groups[g] = append(groups[g], k.later)
-		group[k.later] = g
+		if at < 0 {
+			open = append(open, []uint32{k.earlier, k.later})
+		} else {
+			open[at] = append(open[at], k.later)
+		}
 	}
-	for _, g := range groups {
-		slices.SortStableFunc(g, func(x, y uint32) int { return cmp.Compare(c.At(x).Time, c.At(y).Time) })
-		first := c.At(g[0]).Link
-		on := 0
-		for _, i := range g {
-			if c.At(i).Link == first {
-				on++
-			}
+	for _, g := range open {
+		markGroup(c, g)
+	}
+}
+
+// markGroup marks the copies among packets that are all the same. What came on a second interface, or on its way out, is a copy
+// of what came on the first, or in; without such a difference each but the first is taken for one.
+func markGroup(c *flow.Capture, g []uint32) {
+	slices.SortStableFunc(g, func(x, y uint32) int { return cmp.Compare(c.At(x).Time, c.At(y).Time) })
+	first := c.At(g[0]).Link
+	on := 0
+	for _, i := range g {
+		if c.At(i).Link == first {
+			on++
 		}
-		for k, i := range g {
-			if f := c.At(i); on*2 == len(g) && f.Link != first || on*2 != len(g) && k > 0 {
-				f.Mark |= flow.MarkDuplicate
-			}
+	}
+	for k, i := range g {
+		if f := c.At(i); on*2 == len(g) && f.Link != first || on*2 != len(g) && k > 0 {
+			f.Mark |= flow.MarkDuplicate
 		}
 	}
 }

@@ -340,10 +340,12 @@ const idSteps = 64
 
 func idsNear(a, b uint16) bool { d := int16(a - b); return d <= idSteps && d >= -idSteps }
 
-// steady reports whether all records of a conversation from one to another of the same time have that time.
+// steady reports whether all records of a conversation from one to another of the same time have that time, as far as a look
+// tells.
 func steady(c *flow.Capture, from, to uint32) bool {
+	const look = 256
 	f := c.At(from)
-	for i := from + 1; i < to; i++ {
+	for i := from + 1; i < min(to, from+look); i++ {
 		if g := c.At(i); g.Time != f.Time && g.ID() == f.ID() {
 			return false
 		}

@@ -122,8 +122,7 @@ func (p *passing) withoutLost(a, b *Side, pairs []Pair) []Pair {
 	for _, q := range pairs {
 		d, from, place, delay := source(q)
 		if next, ok := again[d][place]; ok && !from.At(place).Is(flow.MarkNoTime) {
-			gap := from.At(next).Time - from.At(place).Time
-			if gap >= repeatLeast && delay-least[d] > gap-gap/4 {
+			if gap := from.At(next).Time - from.At(place).Time; delay-least[d] > gap-gap/4 {
 				continue
 			}
 		}
@@ -132,17 +131,27 @@ func (p *passing) withoutLost(a, b *Side, pairs []Pair) []Pair {
 	return out
 }
 
-// sentAgain finds to each data segment of a direction the next one that holds all its bytes, if nothing acknowledged them
-// in between.
+// ackLooks bounds the packets of a side that are looked at for acknowledgements.
+const ackLooks = 1 << 22
+
+// sentAgain finds to each data segment of a direction the next one that holds all its bytes, if that comes as late as one that
+// was waited for and nothing acknowledged them in between.
 func sentAgain(s *Side, d int) map[uint32]uint32 {
 	var out map[uint32]uint32
+	looks := 0
 	segs := stream(s, d)
 	high := int64(-1 << 62)
 	for k, y := range segs {
 		if y.off < high {
 			for j := k - 1; j >= max(0, k-resends); j-- {
 				x := segs[j]
-				if x.off < y.off || x.off+x.n > y.off+y.n || s.acknowledged(x.i, y.i) {
+				if x.off < y.off || x.off+x.n > y.off+y.n || s.Cap.At(y.i).Time-s.Cap.At(x.i).Time < repeatLeast {
+					continue
+				}
+				if looks += int(max(y.i, x.i) - x.i); looks > ackLooks {
+					return out
+				}
+				if s.acknowledged(x.i, y.i) {
 					continue
 				}
 				if out == nil {
