@@ -54,6 +54,9 @@ func check(t *testing.T, i message.Info, b []byte) {
 	if len(i.Messages) > 17 || len(i.Text()) > 4*message.MaxText {
 		t.Fatalf("%d messages, text of %d bytes", len(i.Messages), len(i.Text()))
 	}
+	if i.SIP != nil && !strings.Contains(i.SIP.Via, i.SIP.Branch()) {
+		t.Fatalf("branch %q of %q", i.SIP.Branch(), i.SIP.Via)
+	}
 	for _, m := range i.Messages {
 		if m.Off < 0 || m.Off > len(b) || m.Len < 0 || m.Kind == "" {
 			t.Fatalf("%+v in a payload of %d bytes", m, len(b))
