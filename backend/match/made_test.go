@@ -73,6 +73,10 @@ var madeUpWrong = map[int64]string{
 	2243: "as 596, of a SYN and a FIN",
 	3265: "as 596",
 	3292: "as 596",
+	4211: "as 596",
+	4378: "as 596, of a SYN/ACK",
+	5496: "as 596, of a SYN/ACK",
+	5461: "of a segment that was lost and sent again one capture holds the first sending only, the other the second, and no timestamps tell",
 	819:  "nothing tells acknowledgements apart that overtake each other: all that they bear is the same",
 	1403: "as 819",
 	1653: "as 819",
@@ -84,7 +88,7 @@ var madeUpWrong = map[int64]string{
 // madeUpOnce are seeds beyond the first ones of which a version before this one paired something wrong.
 var madeUpOnce = []int64{
 	391, 580, 596, 657, 712, 752, 787, 819, 829, 832, 865, 1093, 1204, 1206, 1214, 1221, 1272, 1287, 1301, 1334, 1403, 1414, 1471, 1545,
-	1653, 1725, 2142, 2152, 2243, 2301, 2778, 2833, 2879, 3110, 3140, 3265, 3292, 3679, 3738,
+	1653, 1725, 2142, 2152, 2243, 2301, 2778, 2833, 2879, 3110, 3140, 3265, 3292, 3679, 3738, 4211, 4378, 5461, 5496,
 }
 
 // Made-up traffic over made-up paths: NAT, tunnels, offload, proxies, loss, disorder. Nothing wrong is claimed, whatever the
