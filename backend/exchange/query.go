@@ -22,6 +22,25 @@ func datagrams(c *flow.Capture, id flow.ConvID) iter.Seq2[uint32, []byte] {
 	}
 }
 
+// said goes through what a conversation's datagrams say, by the places of their facts.
+func said(c *flow.Capture, id flow.ConvID) iter.Seq2[uint32, message.Info] {
+	return func(yield func(uint32, message.Info) bool) {
+		for i, b := range datagrams(c, id) {
+			x := c.At(i)
+			t := c.Tuple(id, x.Dir())
+			if !yield(i, message.Name(flow.ProtoUDP, t.Sport, t.Dport, b, int(x.Len))) {
+				return
+			}
+		}
+	}
+}
+
+// sender is the address that a packet comes from.
+func sender(c *flow.Capture, x *flow.Fact) string {
+	t := c.Tuple(x.ID(), x.Dir())
+	return t.Src.Netip(t.Version).Unmap().String()
+}
+
 // datagramPart is a datagram as a whole message.
 func datagramPart(x *flow.Fact, i uint32) Part {
 	n := int64(x.Len)
@@ -37,10 +56,8 @@ func queryExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 	}
 	var out []*Exchange
 	open := map[string]*Exchange{}
-	for i, b := range datagrams(c, cv.ID) {
-		x := c.At(i)
-		t := c.Tuple(cv.ID, x.Dir())
-		m := message.Name(flow.ProtoUDP, t.Sport, t.Dport, b, int(x.Len)).DNS
+	for i, info := range said(c, cv.ID) {
+		x, m := c.At(i), info.DNS
 		if m == nil || !m.HasQuestion {
 			continue
 		}
@@ -48,7 +65,7 @@ func queryExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 		key := fmt.Sprintf("%d %s", m.ID, question)
 		p := datagramPart(x, i)
 		if !m.Response {
-			e := &Exchange{Conv: cv, Index: len(out), Request: p, Name: message.DNSType(m.Type) + " " + m.Name, Key: question, ID: m.ID, Client: t.Src.Netip(t.Version).Unmap().String()}
+			e := &Exchange{Conv: cv, Index: len(out), Request: p, Name: message.DNSType(m.Type) + " " + m.Name, Key: question, ID: m.ID, Client: sender(c, x)}
 			if o := open[key]; o == nil || o.Answered {
 				out = append(out, e)
 				open[key] = e

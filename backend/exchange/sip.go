@@ -3,7 +3,6 @@ package exchange
 import (
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
-	"github.com/corr-dev/corr/backend/message"
 )
 
 // sipExchanges reads the SIP transactions over UDP that the end which began the conversation opens (RFC 3261 §17). A proxy
@@ -13,11 +12,9 @@ func sipExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 	client := c.ClientDir(cv.ID)
 	var out []*Exchange
 	open := map[string]*Exchange{}
-	for i, b := range datagrams(c, cv.ID) {
-		x := c.At(i)
-		t := c.Tuple(cv.ID, x.Dir())
-		m := message.Name(flow.ProtoUDP, t.Sport, t.Dport, b, int(x.Len)).SIP
-		if m == nil && len(out) == 0 && len(b) > sipLeast {
+	for i, info := range said(c, cv.ID) {
+		x, m := c.At(i), info.SIP
+		if m == nil && len(out) == 0 && x.Len > sipLeast {
 			return nil // it begins with something else
 		}
 		if m == nil || m.CallID == "" || m.CSeq == "" {
@@ -27,7 +24,7 @@ func sipExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 		p := datagramPart(x, i)
 		switch e := open[key]; {
 		case m.Method != "" && x.Dir() == client && e == nil:
-			e = &Exchange{Conv: cv, Index: len(out), Request: p, Name: m.Method + " " + m.Target, Key: key, SIP: true, Client: t.Src.Netip(t.Version).Unmap().String()}
+			e = &Exchange{Conv: cv, Index: len(out), Request: p, Name: m.Method + " " + m.Target, Key: key, SIP: true, Client: sender(c, x)}
 			out = append(out, e)
 			open[key] = e
 		case m.Method != "" && x.Dir() == client: // sent again

@@ -163,6 +163,8 @@ func TestDerivedCases(t *testing.T) {
 		{"datagrams alone through SIIT", "siit", "filter=udp@a,filter=udp@b"},
 		{"datagrams alone through prefix translation", "prefix-translation", "filter=udp@a,filter=udp@b"},
 		{"equal acknowledgements of which one was lost", "mss-loss-reorder", "loss=2@a-b,ipid=zero"},
+		{"segments that were refused for their size, as fragments", "vxlan-middle", "fragment=700@c"},
+		{"QUIC of which both recorders missed frames", "quic-nat", "drop=10@a,drop=10@b"},
 		{"further routers", "gso-split", "hops=4@client"},
 		{"raw IP against Linux cooked", "mss-loss-reorder", "raw@a,sll2@b"},
 	} {

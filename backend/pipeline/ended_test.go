@@ -85,6 +85,47 @@ func TestRecorderMissedFrames(t *testing.T) {
 	}
 }
 
+// Conditions under which corr once said what was not so: no such finding, and no such end of a conversation.
+func TestNotSaid(t *testing.T) {
+	for _, x := range []struct {
+		seed              int64
+		name, apply, word string
+	}{
+		{3, "partial-reuse-span", "drop=6@a", "tcp-terminated"}, // the SYN of a connection on ports used again is missed
+		{11, "haproxy-tcp", "renumber,isn,drop=6@a,ipid=zero", "closed-by-middlebox"},
+		{11, "quic-nat", "drop=10@a,drop=10@b", "payload-rewritten"},
+		{3, "sip-alg", "ipid=zero,isn", "message-forwarder"},
+		{13, "four-points", "renumber,isn,late=0.2@d,disorder=5@a", "asymmetric-path"},
+		{11, "lb-two-servers", "renumber,isn,ipid=random,snaplen=200@a,drop=6@a,clock=26280h@c", "clock-step"},
+	} {
+		doc := derived(t, x.seed, x.name, x.apply)
+		for _, f := range doc.Findings {
+			if f.ID == x.word {
+				t.Errorf("%s %s: %s", x.name, x.apply, f.Title)
+			}
+		}
+		for _, f := range doc.Flows {
+			if f.Outcome == x.word {
+				t.Errorf("%s %s: conversation %d is %s", x.name, x.apply, f.ID, f.Outcome)
+			}
+		}
+		for _, s := range doc.Segments {
+			for _, m := range s.Middleboxes {
+				if m.Kind == x.word {
+					t.Errorf("%s %s: a %s between %s and %s", x.name, x.apply, m.Name, s.A, s.B)
+				}
+			}
+		}
+	}
+	// What asks for the same again and again agrees with itself at other times too; and what a capture that ended has not heard of
+	// may have gone anywhere.
+	for _, f := range derived(t, 5, "tls-offload", "late=0.35@b,early=0.85@a").Flows {
+		if f.At["a"] != nil && f.At["b"] != nil {
+			t.Errorf("tls-offload with little overlap: %v and %v are one conversation", f.At["a"].Tuple, f.At["b"].Tuple)
+		}
+	}
+}
+
 // Large packets that vanish are told from what passed on the wire, not from what a card was handed in one piece.
 func TestLargeLostBehindOffload(t *testing.T) {
 	for _, seed := range []int64{1, 3} {
