@@ -15,6 +15,8 @@ import (
 type Options struct {
 	// Ann is the name of the annotations beside corr.lua; empty for corr.ann.
 	Ann string
+	// Work is the folder in which the proof's own files lie for a moment; empty for the system's temporary one.
+	Work string
 }
 
 // Generate writes corr.lua after it has proved that it loads and answers.
@@ -23,7 +25,7 @@ func Generate(w io.Writer, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := prove(src); err != nil {
+	if err := prove(src, o.Work); err != nil {
 		return fmt.Errorf("corr.lua is not written, it does not answer: %w", err)
 	}
 	_, err = w.Write(src)

@@ -95,9 +95,10 @@ func questions() []question {
 		"corr.time: 1699999998 s 2469134 ns\ncorr.rtt: 0 s 5000000 ns\ncorr.hops: 8\ncorr.hops.peer: 2\ncorr.ttl.initial: 128"})
 }
 
-// prove loads a corr.lua in an interpreter of Lua 5.1, beside a corr.ann made for the purpose, and asks it about frames.
-func prove(src []byte) error {
-	dir, err := os.MkdirTemp("", "corr-proof-")
+// prove loads a corr.lua in an interpreter of Lua 5.1, beside a corr.ann made for the purpose in a folder within
+// work, and asks it about frames.
+func prove(src []byte, work string) error {
+	dir, err := os.MkdirTemp(work, "corr-proof-")
 	if err != nil {
 		return err
 	}

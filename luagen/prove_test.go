@@ -16,7 +16,7 @@ func TestProves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := prove(src); err != nil {
+	if err := prove(src, t.TempDir()); err != nil {
 		t.Error(err)
 	}
 	for name, change := range map[string][2]string{
@@ -29,7 +29,7 @@ func TestProves(t *testing.T) {
 		if bytes.Equal(bad, src) {
 			t.Errorf("%s: corr.lua has no %q", name, change[0])
 		}
-		if prove(bad) == nil {
+		if prove(bad, t.TempDir()) == nil {
 			t.Errorf("%s went unnoticed", name)
 		}
 	}

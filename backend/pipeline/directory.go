@@ -156,7 +156,7 @@ func writeAll(ctx context.Context, dir string, in *compose.Input, key *[anonymis
 	var failed [5]error
 	wg.Go(func() { failed[0] = errors.Join(in.Frames(ctx, w), w.Close()) })
 	wg.Go(func() {
-		failed[1] = create(filepath.Join(dir, "corr.lua"), func(f *os.File) error { return luagen.Generate(f, luagen.Options{}) })
+		failed[1] = create(filepath.Join(dir, "corr.lua"), func(f *os.File) error { return luagen.Generate(f, luagen.Options{Work: dir}) })
 	})
 	wg.Go(func() { failed[2] = writeProfile(filepath.Join(dir, "profile")) })
 	doc := in.Document()

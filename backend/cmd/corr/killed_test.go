@@ -11,10 +11,13 @@ import (
 	"time"
 )
 
-// Killed at any moment, corr leaves the old result or the new one, never a mix and never none.
+// Killed at any moment, corr leaves the old result or the new one, never a mix and never none, and nothing in the folder for
+// temporary files.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	corr := build(t, dir)
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
 	job := func(name, out string) *exec.Cmd {
 		from := "../../../testdata/" + name
 		return exec.Command(corr, "correlate", from+"/a.pcap", from+"/b.pcapng", "-o", out, "-q")
@@ -51,6 +54,9 @@ func TestKilled(t *testing.T) {
 		default:
 			t.Fatalf("killed after %d/%d of its time: neither the old result nor the new one", i, times)
 		}
+	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+		t.Errorf("left among the temporary files: %v %v", left, err)
 	}
 	t.Logf("%d of %d kept the old result", kept, times)
 }
