@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 )
@@ -160,15 +161,8 @@ var asymmetricPath = rule{Doc{ID: "asymmetric-path", weight: 12,
 	Sign:    "The points that one direction passes are not those of the other, or the number of routers between two points differs by direction.", Not: "Where a direction was seen nowhere."},
 	func(v *Verdict) (out []*Finding) {
 		x := &Finding{Severity: Note, Confidence: 90}
-		for _, f := range v.Flows {
-			p, q := f.Path[0], slices.Clone(f.Path[1])
-			if len(p) < 2 || len(q) < 2 {
-				continue
-			}
-			slices.Reverse(q)
-			if slices.Equal(p, q) {
-				continue
-			}
+		for _, f := range v.twoWays() {
+			p := f.Path[0]
 			if len(x.Flows) == 0 {
 				x.Detail = fmt.Sprintf("seen: %s passes %s, its answers %s", v.tuple(f, p[0]), v.path(f.Path[0]), v.path(f.Path[1]))
 				for _, c := range p {
@@ -187,6 +181,80 @@ var asymmetricPath = rule{Doc{ID: "asymmetric-path", weight: 12,
 		x.Next = "where a stateful device stands on one of the ways only, route both directions through it"
 		return append([]*Finding{x}, v.unevenHops()...)
 	}}
+
+// few is how many packets of a direction a recorder may have missed one and all.
+const few = 2
+
+// twoWays lists the conversations whose directions pass other points. Where a point lacks no more than few packets of a
+// direction, its recorder may have missed them: these count where they are several with one server, and more than those of
+// which the point has both directions.
+func (v *Verdict) twoWays() (out []*match.Flow) {
+	doubtful := map[*match.Flow][]int{}
+	for _, f := range v.Flows {
+		if !turns(f) {
+			continue
+		}
+		out = append(out, f)
+		if at, missed := lacks(f); missed {
+			doubtful[f] = at
+		}
+	}
+	if len(doubtful) == 0 {
+		return out
+	}
+	type with struct {
+		at     int
+		server decode.Addr
+	}
+	short, whole := map[with]int{}, map[with]int{}
+	for f, at := range doubtful {
+		for _, c := range at {
+			short[with{c, f.Tuple(c).Dst}]++
+		}
+	}
+	for _, f := range v.Flows {
+		for _, c := range f.Path[0] {
+			if k := (with{c, f.Tuple(c).Dst}); short[k] > 0 && slices.Contains(f.Path[1], c) {
+				whole[k]++
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(f *match.Flow) bool {
+		at, is := doubtful[f]
+		return is && !slices.ContainsFunc(at, func(c int) bool {
+			k := with{c, f.Tuple(c).Dst}
+			return short[k] > few && short[k] > whole[k]
+		})
+	})
+}
+
+// turns reports whether a conversation's answers pass other points than its requests.
+func turns(f *match.Flow) bool {
+	p, q := f.Path[0], slices.Clone(f.Path[1])
+	slices.Reverse(q)
+	return len(p) > 1 && len(q) > 1 && !slices.Equal(p, q)
+}
+
+// lacks lists the points that one direction of a conversation passes and the other doesn't; missed is true where the other
+// one has few packets, so that it may be the recorder that missed them.
+func lacks(f *match.Flow) (at []int, missed bool) {
+	for d := 0; d < 2; d++ {
+		for _, c := range f.Path[1-d] {
+			if slices.Contains(f.Path[d], c) {
+				continue
+			}
+			at = append(at, c)
+			n := 0
+			for _, o := range f.Path[d] {
+				n = max(n, f.Sides[o].Count(d))
+			}
+			if n > few {
+				return at, false
+			}
+		}
+	}
+	return at, len(at) > 0
+}
 
 func (v *Verdict) path(p []int) string {
 	var out []string

@@ -32,14 +32,17 @@ func (s *Side) Sees(d int) bool {
 
 // Carries reports whether any packet of the conversation itself, not only ICMP errors about it, was captured in
 // direction d.
-func (s *Side) Carries(d int) bool {
+func (s *Side) Carries(d int) bool { return s.Count(d) > 0 }
+
+// Count is how many packets of the conversation itself, ICMP errors about it left out, were captured in direction d.
+func (s *Side) Count(d int) int {
+	n := 0
 	for k, id := range s.Convs {
 		in := &s.Cap.Convs[id]
-		if x := d ^ s.Forward[k]; in.Packets[x] > in.Errors[x] {
-			return true
-		}
+		x := d ^ s.Forward[k]
+		n += int(in.Packets[x]) - int(in.Errors[x])
 	}
-	return false
+	return n
 }
 
 // before is +1 if packets of flow direction d pass a before b, -1 if after, 0 if not known.
