@@ -25,13 +25,13 @@ const (
 func interval(k int, f, b *Exchange) (int64, bool) {
 	switch k {
 	case passRequest:
-		return int64(b.Request.Start - f.Request.End), true
+		return int64(b.Request.latest() - f.Request.End), true
 	case passAnswer:
 		return int64(b.Answer.End - f.Answer.End), b.Answered && f.Replied()
 	case firstAnswer:
 		return int64(b.Answer.Start - f.Answer.Start), b.Answered && f.Answered && !f.Opaque
 	case openBack:
-		return int64(b.ConvStart - f.Request.Start), b.ConvStart != 0 && f.First && b.First
+		return int64(b.ConvStart - f.Request.Start), b.ConvStart != 0 && f.First && b.First && f.Request.Seen()
 	case closeBack:
 		return int64(b.ConvEnd - f.ConvEnd), b.ConvEnd != 0 && f.ConvEnd != 0 && f.Last && b.Last
 	}

@@ -98,7 +98,7 @@ func near(x, y *Part, xMore, yMore int64) bool {
 // nest bounds the offsets at which b lies inside of f: a request is passed on after it began to come, an answer is
 // complete at the front after it was at the back.
 func nest(f, b *Exchange) (lo, hi int64, ok bool) {
-	hi = int64(b.Request.Start - f.Request.Start)
+	hi = int64(b.Request.latest() - f.Request.Start)
 	lo = hi - patience
 	switch {
 	case b.Answered && f.Answered:

@@ -20,11 +20,10 @@ type segment struct {
 	frame    uint32
 }
 
-// segments lists the data segments of a direction in stream order, repeated bytes left out.
-func segments(c *flow.Capture, id flow.ConvID, d int) []segment {
+// segments lists the data segments of a direction in stream order, repeated bytes left out, and says the sequence number that
+// offsets count from; have is false where there is none.
+func segments(c *flow.Capture, id flow.ConvID, d int) (out []segment, base uint32, have bool) {
 	var l []segment
-	var base uint32
-	have := false
 	for i := range c.Packets(id) {
 		x := c.At(i)
 		if x.Dir() != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
@@ -48,14 +47,14 @@ func segments(c *flow.Capture, id flow.ConvID, d int) []segment {
 	}
 	slices.SortStableFunc(l, func(a, b segment) int { return cmp.Compare(a.off, b.off) })
 	end := int64(0)
-	out := l[:0]
+	out = l[:0]
 	for _, s := range l {
 		if s.end > end {
 			out = append(out, s)
 			end = s.end
 		}
 	}
-	return out
+	return out, base, have
 }
 
 // unit is a message or a TLS record of one direction.
@@ -66,14 +65,22 @@ type unit struct {
 	first    uint32 // frames
 	last     uint32
 	dir      int
+	missed   *gap // it is what was missed of the client's
 }
 
-// units reads the messages of both directions. client is the direction of the initiator.
-func units(c *flow.Capture, id flow.ConvID, client int) (us [2][]unit, segs [2][]segment) {
+// units reads the messages of both directions, and lists what was missed of the client's that lies in none. client is the
+// direction of the initiator.
+func units(c *flow.Capture, id flow.ConvID, client int) (us [2][]unit, segs [2][]segment, gs []gap) {
+	var base uint32
+	var have bool
 	port := c.Tuple(id, client).Dport
 	for _, d := range [2]int{client, 1 - client} {
 		k := d ^ client
-		segs[k] = segments(c, id, d)
+		var from uint32
+		var any bool
+		if segs[k], from, any = segments(c, id, d); k == 0 {
+			base, have = from, any
+		}
 		s := message.NewStream(k == 0, port)
 		take := func() {
 			for _, m := range s.Messages() {
@@ -91,7 +98,10 @@ func units(c *flow.Capture, id flow.ConvID, client int) (us [2][]unit, segs [2][
 		s.Close()
 		take()
 	}
-	return us, segs
+	if have {
+		gs = beside(gaps(c, id, client, segs[0], base), us[0])
+	}
+	return us, segs, gs
 }
 
 // frameAt is the frame that carries a stream offset, or the next one.
@@ -107,28 +117,28 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 		return nil
 	}
 	client := c.ClientDir(cv.ID)
-	us, segs := units(c, cv.ID, client)
+	us, segs, gs := units(c, cv.ID, client)
 	var out []*Exchange
 	switch {
 	case cutShort(c, segs):
-		out = segmentTurns(c, segs)
+		out = segmentTurns(c, segs, gs)
 		for _, x := range out {
 			x.Cut = true
 		}
 	case isTLS(us):
 		if plain, parts, ok := opened(c, us, segs, keys, c.Tuple(cv.ID, client).Dport); ok {
-			out = readable(c, plain, parts)
+			out = readable(c, plain, parts, nil)
 		}
 		if len(out) == 0 {
-			out = turns(c, us, segs)
+			out = turns(c, us, segs, gs)
 		} else {
 			for _, x := range out {
 				x.Opaque, x.Opened = true, true // read with keys, yet no byte of it is seen behind
 			}
 		}
 	default:
-		if out = readable(c, us, segs); len(out) == 0 {
-			out = segmentTurns(c, segs)
+		if out = readable(c, us, segs, gs); len(out) == 0 {
+			out = segmentTurns(c, segs, gs)
 		}
 	}
 	tls := in.Data[client].Class == uint8(message.ProtoTLS)
@@ -173,35 +183,50 @@ func isTLS(us [2][]unit) bool {
 }
 
 // readable makes exchanges of HTTP that can be read.
-func readable(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
+func readable(c *flow.Capture, us [2][]unit, segs [2][]segment, gs []gap) []*Exchange {
 	for _, l := range us {
 		if len(l) > 0 && l[0].m.Proto == message.ProtoHTTP2 {
 			return streamsExchanges(c, us, segs)
 		}
 	}
-	return plainExchanges(c, us, segs)
+	return plainExchanges(c, us, segs, gs)
 }
 
-// plainExchanges pairs HTTP/1 requests with responses in order (RFC 9112 §9.3.2).
-func plainExchanges(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
+// plainExchanges pairs HTTP/1 requests with responses in order (RFC 9112 §9.3.2). Behind a response that was missed the next
+// one answers the last request before it; one before all requests answers one that was missed.
+func plainExchanges(c *flow.Capture, us [2][]unit, segs [2][]segment, gs []gap) []*Exchange {
 	var out []*Exchange
+	var at []uint32 // by exchange: the request's first frame
 	for i := range us[0] {
 		u := &us[0][i]
 		if u.m.HTTP == nil || u.m.HTTP.Method == "" {
 			continue
 		}
-		out = append(out, requested(u.m.HTTP, part(c, segs[0], []*unit{u})))
+		out, at = append(out, requested(u.m.HTTP, part(c, segs[0], []*unit{u}))), append(at, u.first)
 	}
-	n := 0
+	n := 0 // the first request that may still be answered
 	for i := range us[1] {
 		u := &us[1][i]
 		if u.m.HTTP == nil || u.m.HTTP.Status < 200 {
 			continue // interim responses (RFC 9110 §15.2)
 		}
-		if n < len(out) {
-			out[n].answered(u.m.HTTP, part(c, segs[1], []*unit{u}))
-			n++
+		to := n
+		for to < len(out) && at[to] < u.first {
+			to++
 		}
+		switch {
+		case to > n && u.m.AfterGap:
+			n = to - 1
+		case to == n:
+			k := slices.IndexFunc(gs, func(g gap) bool { return g.frame <= u.last && (n == 0 || g.frame > at[n-1]) })
+			if k < 0 {
+				continue
+			}
+			out, at = slices.Insert(out, n, &Exchange{Request: gs[k].request()}), slices.Insert(at, n, gs[k].frame)
+			gs = gs[k+1:]
+		}
+		out[n].answered(u.m.HTTP, part(c, segs[1], []*unit{u}))
+		n++
 	}
 	return out
 }

@@ -76,6 +76,7 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log, known [][]Excha
 			ts = slices.DeleteFunc(ts, func(t match.Tie) bool { // QUIC in front of TCP: two conversations, whatever they carry
 				return more[t.Front] || more[t.Back] || r.Caps[t.Front.Capture].Conv(t.Front.ID).Proto != r.Caps[t.Back.Capture].Conv(t.Back.ID).Proto
 			})
+			ts = carriesMore(r, ts)
 			ts = append(ts, silent(r, claims, ts, lists)...)
 			ties = append(ties, ts...)
 			out.Claims = append(out.Claims, claims...)
@@ -241,7 +242,7 @@ func outlives(f, b *Exchange) bool {
 	return (f.ConvStart == 0) != (b.ConvStart == 0) || (f.ConvEnd == 0) != (b.ConvEnd == 0)
 }
 
-// silent ties back connections that carried no request: refused ones, opened while exactly one request without a
+// silent ties back connections over which nothing was said: refused ones, opened while exactly one request without a
 // counterpart was waiting.
 func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) []match.Tie {
 	if len(cs) == 0 {
@@ -266,15 +267,19 @@ func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) 
 	c := r.Caps[b]
 	for id := range c.Convs {
 		cv := match.Conv{Capture: b, ID: flow.ConvID(id)}
-		if f := r.FlowOf[b][id]; f == nil || f.Sides[a] != nil || f.First() != b || c.Conv(cv.ID).Proto != flow.ProtoTCP || spoke[cv] || taken[cv] || c.Convs[id].SYN < 0 {
+		if f := r.FlowOf[b][id]; f == nil || f.Sides[a] != nil || f.First() != b || c.Conv(cv.ID).Proto != flow.ProtoTCP || spoke[cv] || spoken(c, cv.ID) || taken[cv] || c.Convs[id].SYN < 0 {
 			continue
 		}
 		t := int64(c.At(c.Handshakes[c.Convs[id].SYN].Fact).Time)
 		at, n := match.Conv{}, 0
 		for _, e := range lists[a] {
-			if !claimed[e] && !taken[e.Conv] && e.Answered && t-hi-slack >= int64(e.Request.Start)-slack && t-lo <= int64(e.Answer.Start)+slack {
+			if claimed[e] || taken[e.Conv] || t-hi-slack < int64(e.Request.Start)-slack || e.Answered && t-lo > int64(e.Answer.Start)+slack {
+				continue
+			}
+			if n++; e.Answered {
 				at = e.Conv
-				n++
+			} else {
+				n++ // it may be this one, but nothing shows that it was ever given up
 			}
 		}
 		if n == 1 {

@@ -19,7 +19,7 @@ const (
 )
 
 // turns makes exchanges of a TLS conversation's application data.
-func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
+func turns(c *flow.Capture, us [2][]unit, segs [2][]segment, gs []gap) []*Exchange {
 	version, suite := uint16(0), uint16(0)
 	for i := range us[1] {
 		if t := us[1][i].m.TLS; t != nil && t.Version != 0 {
@@ -54,6 +54,9 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 			}
 		}
 	}
+	if !h2 {
+		all = append(missedTurns(gs, version, all), all...)
+	}
 	// By the frame that completes a record: what one side says before it has heard the other comes first.
 	slices.SortStableFunc(all, func(a, b *unit) int { return cmp.Compare(a.last, b.last) })
 	if h2 {
@@ -77,6 +80,9 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 			continue
 		}
 		p := part(c, segs[turn[0].dir], turn)
+		if !p.Seen() {
+			p = turn[0].missed.request()
+		}
 		if turn[0].m.AfterGap { // what is missing may have been the end of what this side said before
 			last := len(out) - 1
 			if turn[0].dir == 1 {
@@ -98,6 +104,30 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment) []*Exchange {
 			x.Answer, x.Answered = p, true
 		}
 		i = j
+	}
+	return out
+}
+
+// alertMost is the length of a protected alert's record in TLS 1.2, header and explicit nonce included (RFC 5246 §7.2, RFC 5288).
+const alertMost = 31
+
+// missedTurns makes units of what a recorder missed of a client's application data. What was missed of the handshake, or may
+// be no more than its end or an alert, tells nothing.
+func missedTurns(gs []gap, version uint16, all []*unit) (out []*unit) {
+	first := true // nothing of the client's was seen yet
+	for i := range gs {
+		g := &gs[i]
+		n := g.to - g.from
+		for _, u := range all {
+			first = first && (u.dir != 0 || u.from > g.from)
+		}
+		least := int64(alertMost)
+		if first && version >= 0x0304 {
+			least = finishedMax + 16 // the record's header, and one that only says that the cipher changes
+		}
+		if g.from > 0 && n > least {
+			out = append(out, &unit{from: g.from, to: g.to, plain: [2]int64{0, n}, first: g.frame, last: g.frame, missed: g})
+		}
 	}
 	return out
 }
@@ -125,15 +155,19 @@ func cutShort(c *flow.Capture, segs [2][]segment) bool {
 
 // segmentTurns makes exchanges of a conversation whose messages can't be read, by who sends how much until the other
 // begins.
-func segmentTurns(c *flow.Capture, segs [2][]segment) []*Exchange {
+func segmentTurns(c *flow.Capture, segs [2][]segment, gs []gap) []*Exchange {
 	type piece struct {
 		segment
-		dir int
+		dir    int
+		missed *gap
 	}
 	var all []piece
+	for i := range gs {
+		all = append(all, piece{segment{gs[i].from, gs[i].to, gs[i].frame}, 0, &gs[i]})
+	}
 	for d, l := range segs {
 		for _, s := range l {
-			all = append(all, piece{s, d})
+			all = append(all, piece{s, d, nil})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b piece) int { return cmp.Compare(a.frame, b.frame) })
@@ -148,6 +182,9 @@ func segmentTurns(c *flow.Capture, segs [2][]segment) []*Exchange {
 			u.from, u.to = min(u.from, s.off), max(u.to, s.end)
 		}
 		p := part(c, segs[all[i].dir], []*unit{u})
+		if !p.Seen() {
+			p = all[i].missed.request()
+		}
 		switch {
 		case all[i].dir == 0:
 			out = append(out, &Exchange{Request: p})

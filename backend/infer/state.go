@@ -398,8 +398,8 @@ func (v *Verdict) gaveUp(f *match.Flow) bool {
 // answeredInPart reports whether the end that a request went to sent anything after it: an answer whose head the recorder
 // missed is one nevertheless.
 func (v *Verdict) answeredInPart(x *exchange.Exchange) bool {
-	if len(x.Request.Pieces) == 0 {
-		return false
+	if !x.Request.Seen() {
+		return true // when it came is not known, so neither what followed
 	}
 	c := v.Caps[x.Conv.Capture]
 	last := c.At(x.Request.Pieces[len(x.Request.Pieces)-1].Frame)

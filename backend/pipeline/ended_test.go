@@ -2,7 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -123,6 +126,46 @@ func TestNotSaid(t *testing.T) {
 	for _, f := range derived(t, 5, "tls-offload", "late=0.35@b,early=0.85@a").Flows {
 		if f.At["a"] != nil && f.At["b"] != nil {
 			t.Errorf("tls-offload with little overlap: %v and %v are one conversation", f.At["a"].Tuple, f.At["b"].Tuple)
+		}
+	}
+}
+
+// Where recorders missed requests, answers, or a whole conversation's share of them, none is said to carry on another's.
+func TestMissedAtProxy(t *testing.T) {
+	var truth struct {
+		Flows []struct {
+			At map[string]*struct{ Tuple [4]any }
+		}
+	}
+	b, err := os.ReadFile("../../testdata/tls-offload/truth.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &truth); err != nil {
+		t.Fatal(err)
+	}
+	pair := func(a, b [4]any) string { return fmt.Sprint(a[:2], b[:2]) }
+	right := map[string]bool{}
+	for _, f := range truth.Flows {
+		if a, b := f.At["a.pcap"], f.At["b.pcapng"]; a != nil && b != nil {
+			right[pair(a.Tuple, b.Tuple)] = true
+		}
+	}
+	for apply, seeds := range map[string][]int64{"drop=5@a": {3, 5, 6}, "drop=6@b": {1, 4, 5}, "drop=4@a,drop=4@b": {2, 4, 6}, "drop=10@a,drop=10@b": {2, 3}} {
+		for _, seed := range seeds {
+			joined := 0
+			for _, f := range derived(t, seed, "tls-offload", apply).Flows {
+				if f.At["a"] == nil || f.At["b"] == nil {
+					continue
+				}
+				joined++
+				if !right[pair(f.At["a"].Tuple, f.At["b"].Tuple)] {
+					t.Errorf("%s, seed %d: %v does not go on as %v", apply, seed, f.At["a"].Tuple, f.At["b"].Tuple)
+				}
+			}
+			if joined < len(right)/3 {
+				t.Errorf("%s, seed %d: %d conversations are joined", apply, seed, joined)
+			}
 		}
 	}
 }

@@ -1,0 +1,83 @@
+package exchange
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
+)
+
+// gap is what a client said, a recorder missed, and the server acknowledged.
+type gap struct {
+	from, to     int64  // stream offsets
+	frame        uint32 // the first to acknowledge any of it
+	since, until capture.LocalTime
+}
+
+// gaps lists what was missed of a client's stream, in order. segs are its data segments.
+func gaps(c *flow.Capture, id flow.ConvID, client int, segs []segment, base uint32) []gap {
+	var out []gap
+	at, said := int64(0), int64(0)
+	for _, s := range segs {
+		if s.off > at {
+			out = append(out, gap{from: at, to: s.off})
+		}
+		at = max(at, s.end)
+	}
+	for i := range c.Packets(id) {
+		x := c.At(i)
+		if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 && x.Flags&(decode.ACK|decode.RST) == decode.ACK && x.Dir() != client {
+			said = max(said, int64(int32(x.Ack-base)))
+		}
+	}
+	if said > at+1 { // one more is the FIN's
+		out = append(out, gap{from: at, to: said})
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	k := 0
+	var last capture.LocalTime
+	for i := range c.Packets(id) {
+		x := c.At(i)
+		if k == len(out) {
+			break
+		}
+		if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
+			continue
+		}
+		if x.Dir() == client {
+			last = x.Time
+			continue
+		}
+		for k < len(out) && x.Flags&(decode.ACK|decode.RST) == decode.ACK && int64(int32(x.Ack-base)) > out[k].from {
+			out[k].frame, out[k].since, out[k].until = i, last, x.Time
+			k++
+		}
+	}
+	return out[:k]
+}
+
+// beside leaves of gaps what lies in no message that is known to be incomplete.
+func beside(gs []gap, us []unit) []gap {
+	return slices.DeleteFunc(gs, func(g gap) bool {
+		return slices.ContainsFunc(us, func(u unit) bool { return u.from < g.to && g.from < u.to })
+	})
+}
+
+// request is a request of which nothing is known but its size and between which times it came.
+func (g *gap) request() Part {
+	return Part{Start: g.since, End: g.until, Least: 0, Most: g.to - g.from, Head: -1, Holes: true}
+}
+
+// Seen reports whether any of a part was captured.
+func (p *Part) Seen() bool { return len(p.Pieces) > 0 }
+
+// latest is when a part began, or the last time that it can have.
+func (p *Part) latest() capture.LocalTime {
+	if p.Seen() {
+		return p.Start
+	}
+	return p.End
+}
