@@ -96,7 +96,7 @@ type Handshake struct {
 }
 
 // ClientDir is the direction of the conversation's initiator: that of its SYN, against that of its SYN/ACK, else that
-// of the first packet (UDP, or a capture that starts in mid-conversation, where the lower port serves).
+// of the first packet (UDP, but for answers alone; or a capture that starts in mid-conversation, where the lower port serves).
 func (c *Capture) ClientDir(id ConvID) int {
 	in := &c.Convs[id]
 	switch {
@@ -109,8 +109,14 @@ func (c *Capture) ClientDir(id ConvID) int {
 	if cv.Proto == ProtoTCP && cv.Sport < cv.Dport {
 		return 1
 	}
+	if cv.Proto == ProtoUDP && in.Packets[1] == 0 && cv.Sport < systemPorts && cv.Dport >= systemPorts {
+		return 1 // answers alone
+	}
 	return 0
 }
+
+// systemPorts is one more than the last port that services are assigned, not clients (RFC 6335 §6).
+const systemPorts = 1024
 
 // Tuple is an address and port pair in one direction.
 type Tuple struct {

@@ -24,6 +24,7 @@ const (
 	MarkNoTime         // the file gives no time for this frame
 	MarkGroup          // multicast or broadcast destination
 	MarkTCP            // a TCP segment with its transport header
+	MarkEither         // another capture holds equal packets of which nothing tells whether they are this one: set by package match
 	markTierShift = 14 // two bits: tier of a cut payload, see tiers
 )
 

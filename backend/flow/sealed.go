@@ -94,7 +94,7 @@ func (c *Capture) Seal(k *Key, s *Sealed) {
 	c.kept = c.fingerprints(k)
 	for i := range uint32(c.n) {
 		f := c.At(i)
-		f.Mark &^= MarkDuplicate // found again by whoever compares
+		f.Mark &^= MarkDuplicate | MarkEither // found again by whoever compares
 		f.Full, f.Head = k.word(f.Full), k.word(f.Head)
 	}
 	for id := range c.Convs {

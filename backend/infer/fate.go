@@ -463,6 +463,9 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		}
 		return m, true
 	}
+	if v.At(c, i).Is(flow.MarkEither) {
+		return Mark{Origin: m.Origin}, true // its counterpart is one of several
+	}
 	if j.dropped(f, c, d, i, s) {
 		return Mark{Fate: FateDelivered, Origin: m.Origin}, true
 	}

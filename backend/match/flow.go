@@ -205,8 +205,11 @@ func initiatorDir(caps []*flow.Capture, ms []member) int {
 		in := &c.Convs[m.ID]
 		d := c.ClientDir(m.ID)
 		w := 1
-		if in.SYN >= 0 || in.SYNACK >= 0 {
+		switch {
+		case in.SYN >= 0 || in.SYNACK >= 0:
 			w = 1000
+		case c.Conv(m.ID).Proto != flow.ProtoTCP && in.Packets[0] > in.Errors[0] && in.Packets[1] > in.Errors[1]:
+			w = 10 // who was heard first of both; one that was heard alone may have answered what a recorder missed
 		}
 		if m.flip {
 			d = 1 - d

@@ -127,7 +127,10 @@ func (m *matcher) inGroups(proto uint8, t *Traits, d int, w Window, strict bool)
 func (m *matcher) eachGroup(f func(x, y []grouped, take func(a, b uint32, how How))) {
 	used := map[uint64]bool{}
 	take := func(a, b uint32, how How) {
-		if how != howEither {
+		if how == howEither {
+			m.a.At(a).Mark |= flow.MarkEither
+			m.b.At(b).Mark |= flow.MarkEither
+		} else {
 			m.pair(a, b, how)
 		}
 		used[uint64(a)] = true
@@ -188,10 +191,10 @@ func (m *matcher) oneGroup(x, y []grouped, proto uint8, t *Traits, d int, w Wind
 	if w == nil {
 		return
 	}
-	// With one identification, packets are copies of each other; and so are datagrams and segments with the same bytes, where more
-	// come than were sent: a sender waits before it repeats itself.
+	// With one identification, packets are copies of each other; and so are datagrams, and segments that would be acknowledged, where
+	// more come than were sent: a sender waits before it repeats itself.
 	f := m.a.At(x[0].i)
-	named, speaks := strict && t.KeepsID && f.IPID != 0, m.speaks(x[0].i, proto) || proto == flow.ProtoTCP && f.Len > 0
+	named, speaks := strict && t.KeepsID && f.IPID != 0, m.speaks(x[0].i, proto) || proto == flow.ProtoTCP && (f.Len > 0 || f.Flags&(decode.SYN|decode.FIN) != 0)
 	m.copies = [2]bool{named || speaks && !m.fromA, named || speaks && m.fromA}
 	if !t.HasStep[d] {
 		m.byTime(x, y, d, w, take)
@@ -439,6 +442,26 @@ func (m *matcher) align(x, y []grouped, d int, w Window, take func(a, b uint32, 
 	within := func(i, j int) bool {
 		c, _ := pairCost(i, j)
 		return c != never
+	}
+	// A copy comes after what it is of.
+	for at, n := range [2]int{n, k} {
+		if !m.copies[at] {
+			continue
+		}
+		paired, from := [2][]bool{pairedX, pairedY}[at], 0
+		for q := len(pairs) - 1; q >= 0; q-- {
+			p := &pairs[q]
+			for e := from; e < min(p[at], n); e++ {
+				if o := *p; !paired[e] {
+					if o[at] = e; within(o[0], o[1]) {
+						paired[p[at]], paired[e] = false, true
+						*p = o
+						break
+					}
+				}
+			}
+			from = p[at] + 1
+		}
 	}
 	for _, p := range pairs {
 		how := HowOrder

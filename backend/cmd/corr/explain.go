@@ -192,7 +192,7 @@ func whyAlone(f *annotate.File, doc *model.Document, point int, fr *annotate.Fra
 		"elsewhere": "no packet of its conversation in this direction passes another point",
 		"duplicate": "an earlier frame of this capture is the same packet, recorded twice (mirror port, interface any)",
 		"local":     "frames of its kind never leave the link",
-		"unknown":   "nothing tells whether it reached another point",
+		"unknown":   "nothing tells whether it reached another point; packets there that are equal to several here may be any of these",
 	}[cl.Fate]; s != "" {
 		return []string{s}
 	}
