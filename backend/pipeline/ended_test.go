@@ -189,6 +189,15 @@ func TestAlikeDatagramsAreNotLost(t *testing.T) {
 	}
 }
 
+// An acknowledgement of which a wire made two, and nothing tells which is the first, is not lost, nor is either made by anybody.
+func TestCopiesAreNotLost(t *testing.T) {
+	for _, c := range derived(t, 13, "ipv6-routers", "dup=4@a-b,isn").Captures {
+		if c.Fates["lost"]+c.Fates["injected"] > 0 {
+			t.Errorf("%s: %v", c.Name, c.Fates)
+		}
+	}
+}
+
 // A queue at the begin of a capture is no step of its clock.
 func TestQueueIsNoStep(t *testing.T) {
 	for _, c := range derived(t, 938, "lb-two-servers", "idle=0.2@a.pcap-c.pcap").Captures {
