@@ -164,6 +164,7 @@ func TestDerivedCases(t *testing.T) {
 		{"datagrams alone through prefix translation", "prefix-translation", "filter=udp@a,filter=udp@b"},
 		{"equal acknowledgements of which one was lost", "mss-loss-reorder", "loss=2@a-b,ipid=zero"},
 		{"segments that were refused for their size, as fragments", "vxlan-middle", "fragment=700@c"},
+		{"segments that were refused for their size and sent again, joined", "vxlan-middle", "gro@c,drop=3@a"},
 		{"QUIC of which both recorders missed frames", "quic-nat", "drop=10@a,drop=10@b"},
 		{"copies that a wire made, of datagrams", "quic-nat", "loss=3@a-b,dup=4@a-b,isn"},
 		{"copies that a wire made, of handshakes without identification", "cooked", "dup=30@a-b,isn"},

@@ -16,6 +16,7 @@ type segment struct {
 	n    int64 // bytes
 	i    uint32
 	used bool
+	full bool // counterparts of all its bytes are known
 	open bool // a counterpart of some of its bytes is known
 	// Of a fragment: where its whole segment begins, and how long that is; of others the same as off and n.
 	from, size int64
@@ -56,21 +57,31 @@ func (m *matcher) resegmented(t *Traits, d int, w Window) {
 	used, found := map[uint64]bool{}, map[uint64]int64{}
 	for _, exact := range []bool{true, false} {
 		from := 0
+		var shares []share
 		for j := range sb {
 			b := &sb[j]
 			for from < len(sa) && sa[from].off+longest <= b.off {
 				from++
 			}
-			m.overlapping(sa[from:], b, t, d, w, used, found, exact)
+			shares = m.overlapping(shares, sa[from:], b, t, d, w, exact)
+		}
+		for _, s := range likelier(shares) {
+			m.pair(s.a.i, s.b.i, HowResegment)
+			x, y := uint64(s.a.i), uint64(s.b.i)|1<<32
+			used[x], used[y] = true, true
+			found[x] += s.bytes()
+			found[y] += s.bytes()
 		}
 		if !t.KeepsID || w == nil {
 			break
 		}
 		for k := range sa {
-			sa[k].used = used[uint64(sa[k].i)]
+			x := uint64(sa[k].i)
+			sa[k].used, sa[k].full = used[x], found[x] >= sa[k].n
 		}
 		for k := range sb {
-			sb[k].used = used[uint64(sb[k].i)|1<<32]
+			y := uint64(sb[k].i) | 1<<32
+			sb[k].used, sb[k].full = used[y], found[y] >= sb[k].n
 		}
 	}
 	for _, s := range sa {
@@ -154,12 +165,12 @@ func whole(c *flow.Capture, l []uint32) bool {
 // overlapping pairs b with the segments of A that it shares bytes with. Exact: identifications count up by one each
 // segment of equal size. Otherwise what is still alone may belong to a large segment that was joined from pieces of
 // unequal size, if it is in time.
-func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Window, used map[uint64]bool, found map[uint64]int64, exact bool) {
+func (m *matcher) overlapping(out []share, sa []segment, b *segment, t *Traits, d int, w Window, exact bool) []share {
 	h := m.b.At(b.i)
 	for k := range sa {
 		a := &sa[k]
 		if a.off >= b.off+b.n {
-			return
+			break
 		}
 		if a.off+a.n <= b.off || a.open && b.open { // two that are known in part are related by what lies between
 			continue
@@ -169,7 +180,7 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 			if exact && !fitsID(a.id, b.id, b.from-a.from, a.size, b.size) {
 				continue
 			}
-			if !exact && (a.used && b.used || !holds(a, b) && !holds(b, a) || !followsID(a.id, b.id, b.from-a.from) || !m.inWindow(a.i, b.i, d, w)) {
+			if !exact && (a.used && b.used || (b.full || !holds(a, b)) && (a.full || !holds(b, a)) || !followsID(a.id, b.id, b.from-a.from) || !m.inWindow(a.i, b.i, d, w)) {
 				continue
 			}
 		} else if !exact || w == nil || !m.inWindow(a.i, b.i, d, w) && !(t.sameSending(f, h) && m.near(a.i, b.i, d, w, aloneNS)) {
@@ -181,14 +192,66 @@ func (m *matcher) overlapping(sa []segment, b *segment, t *Traits, d int, w Wind
 		if m.differs(a, b) || f.Is(flow.MarkTS) && h.Is(flow.MarkTS) && t.otherSending(f, h) {
 			continue // what splits a segment copies its timestamps, and what joins some asks for the same ones
 		}
-		m.pair(a.i, b.i, HowResegment)
-		used[uint64(a.i)] = true
-		used[uint64(b.i)|1<<32] = true
-		n := min(a.off+a.n, b.off+b.n) - max(a.off, b.off)
-		found[uint64(a.i)] += n
-		found[uint64(b.i)|1<<32] += n
+		out = append(out, share{a, b})
 	}
+	return out
 }
+
+// share is what a segment of A and one of B have in common.
+type share struct{ a, b *segment }
+
+func (s share) from() int64  { return max(s.a.off, s.b.off) }
+func (s share) to() int64    { return min(s.a.off+s.a.n, s.b.off+s.b.n) }
+func (s share) bytes() int64 { return s.to() - s.from() }
+
+// likelier leaves out shares in bytes that another segment, sent once more, has too and of which more is found at the other
+// side: identifications fit by chance now and then.
+func likelier(l []share) []share {
+	covered := map[*segment]int64{}
+	for _, s := range l {
+		covered[s.a] += s.bytes()
+		covered[s.b] += s.bytes()
+	}
+	// less reports whether x is found to a smaller part than y.
+	less := func(x, y *segment) bool { return x != y && covered[x]*y.n < covered[y]*x.n }
+	worse := map[int]bool{}
+	for _, side := range []func(share) (of, other *segment){
+		func(s share) (*segment, *segment) { return s.b, s.a },
+		func(s share) (*segment, *segment) { return s.a, s.b },
+	} {
+		by := map[*segment][]int{}
+		for k, s := range l {
+			of, _ := side(s)
+			by[of] = append(by[of], k)
+		}
+		for _, ks := range by {
+			for n, i := range ks[:min(len(ks), sharesMost)] {
+				for _, j := range ks[n+1 : min(len(ks), sharesMost)] {
+					if l[i].from() >= l[j].to() || l[j].from() >= l[i].to() {
+						continue
+					}
+					_, x := side(l[i])
+					_, y := side(l[j])
+					worse[i] = worse[i] || less(x, y)
+					worse[j] = worse[j] || less(y, x)
+				}
+			}
+		}
+	}
+	if len(worse) == 0 {
+		return l
+	}
+	var out []share
+	for k, s := range l {
+		if !worse[k] {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// sharesMost bounds the shares of one segment that are compared.
+const sharesMost = 256
 
 // holds reports whether a whole segment lies inside of another.
 func holds(a, b *segment) bool { return a.from <= b.from && b.from+b.size <= a.from+a.size }
