@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/flow"
 )
 
@@ -23,6 +24,7 @@ const systematic = 0.25
 func MarkDuplicates(c *flow.Capture) (router bool) {
 	var exact []uint32
 	var unsure []likeness
+	var gaps []capture.LocalTime // between copies and originals
 	seen, stepped := 0, 0
 	for id := range c.Convs {
 		from, to := c.Span(flow.ConvID(id))
@@ -58,22 +60,42 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 				} else {
 					unsure = append(unsure, likeness{i, i - k})
 				}
+				if len(gaps) < gapsMost {
+					gaps = append(gaps, max(f.Time-g.Time, g.Time-f.Time))
+				}
 				break
 			}
 		}
 	}
 	if float64(len(exact)+len(unsure)) > systematic*float64(seen) {
-		markUnnamed(c, unsure)
+		markUnnamed(c, unsure, usualGap(gaps))
 	}
 	return float64(stepped) > systematic*float64(seen)
+}
+
+const (
+	gapsMost  = 1 << 12 // copies whose distance is looked at
+	gapsLeast = 8       // of them that tell what is usual
+	// gapTimes is by how much a copy may be later than usual, with gapLeast, ns, at least: recorders are no better.
+	gapTimes = 4
+	gapLeast = 100_000
+)
+
+// usualGap is how far behind its original a copy lies at most in a capture that holds all twice, by what nine in ten of them do.
+func usualGap(l []capture.LocalTime) capture.LocalTime {
+	if len(l) < gapsLeast {
+		return copyWithin
+	}
+	slices.Sort(l)
+	return min(copyWithin, max(gapLeast, gapTimes*l[len(l)*9/10]))
 }
 
 // likeness says that a packet without identification is the same as one before it.
 type likeness struct{ later, earlier uint32 }
 
 // markUnnamed marks the copies among packets that bear no identification, where a capture holds all twice. l ascends in what is
-// later.
-func markUnnamed(c *flow.Capture, l []likeness) {
+// later; within is how far behind its original a copy lies.
+func markUnnamed(c *flow.Capture, l []likeness, within capture.LocalTime) {
 	var open [][]uint32 // packets that are all the same, by group; none lies further back than copyAhead
 	for _, k := range l {
 		at := -1
@@ -82,7 +104,7 @@ func markUnnamed(c *flow.Capture, l []likeness) {
 			case slices.Contains(g[max(0, len(g)-copyAhead):], k.earlier):
 				at = i
 			case g[len(g)-1]+copyAhead < k.later:
-				markGroup(c, g)
+				markGroup(c, g, within)
 				open = slices.Delete(open, i, i+1)
 				if at > i {
 					at--
@@ -96,13 +118,14 @@ func markUnnamed(c *flow.Capture, l []likeness) {
 		}
 	}
 	for _, g := range open {
-		markGroup(c, g)
+		markGroup(c, g, within)
 	}
 }
 
 // markGroup marks the copies among packets that are all the same. What came on a second interface, or on its way out, is a copy
-// of what came on the first, or in; without such a difference each but the first is taken for one.
-func markGroup(c *flow.Capture, g []uint32) {
+// of what came on the first, or in; without such a difference each but the first is taken for one, and what comes later than a copy
+// does for sent once more.
+func markGroup(c *flow.Capture, g []uint32, within capture.LocalTime) {
 	slices.SortStableFunc(g, func(x, y uint32) int { return cmp.Compare(c.At(x).Time, c.At(y).Time) })
 	first := c.At(g[0]).Link
 	on := 0
@@ -111,9 +134,14 @@ func markGroup(c *flow.Capture, g []uint32) {
 			on++
 		}
 	}
+	var last capture.LocalTime // the last one that is no copy
 	for k, i := range g {
-		if f := c.At(i); on*2 == len(g) && f.Link != first || on*2 != len(g) && k > 0 {
+		f := c.At(i)
+		switch again := k == 0 || f.Time-last > within; {
+		case on*2 == len(g) && f.Link != first, on*2 != len(g) && !again:
 			f.Mark |= flow.MarkDuplicate
+		case again:
+			last = f.Time
 		}
 	}
 }

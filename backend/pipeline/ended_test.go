@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -194,6 +195,17 @@ func TestCopiesAreNotLost(t *testing.T) {
 	for _, c := range derived(t, 13, "ipv6-routers", "dup=4@a-b,isn").Captures {
 		if c.Fates["lost"]+c.Fates["injected"] > 0 {
 			t.Errorf("%s: %v", c.Name, c.Fates)
+		}
+	}
+}
+
+// A mirror port that hands on all twice changes nothing about what became of the other capture's frames, not even of those that
+// were sent twice.
+func TestMirrorPort(t *testing.T) {
+	once, twice := derived(t, 14, "quic-nat", "isn"), derived(t, 14, "quic-nat", "span@a,isn")
+	for k, c := range once.Captures {
+		if c.Name == "b" && !maps.Equal(c.Fates, twice.Captures[k].Fates) {
+			t.Errorf("%v, behind a mirror port %v", c.Fates, twice.Captures[k].Fates)
 		}
 	}
 }
