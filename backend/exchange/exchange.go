@@ -51,6 +51,7 @@ type Exchange struct {
 	// Forwarded are the client addresses that the request's header names, empty for none.
 	Forwarded []string
 	Status    int    // of an HTTP answer that can be read, else 0
+	Refused   bool   // a DNS answer names an error
 	Name      string // request line or question, "" where it can't be read
 	Client    string // address that the request came from
 	// Fields are digests of header fields, of request and answer.
@@ -65,6 +66,17 @@ type Exchange struct {
 
 // Replied reports whether the answer is known.
 func (e *Exchange) Replied() bool { return e.Answered && !e.Among }
+
+// Given reports whether the answer is known to give what was asked for: who stands between has it from where it asked.
+func (e *Exchange) Given() bool {
+	switch {
+	case !e.Replied() || e.SIP:
+		return false
+	case e.Key != "":
+		return !e.Refused
+	}
+	return e.Status > 0 && e.Status < 500
+}
 
 // Kind words of `corr messages`.
 const (

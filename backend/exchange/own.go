@@ -58,7 +58,7 @@ func own(r *match.Result, a, b int, front []*Exchange, ns []nesting, claims []Cl
 	for i := range claims {
 		c := &claims[i]
 		count[of(c.Front)].claimed++
-		if !c.Back.Answered && c.Front.Replied() && c.Front.Request.Seen() && c.Confidence >= 90 && behind(r.Caps[b], c.Front, lo, hi) {
+		if !c.Back.Answered && c.Front.Replied() && !c.Front.Given() && c.Front.Request.Seen() && c.Confidence >= 90 && behind(r.Caps[b], c.Front, lo, hi) {
 			out = append(out, Own{c.Front, b, c.Back, c.Confidence})
 		}
 	}

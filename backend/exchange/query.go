@@ -75,7 +75,7 @@ func queryExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 				o.Request.End = p.End
 			}
 		} else if e := open[key]; e != nil && !e.Answered {
-			e.Answer, e.Answered = p, true
+			e.Answer, e.Answered, e.Refused = p, true, m.RCode != 0
 		}
 	}
 	return out

@@ -185,6 +185,7 @@ func (v *Verdict) end(f *match.Flow, d int) string {
 // outcomes finds how each conversation went. It needs the fates.
 func (v *Verdict) outcomes() {
 	v.State = make([]*State, len(v.Flows))
+	v.heard = v.passedBack()
 	v.parallel(func() func(n int, f *match.Flow) { return v.outcome })
 }
 
@@ -224,6 +225,8 @@ func (v *Verdict) datagramOutcome(f *match.Flow, st *State) {
 		st.Outcome = "blackholed"
 	case oneWay(f):
 		st.Outcome = "open"
+	case v.heard[f]:
+		st.Outcome = "ok"
 	default:
 		st.Outcome = "no-answer"
 	}
@@ -382,6 +385,18 @@ func (v *Verdict) through(f *match.Flow) bool {
 		}
 	}
 	return true
+}
+
+// passedBack lists the flows in which somebody asked who then gave an answer on, though none was captured: that a recorder
+// missed it is no silence.
+func (v *Verdict) passedBack() map[*match.Flow]bool {
+	out := map[*match.Flow]bool{}
+	for i := range v.Exchanges.Claims {
+		if c := &v.Exchanges.Claims[i]; !c.Back.Answered && c.Front.Given() {
+			out[v.FlowOf[c.Back.Conv.Capture][c.Back.Conv.ID]] = true
+		}
+	}
+	return out
 }
 
 // gaveUp reports whether a request of a flow was passed on by a proxy and never answered behind it.

@@ -68,6 +68,8 @@ type Verdict struct {
 	Logs      []logs.Tied      // records of logs that speak of conversations
 	Unseen    []logs.Tied      // drops of what no capture holds, between hosts that it holds conversations of
 	Exchanges *exchange.Result // messages tied across proxies
+
+	heard map[*match.Flow]bool // whose answer was passed on, though none was captured
 }
 
 // LostBins is the number of parts that losses are counted by over time.
