@@ -94,6 +94,19 @@ var captureDrops = rule{Doc{ID: "capture-drops", weight: 36,
 		return out
 	}}
 
+// leaky reports whether a recorder is known to have missed frames.
+func (v *Verdict) leaky(c int) bool {
+	if v.Caps[c].Dropped > 0 {
+		return true
+	}
+	for _, f := range v.Flows {
+		if f.Sides[c] != nil && f.Proto == flow.ProtoTCP && (len(v.holes(f.Sides[c], 0)) > 0 || len(v.holes(f.Sides[c], 1)) > 0) {
+			return true
+		}
+	}
+	return false
+}
+
 // hole is acknowledged data that no frame carries.
 type hole struct {
 	ack uint32 // frame that acknowledges it

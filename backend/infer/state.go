@@ -1,6 +1,8 @@
 package infer
 
 import (
+	"sync"
+
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/exchange"
@@ -186,6 +188,10 @@ func (v *Verdict) end(f *match.Flow, d int) string {
 func (v *Verdict) outcomes() {
 	v.State = make([]*State, len(v.Flows))
 	v.heard = v.passedBack()
+	v.leaks = nil
+	for c := range v.Caps {
+		v.leaks = append(v.leaks, sync.OnceValue(func() bool { return v.leaky(c) }))
+	}
 	v.parallel(func() func(n int, f *match.Flow) { return v.outcome })
 }
 
@@ -289,7 +295,7 @@ func (v *Verdict) tcpOutcome(f *match.Flow, st *State) {
 	case v.closedInBetween(f, st):
 	case v.resetInBetween(f, st):
 	case syn && !synack && v.refused(f, st):
-	case syn && !synack && !data:
+	case syn && !synack && !data && !shookHands(f):
 		st.Outcome = "no-answer"
 		if n := st.count(0); n[FateLost]+n[FateConsumed] > 0 && n[FateDelivered] == 0 {
 			st.Outcome = "blackholed"
@@ -302,6 +308,24 @@ func (v *Verdict) tcpOutcome(f *match.Flow, st *State) {
 	default:
 		v.ordinaryEnd(f, st)
 	}
+}
+
+// shookHands reports whether what followed shows that a SYN was answered, whoever missed the answer: its sender acknowledged, or
+// the other end closed.
+func shookHands(f *match.Flow) bool {
+	for _, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		for k, id := range s.Convs {
+			fl := &s.Cap.Convs[id].Flags
+			there, back := fl[s.Forward[k]], fl[1-s.Forward[k]]
+			if there&decode.ACK != 0 && there&decode.RST == 0 || back&decode.FIN != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // replyGone reports whether a SYN/ACK went away on its path. Where the recorder that should have seen it had stopped, or its
@@ -447,7 +471,7 @@ func (v *Verdict) resetInBetween(f *match.Flow, st *State) bool {
 			if i < 0 || v.Marks[c][i].Fate != FateInjected {
 				continue
 			}
-			if j := v.terminatedAt(f, c); j != nil {
+			if v.terminatedAt(f, c) != nil || v.mayBeMissed(f, c, d) {
 				continue
 			}
 			first := true
@@ -462,6 +486,17 @@ func (v *Verdict) resetInBetween(f *match.Flow, st *State) bool {
 				st.Outcome, st.ClosedBy = "reset-by-middlebox", "middlebox"
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// mayBeMissed reports whether a point that holds nothing of a direction of a flow, but of the other one, has a recorder that is
+// known to have missed frames: what c alone saw of it may have passed there.
+func (v *Verdict) mayBeMissed(f *match.Flow, c, d int) bool {
+	for o, s := range f.Sides {
+		if s != nil && o != c && s.Carries(1-d) && !s.Carries(d) && v.leaks[o]() {
+			return true
 		}
 	}
 	return false
@@ -491,7 +526,7 @@ func (v *Verdict) refused(f *match.Flow, st *State) bool {
 		}
 		st.Outcome, st.ClosedBy = "refused", v.end(f, 1)
 		x := v.At(c, uint32(i))
-		if x.Is(flow.MarkError) && x.Opt != flow.ErrorByEnd || !x.Is(flow.MarkError) && v.Marks[c][i].Fate == FateInjected {
+		if x.Is(flow.MarkError) && x.Opt != flow.ErrorByEnd || !x.Is(flow.MarkError) && v.Marks[c][i].Fate == FateInjected && !v.mayBeMissed(f, c, 1) {
 			st.ClosedBy = "middlebox"
 		}
 		return true

@@ -70,6 +70,7 @@ type Verdict struct {
 	Exchanges *exchange.Result // messages tied across proxies
 
 	heard map[*match.Flow]bool // whose answer was passed on, though none was captured
+	leaks []func() bool        // by capture: its recorder is known to have missed frames
 }
 
 // LostBins is the number of parts that losses are counted by over time.
