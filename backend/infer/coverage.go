@@ -107,6 +107,32 @@ func (j *judge) dropped(f *match.Flow, c, d int, i uint32, s step) bool {
 	return o.acked >= e.to && !o.holds(e)
 }
 
+const (
+	continuesBack  = 16 // packets of a conversation that are looked back at
+	continuesSteps = 4  // by so many identifications a sender may go on, others' packets in between
+)
+
+// continues reports whether a frame that the point before did not see comes from the sender all the same, whose recorder missed
+// it: its identification goes on where the sender's last packet stood, and it passed as many routers. Of what a device makes up
+// that is true by one chance in thousands.
+func (j *judge) continues(c int, i uint32, s step) bool {
+	x := j.v.At(c, i)
+	if x.IPID == 0 || x.Mark&(flow.MarkError|flow.MarkLater) != 0 || x.ID() == flow.NoConv {
+		return false
+	}
+	from, _ := j.v.Caps[c].Span(x.ID())
+	for k := i; k > from && i-k < continuesBack; {
+		k--
+		y := j.v.At(c, k)
+		if y.Dir() != x.Dir() || y.IPID == 0 || y.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
+			continue
+		}
+		has, _ := j.has(s, c, k)
+		return has && y.TTL == x.TTL && x.IPID-y.IPID > 0 && x.IPID-y.IPID <= continuesSteps
+	}
+	return false
+}
+
 // shifting reports whether an application gateway on the stretch changes the stream's length, so that places in it do
 // not compare.
 func (j *judge) shifting(f *match.Flow, s step) bool {

@@ -466,7 +466,7 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 	if v.At(c, i).Is(flow.MarkEither) {
 		return Mark{Origin: m.Origin}, true // its counterpart is one of several
 	}
-	if j.dropped(f, c, d, i, s) {
+	if j.dropped(f, c, d, i, s) || !s.down && j.continues(c, i, s) {
 		return Mark{Fate: FateDelivered, Origin: m.Origin}, true
 	}
 	m.Fate = FateLost
