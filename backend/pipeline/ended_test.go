@@ -100,7 +100,7 @@ func TestNotSaid(t *testing.T) {
 		{11, "quic-nat", "drop=10@a,drop=10@b", "payload-rewritten"},
 		{3, "sip-alg", "ipid=zero,isn", "message-forwarder"},
 		{15, "lb-two-servers", "ipid=random,drop=6@a,drop=6@c", "reset-injector"}, // the RST of a closed port was missed at one point
-		{13, "quic-nat", "drop=3@b,isn", "no-answer"}, // answers that a forwarder gave on were only missed
+		{13, "quic-nat", "drop=3@b,isn", "no-answer"},                             // answers that a forwarder gave on were only missed
 		{13, "four-points", "renumber,isn,late=0.2@d,disorder=5@a", "asymmetric-path"},
 		{1, "four-points", "drop=12@b,drop=10@d", "asymmetric-path"}, // recorders missed one datagram of two
 		{11, "lb-two-servers", "renumber,isn,ipid=random,snaplen=200@a,drop=6@a,clock=26280h@c", "clock-step"},
