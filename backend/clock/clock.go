@@ -74,12 +74,13 @@ func (m *Model) Span(capture int) (first, last RefTime) {
 }
 
 // New estimates all clocks. order lists the captures in path order; the first that any other is related to is the
-// reference.
+// reference. Pairs that the clocks speak against are taken out of r's links.
 func New(r *match.Result, order []int) *Model {
 	m := &Model{caps: r.Caps, Of: make([]Clock, len(r.Caps)), Links: make([]*Estimate, len(r.Links))}
 	for k, l := range r.Links {
 		m.Links[k] = estimate(r, l)
 	}
+	m.unsay(r)
 	m.Ref = m.reference(r, order)
 	m.spread(r)
 	m.round(r)

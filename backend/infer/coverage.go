@@ -144,7 +144,7 @@ func (j *judge) shifting(f *match.Flow, s step) bool {
 		return x.any
 	}
 	x := &coverage{}
-	if l := j.v.link(s.joint.A, s.joint.B); l != nil {
+	if l := j.v.Link(s.joint.A, s.joint.B); l != nil {
 		side := f.Sides[s.joint.A]
 		for _, id := range side.Convs {
 			for i := range side.Cap.Packets(id) {

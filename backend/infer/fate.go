@@ -181,7 +181,7 @@ func (j *judge) steps(f *match.Flow, c, d int) (down, up step) {
 		if k < at {
 			s = &up
 		}
-		if l := j.v.link(c, x); l != nil {
+		if l := j.v.Link(c, x); l != nil {
 			s.links = append(s.links, l)
 		}
 		if k == at+1 || k == at-1 {

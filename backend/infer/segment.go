@@ -29,7 +29,7 @@ func (v *Verdict) segments() {
 					continue
 				}
 				j := f.Joint(a, b)
-				if j == nil || !v.linked(a, b) {
+				if j == nil || v.Link(a, b) == nil {
 					continue
 				}
 				done[k] = true
@@ -65,12 +65,12 @@ func (v *Verdict) segments() {
 	}
 	for _, k := range v.fronts() {
 		// No conversation passes both, but requests do.
-		if v.linked(k[0], k[1]) && join(k[0], k[1]) {
+		if v.Link(k[0], k[1]) != nil && join(k[0], k[1]) {
 			by[k] = &counts{}
 		}
 	}
 	for k, n := range by {
-		s := &Segment{A: k[0], B: k[1], Link: v.link(k[0], k[1]), Flows: n.flows, Terminated: n.ended, Routers: Unknown}
+		s := &Segment{A: k[0], B: k[1], Link: v.Link(k[0], k[1]), Flows: n.flows, Terminated: n.ended, Routers: Unknown}
 		if len(n.ttl) > 0 {
 			s.Routers = mode(n.ttl)
 		} else {
@@ -122,17 +122,6 @@ func arriving(f *match.Flow, c, from int) int {
 		}
 	}
 	return -1
-}
-
-func (v *Verdict) linked(a, b int) bool { return v.link(a, b) != nil }
-
-func (v *Verdict) link(a, b int) *match.Link {
-	for _, l := range v.Links {
-		if l.A == min(a, b) && l.B == max(a, b) {
-			return l
-		}
-	}
-	return nil
 }
 
 // routersAroundProxy counts the routers on both sides of a device that ends TCP: what the frames that it sent itself

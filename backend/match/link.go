@@ -29,6 +29,16 @@ type Link struct {
 // eachVisit is the number of frames after which Each tells the store of the visits.
 const eachVisit = 1 << 12
 
+// Link holds the pairs of two captures, in either order; nil for none.
+func (r *Result) Link(a, b int) *Link {
+	for _, l := range r.Links {
+		if l.A == min(a, b) && l.B == max(a, b) {
+			return l
+		}
+	}
+	return nil
+}
+
 // Each calls f for every pair, in the order of places at A.
 func (l *Link) Each(f func(p Pair)) {
 	k := 0
@@ -100,6 +110,42 @@ func (l *Link) Has(c int, i uint32) bool {
 		return l.ToB[i] != 0
 	}
 	return l.ToA[i] != 0
+}
+
+// Remove takes pairs out.
+func (l *Link) Remove(ps []Pair) {
+	if len(ps) == 0 {
+		return
+	}
+	gone := make(map[Pair]bool, len(ps))
+	for _, p := range ps {
+		gone[p] = true
+	}
+	first := func(l []Pair) *Pair {
+		for k := range l {
+			if !gone[l[k]] {
+				return &l[k]
+			}
+		}
+		return nil
+	}
+	for _, p := range ps {
+		atA, atB := first(l.Peers(l.A, p.A, nil)), first(l.Peers(l.B, p.B, nil))
+		if l.ToB[p.A] == p.B+1 {
+			if l.ToB[p.A], l.How[p.A] = 0, 0; atA != nil {
+				l.ToB[p.A], l.How[p.A] = atA.B+1, atA.How
+				gone[*atA] = true // from More, where it was
+			}
+		}
+		if l.ToA[p.B] == p.A+1 {
+			if l.ToA[p.B] = 0; atB != nil {
+				l.ToA[p.B] = atB.A + 1
+			}
+		}
+	}
+	l.More = slices.DeleteFunc(l.More, func(p Pair) bool { return gone[p] })
+	l.N -= int64(len(ps))
+	l.once, l.byB = sync.Once{}, nil
 }
 
 // linker collects pairs of many flows at once: a frame belongs to one flow, so columns need no lock.
