@@ -4,5 +4,5 @@
 // the first point, each with a bound. A packet can't arrive before it was sent, so every pair bounds the offset from one
 // side (Paxson 1998); the lower envelopes of both directions give drift and offset (Moon, Skelly, Towsley 1999; Zhang,
 // Liu, Xia 2002). Relayed pairs bound causally in the same way. No time leaves this package without its error; where
-// traffic went one way only, there is no bound and so no offset.
+// traffic went one way only, there is no bound and so no offset. Pairs that the clocks speak against are taken out again.
 package clock
