@@ -135,7 +135,7 @@ func (p *passing) withoutLost(a, b *Side, pairs []Pair) []Pair {
 const ackLooks = 1 << 22
 
 // sentAgain finds to each data segment of a direction the next one that holds all its bytes, if that comes as late as one that
-// was waited for and nothing acknowledged them in between.
+// was waited for, or was asked for, and nothing acknowledged them in between.
 func sentAgain(s *Side, d int) map[uint32]uint32 {
 	var out map[uint32]uint32
 	looks := 0
@@ -145,13 +145,13 @@ func sentAgain(s *Side, d int) map[uint32]uint32 {
 		if y.off < high {
 			for j := k - 1; j >= max(0, k-resends); j-- {
 				x := segs[j]
-				if x.off < y.off || x.off+x.n > y.off+y.n || s.Cap.At(y.i).Time-s.Cap.At(x.i).Time < repeatLeast {
+				if x.off < y.off || x.off+x.n > y.off+y.n {
 					continue
 				}
 				if looks += int(max(y.i, x.i) - x.i); looks > ackLooks {
 					return out
 				}
-				if s.acknowledged(x.i, y.i) {
+				if s.acknowledged(x.i, y.i) || s.Cap.At(y.i).Time-s.Cap.At(x.i).Time < repeatLeast && !s.missing(x.i, y.i) {
 					continue
 				}
 				if out == nil {
@@ -166,6 +166,24 @@ func sentAgain(s *Side, d int) map[uint32]uint32 {
 	}
 	return out
 }
+
+// missing reports whether the other side asks for a segment, again and again, before a later one: what came behind it arrived
+// (RFC 5681 §3.2).
+func (s *Side) missing(from, to uint32) bool {
+	f := s.Cap.At(from)
+	n := 0
+	for i := from + 1; i < to; i++ {
+		g := s.Cap.At(i)
+		if g.ID() == f.ID() && g.Dir() != f.Dir() && g.Flags&(decode.ACK|decode.SYN|decode.RST) == decode.ACK && g.Len == 0 && g.Ack == f.Seq && g.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 {
+			n++
+		}
+	}
+	return n >= askedLeast
+}
+
+// askedLeast is how many acknowledgements of what comes before a segment tell that it is missing: the first may be that of what
+// came before, not of what came behind.
+const askedLeast = 3
 
 // acknowledged reports whether the other side acknowledges the bytes of a segment before a later one.
 func (s *Side) acknowledged(from, to uint32) bool {
