@@ -59,10 +59,14 @@ func gaps(c *flow.Capture, id flow.ConvID, client int, segs []segment, base uint
 	return out[:k]
 }
 
-// beside leaves of gaps what lies in no message that is known to be incomplete.
+// beside leaves of gaps what lies in no message that is known to be incomplete. Both lists ascend.
 func beside(gs []gap, us []unit) []gap {
+	k := 0
 	return slices.DeleteFunc(gs, func(g gap) bool {
-		return slices.ContainsFunc(us, func(u unit) bool { return u.from < g.to && g.from < u.to })
+		for k < len(us) && us[k].to <= g.from {
+			k++
+		}
+		return k < len(us) && us[k].from < g.to
 	})
 }
 

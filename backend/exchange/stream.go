@@ -195,15 +195,16 @@ func readable(c *flow.Capture, us [2][]unit, segs [2][]segment, gs []gap) []*Exc
 // plainExchanges pairs HTTP/1 requests with responses in order (RFC 9112 §9.3.2). Behind a response that was missed the next
 // one answers the last request before it; one before all requests answers one that was missed.
 func plainExchanges(c *flow.Capture, us [2][]unit, segs [2][]segment, gs []gap) []*Exchange {
-	var out []*Exchange
-	var at []uint32 // by exchange: the request's first frame
+	var asked []*Exchange
+	var at []uint32 // their first frames
 	for i := range us[0] {
 		u := &us[0][i]
 		if u.m.HTTP == nil || u.m.HTTP.Method == "" {
 			continue
 		}
-		out, at = append(out, requested(u.m.HTTP, part(c, segs[0], []*unit{u}))), append(at, u.first)
+		asked, at = append(asked, requested(u.m.HTTP, part(c, segs[0], []*unit{u}))), append(at, u.first)
 	}
+	var out []*Exchange
 	n := 0 // the first request that may still be answered
 	for i := range us[1] {
 		u := &us[1][i]
@@ -211,24 +212,29 @@ func plainExchanges(c *flow.Capture, us [2][]unit, segs [2][]segment, gs []gap) 
 			continue // interim responses (RFC 9110 §15.2)
 		}
 		to := n
-		for to < len(out) && at[to] < u.first {
+		for to < len(asked) && at[to] < u.first {
 			to++
 		}
+		var x *Exchange
 		switch {
 		case to > n && u.m.AfterGap:
-			n = to - 1
-		case to == n:
-			k := slices.IndexFunc(gs, func(g gap) bool { return g.frame <= u.last && (n == 0 || g.frame > at[n-1]) })
-			if k < 0 {
+			out = append(out, asked[n:to-1]...)
+			x, n = asked[to-1], to
+		case to > n:
+			x, n = asked[n], n+1
+		default:
+			for len(gs) > 0 && n > 0 && gs[0].frame <= at[n-1] {
+				gs = gs[1:]
+			}
+			if len(gs) == 0 || gs[0].frame > u.last {
 				continue
 			}
-			out, at = slices.Insert(out, n, &Exchange{Request: gs[k].request()}), slices.Insert(at, n, gs[k].frame)
-			gs = gs[k+1:]
+			x, gs = &Exchange{Request: gs[0].request()}, gs[1:]
 		}
-		out[n].answered(u.m.HTTP, part(c, segs[1], []*unit{u}))
-		n++
+		x.answered(u.m.HTTP, part(c, segs[1], []*unit{u}))
+		out = append(out, x)
 	}
-	return out
+	return append(out, asked[n:]...)
 }
 
 // requested begins an exchange with a request.

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/flow"
@@ -80,8 +81,8 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment, gs []gap) []*Exchan
 			continue
 		}
 		p := part(c, segs[turn[0].dir], turn)
-		if !p.Seen() {
-			p = turn[0].missed.request()
+		if g := turn[0].missed; g != nil && !p.Seen() {
+			p = g.request()
 		}
 		if turn[0].m.AfterGap { // what is missing may have been the end of what this side said before
 			last := len(out) - 1
@@ -114,15 +115,17 @@ const alertMost = 31
 // missedTurns makes units of what a recorder missed of a client's application data. What was missed of the handshake, or may
 // be no more than its end or an alert, tells nothing.
 func missedTurns(gs []gap, version uint16, all []*unit) (out []*unit) {
-	first := true // nothing of the client's was seen yet
+	first := int64(math.MaxInt64) // where what was seen of the client's begins
+	for _, u := range all {
+		if u.dir == 0 {
+			first = min(first, u.from)
+		}
+	}
 	for i := range gs {
 		g := &gs[i]
 		n := g.to - g.from
-		for _, u := range all {
-			first = first && (u.dir != 0 || u.from > g.from)
-		}
 		least := int64(alertMost)
-		if first && version >= 0x0304 {
+		if g.from < first && version >= 0x0304 {
 			least = finishedMax + 16 // the record's header, and one that only says that the cipher changes
 		}
 		if g.from > 0 && n > least {
@@ -182,8 +185,8 @@ func segmentTurns(c *flow.Capture, segs [2][]segment, gs []gap) []*Exchange {
 			u.from, u.to = min(u.from, s.off), max(u.to, s.end)
 		}
 		p := part(c, segs[all[i].dir], []*unit{u})
-		if !p.Seen() {
-			p = all[i].missed.request()
+		if g := all[i].missed; g != nil && !p.Seen() {
+			p = g.request()
 		}
 		switch {
 		case all[i].dir == 0:

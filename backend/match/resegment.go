@@ -16,8 +16,9 @@ type segment struct {
 	n    int64 // bytes
 	i    uint32
 	used bool
-	full bool // counterparts of all its bytes are known
-	open bool // a counterpart of some of its bytes is known
+	full bool  // counterparts of all its bytes are known
+	held int64 // bytes that shares hold, see likelier
+	open bool  // a counterpart of some of its bytes is known
 	// Of a fragment: where its whole segment begins, and how long that is; of others the same as off and n.
 	from, size int64
 	id         uint16
@@ -207,13 +208,18 @@ func (s share) bytes() int64 { return s.to() - s.from() }
 // likelier leaves out shares in bytes that another segment, sent once more, has too and of which more is found at the other
 // side: identifications fit by chance now and then.
 func likelier(l []share) []share {
-	covered := map[*segment]int64{}
 	for _, s := range l {
-		covered[s.a] += s.bytes()
-		covered[s.b] += s.bytes()
+		s.a.held, s.b.held = 0, 0
+	}
+	for _, s := range l {
+		s.a.held += s.bytes()
+		s.b.held += s.bytes()
+	}
+	if !slices.ContainsFunc(l, func(s share) bool { return s.a.held > s.a.n || s.b.held > s.b.n }) {
+		return l
 	}
 	// less reports whether x is found to a smaller part than y.
-	less := func(x, y *segment) bool { return x != y && covered[x]*y.n < covered[y]*x.n }
+	less := func(x, y *segment) bool { return x != y && x.held*y.n < y.held*x.n }
 	worse := map[int]bool{}
 	for _, side := range []func(share) (of, other *segment){
 		func(s share) (*segment, *segment) { return s.b, s.a },
