@@ -6,6 +6,7 @@ import (
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
 )
 
 // gap is what a client said, a recorder missed, and the server acknowledged.
@@ -57,6 +58,28 @@ func gaps(c *flow.Capture, id flow.ConvID, client int, segs []segment, base uint
 		}
 	}
 	return out[:k]
+}
+
+// missedOf reports whether the beginning of a TCP conversation was missed, or bytes between captured ones.
+func missedOf(r *match.Result, cv match.Conv) bool {
+	c, id := r.Caps[cv.Capture], cv.ID
+	if c.Conv(id).Proto != flow.ProtoTCP {
+		return false
+	}
+	if _, ok := amount(c, id); !ok {
+		return true
+	}
+	for d := range 2 {
+		segs, _, _ := segments(c, id, d)
+		at := int64(0)
+		for _, s := range segs {
+			if s.off > at {
+				return true
+			}
+			at = max(at, s.end)
+		}
+	}
+	return false
 }
 
 // beside leaves of gaps what lies in no message that is known to be incomplete. Both lists ascend.

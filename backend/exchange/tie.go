@@ -77,6 +77,12 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log, known [][]Excha
 				return more[t.Front] || more[t.Back] || r.Caps[t.Front.Capture].Conv(t.Front.ID).Proto != r.Caps[t.Back.Capture].Conv(t.Back.ID).Proto
 			})
 			ts = carriesMore(r, ts)
+			for k := range ts {
+				t := &ts[k]
+				if t.Confidence <= sureAlone && (missedOf(r, t.Front) || missedOf(r, t.Back)) {
+					t.Confidence = min(t.Confidence, unsureMissed)
+				}
+			}
 			ts = append(ts, silent(r, claims, ts, lists)...)
 			ties = append(ties, ts...)
 			out.Claims = append(out.Claims, claims...)
@@ -96,6 +102,12 @@ type found struct {
 	withins []within
 	owns    []Own
 }
+
+const (
+	sureAlone = 95 // percent: the most that one exchange shows of two conversations
+	// unsureMissed is the most where a part of either was missed, and with it, it may be, what would tell otherwise.
+	unsureMissed = 80
+)
 
 // between finds which of two captures lies in front and claims what nests. Stream exchanges and queries are looked at
 // apart: what tells the offset of one must not hide behind the other. What passes several points is looked at where it
@@ -198,13 +210,17 @@ func oneToOne(cs []Claim, ws []within, lists ...[]*Exchange) []match.Tie {
 		count(back, w.back.Conv, w.first.Conv)
 	}
 	var out []match.Tie
-	done := map[match.Conv]bool{}
+	at := map[match.Conv]int{} // by front: its tie
 	for i := range cs {
 		f, b := cs[i].Front.Conv, cs[i].Back.Conv
-		if cs[i].Front.Key != "" || done[f] || len(front[f]) != 1 || len(back[b]) != 1 || front[f][b] < asked[f] || outlives(cs[i].Front, cs[i].Back) {
+		if k, ok := at[f]; ok {
+			out[k].Confidence = 100 - (100-out[k].Confidence)*(100-cs[i].Confidence)/100 // each of them says the same
 			continue
 		}
-		done[f] = true
+		if cs[i].Front.Key != "" || len(front[f]) != 1 || len(back[b]) != 1 || front[f][b] < asked[f] || outlives(cs[i].Front, cs[i].Back) {
+			continue
+		}
+		at[f] = len(out)
 		out = append(out, match.Tie{Front: f, Back: b, Confidence: cs[i].Confidence, Bytes: sameBytes(cs[i].Front, cs[i].Back)})
 	}
 	return out

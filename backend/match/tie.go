@@ -2,6 +2,7 @@ package match
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -88,13 +89,14 @@ func shareCapture(x, y *Flow) bool {
 
 // carry makes y's sides part of x.
 func (r *Result) carry(x, y *Flow, t Tie) {
-	bits := float64(t.Confidence) / 100 * 14 // a percentage as bits: 99 % are 7 against the rest, with as much margin
+	// A percentage as bits, and as much margin: a chance of 1 in 2^(m+1) that it is wrong.
+	bits := max(0, -math.Log2(1-float64(min(t.Confidence, 99))/100)-1)
 	for a, s := range x.Sides {
 		for b, u := range y.Sides {
 			if s == nil || u == nil {
 				continue
 			}
-			j := &Joint{A: min(a, b), B: max(a, b), Score: bits, Margin: bits, Kinds: 1 << evExchange, Rival: Conv{Capture: -1}, Terminated: true, Opaque: !t.Bytes, Way: 1}
+			j := &Joint{A: min(a, b), B: max(a, b), Score: 2 * bits, Margin: bits, Kinds: 1 << evExchange, Rival: Conv{Capture: -1}, Terminated: true, Opaque: !t.Bytes, Way: 1}
 			if a > b {
 				j.Way = -1
 			}
