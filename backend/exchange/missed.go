@@ -16,16 +16,21 @@ type gap struct {
 	since, until capture.LocalTime
 }
 
+// inside lists what is missing between the segments of a stream, in order, and gives where they end.
+func inside(segs []segment) (out []gap, end int64) {
+	for _, s := range segs {
+		if s.off > end {
+			out = append(out, gap{from: end, to: s.off})
+		}
+		end = max(end, s.end)
+	}
+	return out, end
+}
+
 // gaps lists what was missed of a client's stream, in order. segs are its data segments.
 func gaps(c *flow.Capture, id flow.ConvID, client int, segs []segment, base uint32) []gap {
-	var out []gap
-	at, said := int64(0), int64(0)
-	for _, s := range segs {
-		if s.off > at {
-			out = append(out, gap{from: at, to: s.off})
-		}
-		at = max(at, s.end)
-	}
+	out, at := inside(segs)
+	said := int64(0)
 	for i := range c.Packets(id) {
 		x := c.At(i)
 		if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 && x.Flags&(decode.ACK|decode.RST) == decode.ACK && x.Dir() != client {
@@ -71,12 +76,8 @@ func missedOf(r *match.Result, cv match.Conv) bool {
 	}
 	for d := range 2 {
 		segs, _, _ := segments(c, id, d)
-		at := int64(0)
-		for _, s := range segs {
-			if s.off > at {
-				return true
-			}
-			at = max(at, s.end)
+		if l, _ := inside(segs); len(l) > 0 {
+			return true
 		}
 	}
 	return false

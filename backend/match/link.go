@@ -129,12 +129,13 @@ func (l *Link) Remove(ps []Pair) {
 		}
 		return nil
 	}
+	moved := map[Pair]bool{} // from More, where they were
 	for _, p := range ps {
 		atA, atB := first(l.Peers(l.A, p.A, nil)), first(l.Peers(l.B, p.B, nil))
 		if l.ToB[p.A] == p.B+1 {
 			if l.ToB[p.A], l.How[p.A] = 0, 0; atA != nil {
 				l.ToB[p.A], l.How[p.A] = atA.B+1, atA.How
-				gone[*atA] = true // from More, where it was
+				moved[*atA] = true
 			}
 		}
 		if l.ToA[p.B] == p.A+1 {
@@ -143,7 +144,7 @@ func (l *Link) Remove(ps []Pair) {
 			}
 		}
 	}
-	l.More = slices.DeleteFunc(l.More, func(p Pair) bool { return gone[p] })
+	l.More = slices.DeleteFunc(l.More, func(p Pair) bool { return gone[p] || moved[p] })
 	l.N -= int64(len(ps))
 	l.once, l.byB = sync.Once{}, nil
 }
