@@ -159,8 +159,10 @@ func (s bothSides) standIn(l *dealt) {
 	if len(s) == 0 {
 		return
 	}
-	for _, es := range l.share {
-		s.standInFor(es)
+	for _, p := range l.share {
+		for _, es := range p.chunks {
+			s.standInFor(es)
+		}
 	}
 }
 

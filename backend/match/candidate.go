@@ -28,57 +28,164 @@ type Conv struct {
 
 // candidates adds up the votes of all captures' keys. The result is sorted by (A, B), so by pair of captures.
 func candidates(lists []*dealt) []Candidate {
-	// By share of the keys, then by share of the pairs: each pair's votes in the order of the keys.
+	last := make([]uint64, len(lists)) // by capture: the number of its first conversation among all, and all of them
+	n := uint64(0)
+	for k, l := range lists {
+		last[k] = n
+		n += uint64(l.convs)
+	}
+	number := func(r ref) uint64 { return last[r.capture()] + uint64(r.conv()) }
+	part := func(r ref) int { return int(number(r) * shares / n) }
+	// By share of the keys, then by conversation: each pair's votes together, and what comes out in the order of A.
 	var all [shares][shares][]vote
-	inShares(func(k int) {
+	inShares(func() func(k int) {
 		var es []entry
-		for _, l := range lists {
-			es = append(es, l.share[k]...)
-			l.share[k] = nil
-		}
-		for _, v := range votes(es) {
-			s := flow.Mix(uint64(v.a), uint64(v.b>>1)) % shares
-			all[k][s] = append(all[k][s], v)
+		var vs []vote
+		return func(k int) {
+			es = gathered(lists, k, es)
+			vs = votes(es, vs[:0])
+			deal(vs, &all[k], part)
 		}
 	})
 	var parts [shares][]Candidate
-	inShares(func(s int) {
+	inShares(func() func(s int) {
 		var vs []vote
-		for k := range all {
-			vs = append(vs, all[k][s]...)
-			all[k][s] = nil
+		return func(s int) {
+			var pieces [shares][]vote
+			for k := range all {
+				pieces[k], all[k][s] = all[k][s], nil
+			}
+			from := n * uint64(s) / shares
+			vs = bucketed(pieces[:], vs, n/shares+1, func(v *vote) uint64 { return number(v.a) - from }, byConvs)
+			parts[s] = sums(vs)
 		}
-		parts[s] = sums(vs)
 	})
-	out := slices.Concat(parts[:]...)
-	slices.SortFunc(out, func(x, y Candidate) int { return byPair(&x, &y) })
+	return inPairs(parts[:], len(lists))
+}
+
+// gathered takes one share of the keys out of the lists, in the order of keys. space is used if there is enough.
+func gathered(lists []*dealt, k int, space []entry) []entry {
+	var pieces [][]entry
+	for _, l := range lists {
+		pieces = append(pieces, l.share[k].chunks...)
+		l.share[k] = pile{}
+	}
+	return bucketed(pieces, space, 1<<keyShift, func(e *entry) uint64 { return e.key & (1<<keyShift - 1) }, byKey)
+}
+
+// bucketed sorts what pieces hold: first by at's value, which is most at most and ascends as compare has it, into buckets of few,
+// then each of those. The result lies in space if there is enough.
+func bucketed[T any](pieces [][]T, space []T, most uint64, at func(x *T) uint64, compare func(x, y T) int) []T {
+	const few, bucketsMost = 8, 1 << 13
+	n := 0
+	for _, l := range pieces {
+		n += len(l)
+	}
+	out := slices.Grow(space[:0], n)[:n]
+	buckets := uint64(1)
+	for buckets*few < uint64(n) && buckets < bucketsMost {
+		buckets *= 2
+	}
+	width := most/buckets + 1
+	ends := make([]uint32, buckets+1)
+	for _, l := range pieces {
+		for i := range l {
+			ends[at(&l[i])/width+1]++
+		}
+	}
+	for k := range buckets {
+		ends[k+1] += ends[k]
+	}
+	for _, l := range pieces {
+		for i := range l {
+			k := at(&l[i]) / width
+			out[ends[k]] = l[i]
+			ends[k]++
+		}
+	}
+	from := uint32(0)
+	for _, to := range ends[:buckets] {
+		slices.SortFunc(out[from:to], compare)
+		from = to
+	}
 	return out
 }
 
-// inShares calls f for every share, on all cores.
-func inShares(f func(k int)) {
+// deal puts votes into parts, in their order.
+func deal(vs []vote, into *[shares][]vote, part func(r ref) int) {
+	var ends [shares + 1]int
+	for i := range vs {
+		ends[part(vs[i].a)+1]++
+	}
+	for k := range into {
+		ends[k+1] += ends[k]
+	}
+	out, at := make([]vote, len(vs)), ends
+	for i := range vs {
+		k := part(vs[i].a)
+		out[at[k]] = vs[i]
+		at[k]++
+	}
+	for k := range into {
+		into[k] = out[ends[k]:ends[k+1]]
+	}
+}
+
+// inPairs puts lists of candidates that follow each other in the order of (A, B's capture, B) into that of pairs of captures.
+func inPairs(parts [][]Candidate, caps int) []Candidate {
+	ends := make([]int, caps*caps+1)
+	for _, l := range parts {
+		for i := range l {
+			ends[l[i].A.Capture*caps+l[i].B.Capture+1]++
+		}
+	}
+	for k := range ends[1:] {
+		ends[k+1] += ends[k]
+	}
+	out := make([]Candidate, ends[len(ends)-1])
+	for _, l := range parts {
+		for i := range l {
+			at := &ends[l[i].A.Capture*caps+l[i].B.Capture]
+			out[*at] = l[i]
+			*at++
+		}
+	}
+	return out
+}
+
+// inShares calls a function for every share, on all cores; each worker gets one from make, for a space of its own.
+func inShares(make func() func(k int)) {
 	var next atomic.Int64
 	parallel(workers(), func(int) {
+		f := make()
 		for k := int(next.Add(1)) - 1; k < shares; k = int(next.Add(1)) - 1 {
 			f(k)
 		}
 	})
 }
 
-// sums adds up votes.
+// byConvs puts the votes of one pair together, in an order that does not depend on where they come from.
+func byConvs(x, y vote) int {
+	switch {
+	case x.a != y.a:
+		return cmpRef(x.a, y.a)
+	case x.b>>1 != y.b>>1:
+		return cmpRef(x.b, y.b)
+	case x.kind != y.kind:
+		return int(x.kind) - int(y.kind)
+	}
+	return cmp.Or(cmpRef(x.b, y.b), cmp.Compare(x.w, y.w))
+}
+
+// sums adds up votes, those of one pair together.
 func sums(vs []vote) []Candidate {
-	slices.SortFunc(vs, func(x, y vote) int {
-		switch {
-		case x.a != y.a:
-			return cmpRef(x.a, y.a)
-		case x.b>>1 != y.b>>1:
-			return cmpRef(x.b, y.b)
-		case x.kind != y.kind:
-			return int(x.kind) - int(y.kind)
+	n := 0
+	for i := range vs {
+		if i == 0 || vs[i].a != vs[i-1].a || vs[i].b>>1 != vs[i-1].b>>1 {
+			n++
 		}
-		return cmp.Or(cmpRef(x.b, y.b), cmp.Compare(x.w, y.w))
-	})
-	var out []Candidate
+	}
+	out := make([]Candidate, 0, n)
 	for i := 0; i < len(vs); {
 		j := i + 1
 		for j < len(vs) && vs[j].a == vs[i].a && vs[j].b>>1 == vs[i].b>>1 {

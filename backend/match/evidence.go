@@ -125,13 +125,35 @@ type sampler struct {
 }
 
 // shares is the number of parts that keys are dealt out to, so that all cores sort at once and each sort stays in reach of
-// the cache.
-const shares = 64
+// the cache; keyShift is where the bits of a key begin that say which.
+const (
+	shares   = 64
+	keyShift = 58
+)
 
 // dealt are entries by the upper bits of their keys.
 type dealt struct {
-	share [shares][]entry
+	share [shares]pile
+	convs int     // of the capture
 	only  *keySet // nil: all keys
+}
+
+// pile is a list in pieces: it grows without copying.
+type pile struct {
+	chunks [][]entry
+	n      int
+}
+
+const pileFirst, pileMost = 16, 2048 // entries of a piece
+
+func (p *pile) add(e entry) {
+	k := len(p.chunks) - 1
+	if k < 0 || len(p.chunks[k]) == cap(p.chunks[k]) {
+		p.chunks = append(p.chunks, make([]entry, 0, min(max(pileFirst, p.n), pileMost)))
+		k++
+	}
+	p.chunks[k] = append(p.chunks[k], e)
+	p.n++
 }
 
 // keySet is a set of keys, by some of their bits: it may say yes of a key that it does not hold.
@@ -146,8 +168,7 @@ func (l *dealt) add(e entry) {
 	if l.only != nil && !l.only.has(e.key) {
 		return
 	}
-	s := &l.share[e.key>>58]
-	*s = append(*s, e)
+	l.share[e.key>>keyShift].add(e)
 }
 
 // entries adds to out the keys of those conversations of a capture that want says; nil wants all.
@@ -345,23 +366,23 @@ type vote struct {
 	kind evidence
 }
 
-// votes pairs up the conversations that share keys, of one share of them. es is sorted in place.
-func votes(es []entry) []vote {
-	slices.SortFunc(es, func(x, y entry) int {
-		switch {
-		case x.key != y.key:
-			if x.key < y.key {
-				return -1
-			}
-			return 1
-		case x.ref < y.ref:
+func byKey(x, y entry) int {
+	switch {
+	case x.key != y.key:
+		if x.key < y.key {
 			return -1
-		case x.ref > y.ref:
-			return 1
 		}
-		return 0
-	})
-	var out []vote
+		return 1
+	case x.ref < y.ref:
+		return -1
+	case x.ref > y.ref:
+		return 1
+	}
+	return 0
+}
+
+// votes adds the votes of the conversations that share keys, of one share of them in the order of keys.
+func votes(es []entry, out []vote) []vote {
 	for i := 0; i < len(es); {
 		j := i + 1
 		for j < len(es) && es[j].key == es[i].key {

@@ -97,15 +97,17 @@ func (r *Result) gather(lvl level, mask uint64, heads []map[flow.ConvID]flow.Fro
 		return func(id flow.ConvID) bool { return f(Conv{k, id}) }
 	}
 	parallel(len(caps), func(k int) {
-		lists[k] = &dealt{}
+		lists[k] = &dealt{convs: len(caps[k].Convs)}
 		entries(caps, k, lvl, mask, heads, r.logged, of(k, want), lists[k])
 	})
 	if beside != nil {
 		wanted := &keySet{}
 		for _, l := range lists {
-			for _, es := range l.share {
-				for i := range es {
-					wanted.add(es[i].key)
+			for _, p := range l.share {
+				for _, es := range p.chunks {
+					for i := range es {
+						wanted.add(es[i].key)
+					}
 				}
 			}
 		}
