@@ -107,15 +107,18 @@ func (r *Result) successive(ks []Candidate) {
 
 // lonely lists the connectionless conversations of a capture that have no counterpart in another one.
 func (r *Result) lonely(fo *forest, c, other int) (out []Conv) {
-	has := map[int32]bool{}
-	for id := range r.Caps[other].Convs {
-		root, _ := fo.find(fo.node(Conv{other, flow.ConvID(id)}))
-		has[root] = true
-	}
+	var has map[int32]bool // roots that the other capture has conversations of
 	for id := range r.Caps[c].Convs {
 		cv := r.Caps[c].Conv(flow.ConvID(id))
 		if exclusive(cv.Proto) || cv.Packets == 0 {
 			continue
+		}
+		if has == nil {
+			has = map[int32]bool{}
+			for id := range r.Caps[other].Convs {
+				root, _ := fo.find(fo.node(Conv{other, flow.ConvID(id)}))
+				has[root] = true
+			}
 		}
 		if root, _ := fo.find(fo.node(Conv{c, flow.ConvID(id)})); !has[root] {
 			out = append(out, Conv{c, flow.ConvID(id)})
@@ -309,10 +312,10 @@ func (h *hosts) bits(x, y addrOf) float64 {
 
 // rate adds to candidates what hosts and ports tell, and the conversations that hosts and ports alone join.
 func (h *hosts) rate(r *Result, ks []Candidate, x, y []Conv) []Candidate {
-	have := map[anchorKey]bool{}
+	have := map[[2]Conv]bool{}
 	for i := range ks {
 		ks[i].Score += h.tuples(r.tuple(ks[i].A, false), r.tuple(ks[i].B, ks[i].Flip))
-		have[anchorKey{ks[i].A, ks[i].B}] = true
+		have[[2]Conv{ks[i].A, ks[i].B}] = true
 	}
 	index := map[flow.Tuple][]Conv{}
 	for _, c := range y {
@@ -335,7 +338,7 @@ func (h *hosts) rate(r *Result, ks []Candidate, x, y []Conv) []Candidate {
 						u.Src, u.Dst, u.Sport, u.Dport = u.Dst, u.Src, u.Dport, u.Sport
 					}
 					for _, w := range index[versionless(u)] {
-						if !have[anchorKey{c, w}] {
+						if !have[[2]Conv{c, w}] {
 							ks = append(ks, Candidate{A: c, B: w, Flip: flip == 1, Score: 2*hostBits + portBits, Kinds: 1 << evAlike, Rival: Conv{Capture: -1}})
 						}
 					}

@@ -13,11 +13,13 @@ func workers() int { return max(1, runtime.GOMAXPROCS(0)) }
 
 // order finds each flow's path in each direction.
 func (r *Result) order() {
-	for _, f := range r.Flows {
-		for d := 0; d < 2; d++ {
-			f.Path[d] = f.path(d)
+	r.each(len(r.Flows), func() func(i int) {
+		return func(i int) {
+			for d := range r.Flows[i].Path {
+				r.Flows[i].Path[d] = r.Flows[i].path(d)
+			}
 		}
-	}
+	})
 }
 
 // Sees reports whether any packet of direction d was captured on a side, ICMP errors about the conversation included.

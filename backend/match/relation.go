@@ -14,8 +14,8 @@ type Relation struct {
 	Time       Timeline
 	traits     Traits // summed over the anchors
 	Terminated int    // anchors whose TCP ends in between
-	// addr votes for the side that an address lies on: >0 beyond A, <0 beyond B.
-	addr map[addrOf]int
+	// addr votes for the side that an address lies on: >0 beyond A, <0 beyond B; nets does so for networks.
+	addr, nets map[addrOf]int
 }
 
 type addrOf struct {
@@ -211,19 +211,25 @@ func (m *matcher) probed(j *Joint, i uint32, f *flow.Fact) (d int, known bool) {
 
 // steps counts by how much a TTL changes.
 type steps struct {
-	by [511]uint32
-	n  int
+	by     [511]uint32
+	n      int
+	lo, hi int // of those that occur
 }
 
 func (s *steps) add(by int) {
-	s.by[by+255]++
+	k := by + 255
+	s.by[k]++
+	if s.n == 0 {
+		s.lo, s.hi = k, k
+	}
+	s.lo, s.hi = min(s.lo, k), max(s.hi, k)
 	s.n++
 }
 
 // most is the most frequent step, of equally frequent ones the least.
 func (s *steps) most() int {
-	at := 0
-	for k := range s.by {
+	at := s.lo
+	for k := s.lo; k <= s.hi; k++ {
 		if s.by[k] > s.by[at] {
 			at = k
 		}
@@ -286,12 +292,32 @@ func (r *Relation) note(p *probed) {
 // vote notes which side a flow's ends lie on: the initiator's beyond A where its packets pass A first.
 func (r *Relation) vote(f *Flow, way int) {
 	a, b := f.Tuple(r.A), f.Tuple(r.B)
-	for _, t := range []flow.Tuple{a, b} {
-		r.addr[addrOf{t.Version, t.Src}] += way
-		r.addr[addrOf{t.Version, t.Dst}] -= way
-		r.addr[network(t.Version, t.Src)] += way
-		r.addr[network(t.Version, t.Dst)] -= way
+	r.voteEnd(addrOf{a.Version, a.Src}, addrOf{b.Version, b.Src}, way)
+	r.voteEnd(addrOf{a.Version, a.Dst}, addrOf{b.Version, b.Dst}, -way)
+}
+
+// voteEnd counts a vote for an end's address at A and at B.
+func (r *Relation) voteEnd(a, b addrOf, way int) {
+	if a == b {
+		r.addr[a] += 2 * way
+		return
 	}
+	r.addr[a] += way
+	r.addr[b] += way
+}
+
+// settle ends a round of votes and samples: it adds up the votes of each network's addresses, and puts samples into the order of time.
+func (r *Relation) settle() {
+	parallel(1+len(r.Time.samples), func(k int) {
+		if k > 0 {
+			r.Time.sort(k - 1)
+			return
+		}
+		r.nets = map[addrOf]int{}
+		for a, n := range r.addr {
+			r.nets[network(a.version, a.addr)] += n
+		}
+	})
 }
 
 // guessWay tells which way a flow runs from what is known of its addresses; 0 if nothing is.
@@ -314,10 +340,10 @@ func (r *Relation) side(version uint8, a decode.Addr) int {
 	if s := sign(r.addr[addrOf{version, a}]); s != 0 {
 		return s
 	}
-	return sign(r.addr[network(version, a)])
+	return sign(r.nets[network(version, a)])
 }
 
-// network is an address's /24 or /64, told apart from an address by its version.
+// network is an address's /24 or /64.
 func network(version uint8, a decode.Addr) addrOf {
 	if version == 4 {
 		a[15] = 0
@@ -327,7 +353,7 @@ func network(version uint8, a decode.Addr) addrOf {
 			clear[i] = 0
 		}
 	}
-	return addrOf{version | 0x80, a}
+	return addrOf{version, a}
 }
 
 func sign(v int) int {

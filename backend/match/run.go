@@ -3,6 +3,7 @@ package match
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
 	bits64 "math/bits"
 	"slices"
@@ -30,9 +31,9 @@ type Result struct {
 	// Routers says of each capture whether a router made it of its own packets, on both sides of itself.
 	Routers []bool
 
-	both   []bothSides          // by capture
-	logged *said                // nil: nothing
-	probed map[anchorKey]*Joint // by the first probe, for flows of two conversations
+	both   []bothSides // by capture
+	logged *said       // nil: nothing
+	probed []probed    // by the first probe
 }
 
 const (
@@ -55,7 +56,7 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 		both[k] = findBothSides(caps[k])
 		routers[k] = routers[k] || float64(len(both[k])) > systematic*float64(len(caps[k].Convs))
 	})
-	r := &Result{Caps: caps, Routers: routers, both: both, logged: newSaid(logged), Relations: map[[2]int]*Relation{}, probed: map[anchorKey]*Joint{}}
+	r := &Result{Caps: caps, Routers: routers, both: both, logged: newSaid(logged), Relations: map[[2]int]*Relation{}}
 	lvl := commonLevel(caps)
 	heads := allHeaders(caps)
 	ks := r.gather(lvl, sampleMask, heads, nil, nil)
@@ -68,7 +69,7 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 			fo.join(Conv{k, o.of}, Conv{k, id}, o.flip)
 		}
 	}
-	taken := &taken{by: map[takenKey]Conv{}}
+	taken := newTaken(caps)
 	anchors := r.anchor(fo, taken, ks)
 	if more := r.closer(fo, lvl, heads, ks); len(more) > 0 {
 		ks = more
@@ -77,10 +78,10 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 	anchors = append(anchors, r.several(fo, taken, ks, anchors)...)
 	r.relate(caps, lvl, anchors)
 	r.agreeing(fo, taken, lvl, ks)
-	ks = append(ks, r.alike(fo, taken, lvl)...)
+	alike := r.alike(fo, taken, lvl)
 	r.twins(fo, taken)
 	r.flows(fo)
-	r.joints(lvl, ks)
+	r.joints(lvl, ks, alike)
 	r.order()
 	return r, ctx.Err()
 }
@@ -221,22 +222,35 @@ func parallel(n int, f func(k int)) {
 }
 
 // taken remembers which TCP conversations have a counterpart in which capture already: it has one at most.
-type taken struct{ by map[takenKey]Conv }
-
-type takenKey struct {
-	c     Conv
-	other int
+type taken struct {
+	caps []*flow.Capture
+	by   [][][]bool // by capture, the other one, and conversation; nil for none of these two
 }
 
-func (t *taken) free(a, b Conv) bool {
-	_, x := t.by[takenKey{a, b.Capture}]
-	_, y := t.by[takenKey{b, a.Capture}]
-	return !x && !y
+func newTaken(caps []*flow.Capture) *taken {
+	t := &taken{caps, make([][][]bool, len(caps))}
+	for k := range t.by {
+		t.by[k] = make([][]bool, len(caps))
+	}
+	return t
 }
+
+// has reports whether a conversation has a counterpart in another capture.
+func (t *taken) has(c Conv, other int) bool {
+	l := t.by[c.Capture][other]
+	return l != nil && l[c.ID]
+}
+
+func (t *taken) free(a, b Conv) bool { return !t.has(a, b.Capture) && !t.has(b, a.Capture) }
 
 func (t *taken) take(a, b Conv) {
-	t.by[takenKey{a, b.Capture}] = b
-	t.by[takenKey{b, a.Capture}] = a
+	for _, p := range [2][2]Conv{{a, b}, {b, a}} {
+		l := &t.by[p[0].Capture][p[1].Capture]
+		if *l == nil {
+			*l = make([]bool, len(t.caps[p[0].Capture].Convs))
+		}
+		(*l)[p[0].ID] = true
+	}
 }
 
 // exclusive reports whether a conversation of the protocol has one counterpart at most: a translation may change its
@@ -326,21 +340,20 @@ func (r *Result) relate(caps []*flow.Capture, lvl level, anchors []Candidate) {
 			r.Relations[key] = rel
 		}
 		rel.note(p)
-		r.probed[anchorKey{anchors[i].A, anchors[i].B}] = p.joint
+		p.samples = nil
 	}
-	for _, rel := range r.Relations {
-		rel.Time.sort()
-	}
+	r.probed = slices.DeleteFunc(done, func(p probed) bool { return p.joint == nil })
+	settle := slices.Collect(maps.Values(r.Relations))
+	parallel(len(settle), func(k int) { settle[k].settle() })
 }
 
 // probed is what a probe of two conversations found; joint is nil for nothing.
 type probed struct {
-	flow    *Flow
+	a, b    Conv
+	flow    *Flow // of these two alone
 	joint   *Joint
 	samples []sample
 }
-
-type anchorKey struct{ a, b Conv }
 
 func (r *Result) probeAnchor(m *matcher, k Candidate, most int) (p probed) {
 	f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
@@ -349,7 +362,7 @@ func (r *Result) probeAnchor(m *matcher, k Candidate, most int) (p probed) {
 	if !ok {
 		return p
 	}
-	return probed{f, j, m.timeSamples(j, pairs, most)}
+	return probed{k.A, k.B, f, j, m.timeSamples(j, pairs, most)}
 }
 
 // each calls f(0) … f(n-1) on all cores; every worker gets a function of its own.
@@ -485,8 +498,7 @@ func (r *Result) twins(fo *forest, tk *taken) {
 			out := map[tuple][]Conv{}
 			for id := range r.Caps[c].Convs {
 				cv := Conv{c, flow.ConvID(id)}
-				_, joined := tk.by[takenKey{cv, other}]
-				if _, stoodFor := r.both[c][cv.ID]; joined || stoodFor || r.Caps[c].Conv(cv.ID).Proto != flow.ProtoTCP {
+				if _, stoodFor := r.both[c][cv.ID]; tk.has(cv, other) || stoodFor || r.Caps[c].Conv(cv.ID).Proto != flow.ProtoTCP {
 					continue
 				}
 				k := tuple{r.Caps[c].Tuple(cv.ID, r.Caps[c].ClientDir(cv.ID)), flow.ProtoTCP}
@@ -577,31 +589,64 @@ func (r *Result) flows(fo *forest) {
 	for k, c := range r.Caps {
 		r.FlowOf[k] = make([]*Flow, len(c.Convs))
 	}
-	for _, ms := range fo.members() {
-		// A tunnel's outer header, or a conversation that only an ICMP error quotes, has no frame of its own.
-		ms = slices.DeleteFunc(ms, func(m member) bool { return r.Caps[m.Capture].Conv(m.ID).Packets == 0 })
-		if len(ms) == 0 {
-			continue
+	all := fo.members()
+	made := make([]*Flow, len(all))
+	r.each(len(all), func() func(i int) {
+		return func(i int) {
+			// A tunnel's outer header, or a conversation that only an ICMP error quotes, has no frame of its own.
+			ms := slices.DeleteFunc(all[i], func(m member) bool { return r.Caps[m.Capture].Conv(m.ID).Packets == 0 })
+			if len(ms) == 0 {
+				return
+			}
+			made[i] = newFlow(r.Caps, ms)
+			for _, m := range ms {
+				r.FlowOf[m.Capture][m.ID] = made[i]
+			}
 		}
-		f := newFlow(r.Caps, ms)
-		f.ID = uint32(len(r.Flows) + 1)
-		r.Flows = append(r.Flows, f)
-		for _, m := range ms {
-			r.FlowOf[m.Capture][m.ID] = f
-		}
+	})
+	r.Flows = slices.DeleteFunc(made, func(f *Flow) bool { return f == nil })
+	for i, f := range r.Flows {
+		f.ID = uint32(i + 1)
 	}
 }
 
-// joints probes every flow at every two captures that saw it.
-func (r *Result) joints(lvl level, ks []Candidate) {
-	cand := make(map[anchorKey]*Candidate, len(ks))
-	for i := range ks {
-		cand[anchorKey{ks[i].A, ks[i].B}] = &ks[i]
+// known is what was found of two conversations before the flows were made.
+type known struct {
+	ks    []Candidate            // in the order of byPair
+	alike map[[2]Conv]*Candidate // joined later, by less
+	// The first probes of each flow: by flow, the number in Result.probed + 1, and of each that of the next.
+	first, next []int32
+}
+
+// candidate is the evidence that two conversations are one, nil for none.
+func (k *known) candidate(a, b Conv) *Candidate {
+	if c := k.alike[[2]Conv{a, b}]; c != nil {
+		return c
+	}
+	n, ok := slices.BinarySearchFunc(k.ks, Candidate{A: a, B: b}, func(x, y Candidate) int { return byPair(&x, &y) })
+	if !ok {
+		return nil
+	}
+	return &k.ks[n]
+}
+
+// joints probes every flow at every two captures that saw it. ks are candidates in the order of byPair, alike further ones.
+func (r *Result) joints(lvl level, ks, alike []Candidate) {
+	k := &known{ks: ks, alike: map[[2]Conv]*Candidate{}, first: make([]int32, len(r.Flows)), next: make([]int32, len(r.probed))}
+	for i := range alike {
+		k.alike[[2]Conv{alike[i].A, alike[i].B}] = &alike[i]
+	}
+	for i := range r.probed {
+		if f := r.FlowOf[r.probed[i].a.Capture][r.probed[i].a.ID]; f != nil {
+			k.next[i], k.first[f.ID-1] = k.first[f.ID-1], int32(i+1)
+		}
 	}
 	byConv := sync.OnceValue(func() map[Conv][]*Candidate {
 		of := map[Conv][]*Candidate{}
-		for i := range ks {
-			of[ks[i].A], of[ks[i].B] = append(of[ks[i].A], &ks[i]), append(of[ks[i].B], &ks[i])
+		for _, l := range [2][]Candidate{ks, alike} {
+			for i := range l {
+				of[l[i].A], of[l[i].B] = append(of[l[i].A], &l[i]), append(of[l[i].B], &l[i])
+			}
 		}
 		return of
 	})
@@ -612,9 +657,12 @@ func (r *Result) joints(lvl level, ks []Candidate) {
 			for a := range f.Sides {
 				for b := a + 1; b < len(f.Sides); b++ {
 					if f.Sides[a] != nil && f.Sides[b] != nil {
-						j := r.joint(m, f, a, b, cand)
+						j := r.joint(m, f, a, b, k)
 						if c := j.Rival; c.Capture >= 0 && r.FlowOf[c.Capture][c.ID] == f {
 							r.outside(j, f, byConv())
+						}
+						if rel := r.Relations[[2]int{j.A, j.B}]; rel != nil && j.Way == 0 {
+							j.Way = rel.guessWay(f)
 						}
 						f.Joints = append(f.Joints, j)
 					}
@@ -623,37 +671,44 @@ func (r *Result) joints(lvl level, ks []Candidate) {
 		}
 	})
 	r.probed = nil
-	for _, f := range r.Flows {
-		for _, j := range f.Joints {
-			if rel := r.Relations[[2]int{j.A, j.B}]; rel != nil && j.Way == 0 {
-				j.Way = rel.guessWay(f)
-			}
-		}
-	}
 }
 
 // joint probes a flow at two captures that saw it, or takes over what the first probe found.
-func (r *Result) joint(m *matcher, f *Flow, a, b int, cand map[anchorKey]*Candidate) *Joint {
+func (r *Result) joint(m *matcher, f *Flow, a, b int, k *known) *Joint {
 	x, y := f.Sides[a], f.Sides[b]
-	var j *Joint
-	if len(x.Convs) == 1 && len(y.Convs) == 1 {
-		// The probe's flow took its initiator from these two alone.
-		if p := r.probed[anchorKey{Conv{a, x.Convs[0]}, Conv{b, y.Convs[0]}}]; p != nil && len(f.Joints) == 0 && f.sides() == 2 {
-			j = p
-		}
-	}
+	j := r.probedJoint(f, a, b, k)
 	if j == nil {
 		j = &Joint{A: a, B: b, Rival: Conv{Capture: -1}}
 		m.probe(x, y, f.Proto, j)
 	}
 	for _, u := range x.Convs {
 		for _, w := range y.Convs {
-			if k := cand[anchorKey{Conv{a, u}, Conv{b, w}}]; k != nil && k.Score > j.Score {
-				j.Score, j.Margin, j.Kinds, j.Rival = k.Score, k.Margin, k.Kinds, k.Rival
+			if c := k.candidate(Conv{a, u}, Conv{b, w}); c != nil && c.Score > j.Score {
+				j.Score, j.Margin, j.Kinds, j.Rival = c.Score, c.Margin, c.Kinds, c.Rival
 			}
 		}
 	}
 	return j
+}
+
+// probedJoint is what the first probe of a flow's two sides found, nil for nothing, or where the flow has other parts there, or
+// another initiator: the probe took that from these two alone.
+func (r *Result) probedJoint(f *Flow, a, b int, k *known) *Joint {
+	x, y := f.Sides[a], f.Sides[b]
+	if len(x.Convs) != 1 || len(y.Convs) != 1 {
+		return nil
+	}
+	for n := k.first[f.ID-1]; n > 0; n = k.next[n-1] {
+		p := &r.probed[n-1]
+		if p.a != (Conv{a, x.Convs[0]}) || p.b != (Conv{b, y.Convs[0]}) {
+			continue
+		}
+		if p.flow.Sides[a].Forward[0] != x.Forward[0] || p.flow.Sides[b].Forward[0] != y.Forward[0] {
+			return nil
+		}
+		return p.joint
+	}
+	return nil
 }
 
 // outside finds the runner-up of a joint anew where it is a part of the flow itself, as where a translation changed its

@@ -67,7 +67,7 @@ func (r *Result) Tie(ties []Tie, causes []Causation, fronts map[[2]int]int) {
 		r.relation(c.Cause.Capture, c.Effect.Capture).cause(r, c)
 	}
 	for _, rel := range r.Relations {
-		rel.Time.sort()
+		rel.settle()
 	}
 	if len(gone) == 0 {
 		return

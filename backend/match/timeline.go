@@ -33,10 +33,9 @@ func (tl *Timeline) add(s ...sample) {
 	}
 }
 
-func (tl *Timeline) sort() {
-	for k := range tl.samples {
-		slices.SortFunc(tl.samples[k], func(x, y sample) int { return cmp.Or(cmp.Compare(x.t, y.t), cmp.Compare(x.d, y.d)) })
-	}
+// sort puts the samples of one way, by way+1, into the order of time.
+func (tl *Timeline) sort(k int) {
+	slices.SortFunc(tl.samples[k], func(x, y sample) int { return cmp.Or(cmp.Compare(x.t, y.t), cmp.Compare(x.d, y.d)) })
 }
 
 func (tl *Timeline) len() int {
