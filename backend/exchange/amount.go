@@ -14,7 +14,7 @@ func amount(c *flow.Capture, id flow.ConvID) (n [2]int64, ok bool) {
 	client := c.ClientDir(id)
 	var base [2]uint32
 	var have [2]bool
-	for i := range c.Packets(id) {
+	for i := range flow.UpTo(c.Span(id)) {
 		x := c.At(i)
 		if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
 			continue

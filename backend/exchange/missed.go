@@ -31,7 +31,7 @@ func inside(segs []segment) (out []gap, end int64) {
 func gaps(c *flow.Capture, id flow.ConvID, client int, segs []segment, base uint32) []gap {
 	out, at := inside(segs)
 	said := int64(0)
-	for i := range c.Packets(id) {
+	for i := range flow.UpTo(c.Span(id)) {
 		x := c.At(i)
 		if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 && x.Flags&(decode.ACK|decode.RST) == decode.ACK && x.Dir() != client {
 			said = max(said, int64(int32(x.Ack-base)))
@@ -45,7 +45,7 @@ func gaps(c *flow.Capture, id flow.ConvID, client int, segs []segment, base uint
 	}
 	k := 0
 	var last capture.LocalTime
-	for i := range c.Packets(id) {
+	for i := range flow.UpTo(c.Span(id)) {
 		x := c.At(i)
 		if k == len(out) {
 			break

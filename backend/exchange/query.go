@@ -13,7 +13,7 @@ import (
 // datagrams visits the packets of a conversation whose payload was kept, copies and fragments left out.
 func datagrams(c *flow.Capture, id flow.ConvID) iter.Seq2[uint32, []byte] {
 	return func(yield func(uint32, []byte) bool) {
-		for i := range c.Packets(id) {
+		for i := range flow.UpTo(c.Span(id)) {
 			b, ok := c.Payload(i)
 			if ok && c.At(i).Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 && !yield(i, b) {
 				return

@@ -24,7 +24,7 @@ type segment struct {
 // offsets count from; have is false where there is none.
 func segments(c *flow.Capture, id flow.ConvID, d int) (out []segment, base uint32, have bool) {
 	var l []segment
-	for i := range c.Packets(id) {
+	for i := range flow.UpTo(c.Span(id)) {
 		x := c.At(i)
 		if x.Dir() != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
 			continue
@@ -161,7 +161,7 @@ func name(c *flow.Capture, cv match.Conv, l []*Exchange) {
 
 // ends gives the times of a conversation's SYN and of its first FIN or RST, 0 where not seen.
 func ends(c *flow.Capture, id flow.ConvID) (start, end capture.LocalTime) {
-	for i := range c.Packets(id) {
+	for i := range flow.UpTo(c.Span(id)) {
 		switch x := c.At(i); {
 		case x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0:
 		case x.Flags&decode.SYN != 0 && start == 0:

@@ -349,16 +349,15 @@ func (c *Capture) ByFirstFrame() []ConvID {
 // Count is the number of a conversation's facts.
 func (c *Capture) Count(id ConvID) int { return int(c.start[id+1] - c.start[id]) }
 
-// Packets gives the places of a conversation's facts, in the order of frames.
-func (c *Capture) Packets(id ConvID) iter.Seq[uint32] { return upTo(c.Span(id)) }
-
 // LooseFrom is the first place of the facts that belong to no conversation; they lie up to the last place.
 func (c *Capture) LooseFrom() uint32 { return c.start[len(c.Convs)] }
 
 // Loose gives the places of the facts that belong to no conversation.
-func (c *Capture) Loose() iter.Seq[uint32] { return upTo(c.LooseFrom(), uint32(c.n)) }
+func (c *Capture) Loose() iter.Seq[uint32] { return UpTo(c.LooseFrom(), uint32(c.n)) }
 
-func upTo(from, to uint32) iter.Seq[uint32] {
+// UpTo gives places from one up to another, which is excluded; a loop over a conversation's facts is one over UpTo(c.Span(id)), which
+// the compiler makes a plain loop of.
+func UpTo(from, to uint32) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		for i := from; i < to; i++ {
 			if !yield(i) {

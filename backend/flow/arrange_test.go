@@ -88,7 +88,7 @@ func TestFactsLieByConversation(t *testing.T) {
 			}
 			next = to
 			last := capture.FrameNo(0)
-			for i := range c.Packets(ConvID(id)) {
+			for i := range UpTo(c.Span(ConvID(id))) {
 				last = check(i, last)
 				if f := c.At(i); f.ID() != ConvID(id) || f.Seq != uint32(c.Frame(i)-1) {
 					t.Fatalf("%d frames: place %d of conversation %d holds %+v", n, i, id, f)

@@ -48,7 +48,7 @@ func FuzzBuild(f *testing.F) {
 		for id := range c.Convs {
 			in := &c.Convs[id]
 			n := uint32(0)
-			for i := range c.Packets(ConvID(id)) {
+			for i := range UpTo(c.Span(ConvID(id))) {
 				if c.At(i).ID() != ConvID(id) {
 					t.Fatalf("conversation %d holds a packet of %d", id, c.At(i).ID())
 				}

@@ -130,7 +130,7 @@ func (c *Capture) fingerprints(k *Key) payloads {
 			segs = segs[:0]
 			var prev uint32
 			var off int64
-			for i := range c.Packets(ConvID(id)) {
+			for i := range UpTo(c.Span(ConvID(id))) {
 				f := c.At(i)
 				if f.Dir() != d || f.Len == 0 || f.Mark&(MarkError|MarkLater) != 0 {
 					continue

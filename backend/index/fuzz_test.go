@@ -60,7 +60,7 @@ func FuzzRead(f *testing.F) {
 		for id := range c.Convs {
 			id := flow.ConvID(id)
 			_ = c.ClientDir(id)
-			for i := range c.Packets(id) {
+			for i := range flow.UpTo(c.Span(id)) {
 				if c.At(i).ID() != id {
 					t.Fatalf("conversation %d holds a packet of %d", id, c.At(i).ID())
 				}

@@ -38,7 +38,7 @@ func (v *Verdict) AgainOf(f *match.Flow, d, most int) (out Again) {
 	s, looked := f.Sides[first], 0
 	for _, id := range s.Convs {
 		sent := map[uint32]uint32{} // sequence number → place of the latest segment that begins there
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			if looked++; looked > most {
 				return out
 			}
@@ -73,7 +73,7 @@ func (v *Verdict) acksAt(f *match.Flow, d, c, most int) (out []firstAck, ok bool
 	if len(s.Convs) != 1 {
 		return nil, false
 	}
-	for i := range s.Cap.Packets(s.Convs[0]) {
+	for i := range flow.UpTo(s.Cap.Span(s.Convs[0])) {
 		if looked++; looked > most {
 			return out, false
 		}

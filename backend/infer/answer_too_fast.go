@@ -74,7 +74,7 @@ func (v *Verdict) hasty(f *match.Flow, s *Segment, c int, rtt int64) (asked, ans
 	side := f.Sides[c]
 	last := int64(-1)
 	for _, id := range side.Convs {
-		for i := range side.Cap.Packets(id) {
+		for i := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(i)
 			if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
 				continue

@@ -48,6 +48,7 @@ type Box struct {
 	Changes    map[string]string // header field → "1460 → 1300"
 	Evidence   []Evidence
 	Flows      map[*match.Flow]bool
+	said       map[translated]bool
 	FromA      int // routers between the stretch's ends and the device; Unknown
 	FromB      int
 }
@@ -84,7 +85,7 @@ func (s *Segment) box(kind string) *Box {
 			return b
 		}
 	}
-	b := &Box{Kind: kind, Name: kindWords[kind], Changes: map[string]string{}, Flows: map[*match.Flow]bool{}, FromA: Unknown, FromB: Unknown}
+	b := &Box{Kind: kind, Name: kindWords[kind], Changes: map[string]string{}, Flows: map[*match.Flow]bool{}, said: map[translated]bool{}, FromA: Unknown, FromB: Unknown}
 	s.Boxes = append(s.Boxes, b)
 	return b
 }
@@ -93,15 +94,11 @@ func (s *Segment) box(kind string) *Box {
 func (v *Verdict) boxes() {
 	for _, s := range v.Segments {
 		v.mappings(s)
-		for n, f := range v.Flows {
-			j := f.Joint(s.A, s.B)
-			if j == nil || !neighbours(f, s) {
-				continue
-			}
-			v.translation(s, f, j)
-			v.termination(s, f, j)
-			v.handshakeChanges(s, f, j)
-			v.resets(s, f, v.State[n])
+		for _, p := range s.passing {
+			v.translation(s, p.f, p.j)
+			v.termination(s, p.f, p.j)
+			v.handshakeChanges(s, p.f, p.j)
+			v.resets(s, p.f, v.State[p.n])
 		}
 		v.forwarders(s)
 		v.filters(s)
@@ -129,13 +126,19 @@ func neighbours(f *match.Flow, s *Segment) bool {
 func (v *Verdict) first(f *match.Flow, c, d int) int64 {
 	s := f.Sides[c]
 	for _, id := range s.Convs {
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			if x := s.Cap.At(i); s.Dir(x) == d && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
 				return int64(i)
 			}
 		}
 	}
 	return -1
+}
+
+// translated is which fields of a tuple a translation changes; their names follow from it.
+type translated struct {
+	proto, from, to uint8   // protocol, IP versions
+	fields          [4]bool // source, destination, source port, destination port
 }
 
 // mappings collects the addresses that a source translation on a stretch shows to either side, and whether one between
@@ -205,6 +208,11 @@ func (v *Verdict) translation(s *Segment, f *match.Flow, j *match.Joint) {
 		x.Confidence = 70 // one that keeps state may leave a lone client its ports
 	}
 	x.Flows[f] = true
+	what := translated{f.Proto, a.Version, b.Version, [4]bool{a.Src != b.Src, a.Dst != b.Dst, a.Sport != b.Sport, a.Dport != b.Dport}}
+	if len(x.Evidence) == evidenceMost && x.said[what] {
+		return
+	}
+	x.said[what] = true
 	at, bt := v.first(f, s.A, 0), v.first(f, s.B, 0)
 	for _, c := range []struct {
 		field string

@@ -220,7 +220,7 @@ func (v *Verdict) vanished(s *Segment, f *match.Flow) (ev []Evidence, n int) {
 			continue
 		}
 		for _, id := range side.Convs {
-			for i := range side.Cap.Packets(id) {
+			for i := range flow.UpTo(side.Cap.Span(id)) {
 				x := side.Cap.At(i)
 				if x.Is(flow.MarkError) {
 					return nil, 0

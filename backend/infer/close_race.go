@@ -119,7 +119,7 @@ func (v *Verdict) race(s *Segment, f *match.Flow, near, far int) *race {
 	asked := uint32(0) // behind the initiator's last byte before the FIN
 	r.ask[1] = -1
 	for _, id := range side.Convs {
-		for i := range side.Cap.Packets(id) {
+		for i := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(i)
 			if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
 				continue
@@ -155,7 +155,7 @@ func (v *Verdict) race(s *Segment, f *match.Flow, near, far int) *race {
 func idleBefore(side *match.Side, at uint32) capture.LocalTime {
 	var last capture.LocalTime
 	for _, id := range side.Convs {
-		for i := range side.Cap.Packets(id) {
+		for i := range flow.UpTo(side.Cap.Span(id)) {
 			if x := side.Cap.At(i); i < at && x.Len > 0 && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
 				last = max(last, x.Time)
 			}

@@ -33,7 +33,7 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 	s := f.Sides[c]
 	var acks []uint32
 	for _, id := range s.Convs {
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			y := s.Cap.At(i)
 			if y.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 				continue
@@ -147,7 +147,7 @@ func (j *judge) shifting(f *match.Flow, s step) bool {
 	if l := j.v.Link(s.joint.A, s.joint.B); l != nil {
 		side := f.Sides[s.joint.A]
 		for _, id := range side.Convs {
-			for i := range side.Cap.Packets(id) {
+			for i := range flow.UpTo(side.Cap.Span(id)) {
 				x.any = x.any || l.A == s.joint.A && l.ToB[i] != 0 && l.How[i] == match.HowRewritten
 			}
 		}

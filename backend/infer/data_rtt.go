@@ -47,7 +47,7 @@ func (v *Verdict) DataRTTAt(f *match.Flow, c, most int) (out [2]Spread) {
 	for _, id := range s.Convs {
 		var open [2][]unacknowledged
 		var high [2]reach
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			if looked++; looked > most {
 				break
 			}

@@ -192,7 +192,7 @@ var offloadArtefact = rule{Doc{ID: "offload-artefact", weight: 40,
 					}
 					side := f.Sides[c]
 					for _, id := range side.Convs {
-						for i := range side.Cap.Packets(id) {
+						for i := range flow.UpTo(side.Cap.Span(id)) {
 							y := side.Cap.At(i)
 							if side.Dir(y) != d || y.Len <= uint32(h.MSS) || y.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 								continue

@@ -140,7 +140,7 @@ func (j *judge) side(n int, f *match.Flow, c, d int) {
 	for k, id := range f.Sides[c].Convs {
 		dir := d ^ f.Sides[c].Forward[k]
 		local := linkLocal(v.Caps[c], id, dir)
-		for i := range v.Caps[c].Packets(id) {
+		for i := range flow.UpTo(v.Caps[c].Span(id)) {
 			x := v.At(c, i)
 			if x.Dir() != dir {
 				continue
@@ -511,7 +511,7 @@ func (j *judge) equals() {
 				continue
 			}
 			for _, id := range s.Convs {
-				for i := range s.Cap.Packets(id) {
+				for i := range flow.UpTo(s.Cap.Span(id)) {
 					x := s.Cap.At(i)
 					at, ok := j.v.Time(c, i)
 					if !ok || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
@@ -559,7 +559,7 @@ func (v *Verdict) answeredNearer(f *match.Flow, c, d int, down bool) bool {
 	s := f.Sides[c]
 	n := 0
 	for _, id := range s.Convs {
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			x := s.Cap.At(i)
 			if s.Dir(x) != d || x.Is(flow.MarkError) {
 				continue
@@ -671,7 +671,7 @@ func (j *judge) lateDirection(c int, s *match.Side, d int) {
 	lost := Mark{}
 	for pass := 0; pass < 2; pass++ {
 		for _, id := range s.Convs {
-			for i := range v.Caps[c].Packets(id) {
+			for i := range flow.UpTo(v.Caps[c].Span(id)) {
 				if s.Dir(v.At(c, i)) != d {
 					continue
 				}

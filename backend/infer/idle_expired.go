@@ -76,7 +76,7 @@ func longSilence(s *match.Side) bool {
 	}
 	for _, id := range s.Convs {
 		before := capture.LocalTime(0)
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			t := s.Cap.At(i).Time
 			if before != 0 && t-before >= idleLeast/2 {
 				return true
@@ -123,7 +123,7 @@ func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
 			return q
 		}
 		for _, id := range side.Convs {
-			for i := range side.Cap.Packets(id) {
+			for i := range flow.UpTo(side.Cap.Span(id)) {
 				x := side.Cap.At(i)
 				if side.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
 					continue
@@ -139,7 +139,7 @@ func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
 		}
 		if behind := f.Sides[far]; behind != nil {
 			for _, id := range behind.Convs {
-				for i := range behind.Cap.Packets(id) {
+				for i := range flow.UpTo(behind.Cap.Span(id)) {
 					x, m := behind.Cap.At(i), v.Marks[far][i]
 					reset = reset || behind.Dir(x) == d && x.Flags&decode.RST != 0 && m.Fate == FateInjected && int(m.Where) == s.Index+1
 				}

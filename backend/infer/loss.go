@@ -88,7 +88,7 @@ func (v *Verdict) passages(n int, f *match.Flow, into []passage) {
 				continue
 			}
 			for _, id := range s.Convs {
-				for i := range s.Cap.Packets(id) {
+				for i := range flow.UpTo(s.Cap.Span(id)) {
 					x := s.Cap.At(i)
 					if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 						continue

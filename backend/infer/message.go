@@ -156,7 +156,7 @@ func (v *Verdict) datagramMessages(f *match.Flow, c, d int) {
 		src, dst = dst, src
 	}
 	for _, id := range s.Convs {
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			x := s.Cap.At(i)
 			if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 				continue
@@ -271,7 +271,7 @@ func (v *Verdict) segmentsOf(f *match.Flow, c, d int, out []tcpSegment) []tcpSeg
 	var base uint32
 	have := false
 	for _, id := range s.Convs {
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			x := s.Cap.At(i)
 			if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
 				continue

@@ -44,7 +44,7 @@ func (v *Verdict) undelivered(s *Segment, f *match.Flow, d int) *Finding {
 	side := f.Sides[from]
 	good, bad := int64(-1), int64(-1)
 	for _, id := range side.Convs {
-		for i := range side.Cap.Packets(id) {
+		for i := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(i)
 			if side.Dir(x) != d || x.Len == 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 				continue
@@ -84,7 +84,7 @@ func (v *Verdict) lastArrived(s *Segment, f *match.Flow, d int) string {
 	name := ""
 	side := f.Sides[from]
 	for _, id := range side.Convs {
-		for i := range side.Cap.Packets(id) {
+		for i := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(i)
 			if side.Dir(x) == d && x.Len > 0 && s.Link.Has(from, i) {
 				name = v.messageFrom(from, f, d, int64(i)) + " (" + v.frame(from, int64(i)) + ")"
@@ -100,7 +100,7 @@ func (v *Verdict) messageFrom(c int, f *match.Flow, d int, i int64) string {
 	side := f.Sides[c]
 	seen := false
 	for _, id := range side.Convs {
-		for k := range side.Cap.Packets(id) {
+		for k := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(k)
 			if int64(k) == i {
 				seen = true

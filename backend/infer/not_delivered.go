@@ -71,7 +71,7 @@ func (v *Verdict) lostOn(s *Segment, f *match.Flow, d int) (ev []Evidence) {
 			continue
 		}
 		for _, id := range side.Convs {
-			for i := range side.Cap.Packets(id) {
+			for i := range flow.UpTo(side.Cap.Span(id)) {
 				x := side.Cap.At(i)
 				m := v.Marks[c][i]
 				if side.Dir(x) == d && !x.Is(flow.MarkError) && (m.Fate == FateLost || m.Fate == FateConsumed) && int(m.Where) == s.Index+1 && len(ev) < 64 {
@@ -133,7 +133,7 @@ var largePacketsLost = rule{Doc{ID: "large-packets-lost", weight: 93,
 func (v *Verdict) toldTooBig(f *match.Flow, c int) bool {
 	side := f.Sides[c]
 	for _, id := range side.Convs {
-		for i := range side.Cap.Packets(id) {
+		for i := range flow.UpTo(side.Cap.Span(id)) {
 			if x := side.Cap.At(i); x.Is(flow.MarkError) && x.Flags == 3 && x.Window == 4 {
 				return true
 			}
@@ -189,7 +189,7 @@ var rstInjected = rule{Doc{ID: "rst-injected", weight: 98,
 func (v *Verdict) usualTTL(f *match.Flow, c, d int, y *flow.Fact) string {
 	side := f.Sides[c]
 	for _, id := range side.Convs {
-		for i := range side.Cap.Packets(id) {
+		for i := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(i)
 			if side.Dir(x) == d && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 && x.TTL != y.TTL {
 				return fmt.Sprintf("; the same sender's other packets have TTL %d (%s)", x.TTL, v.frame(c, int64(i)))

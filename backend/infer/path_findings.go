@@ -38,6 +38,14 @@ var natFound = rule{Doc{ID: "nat", weight: 10,
 // sortedFlows lists a set of flows by number.
 func (v *Verdict) sortedFlows(m map[*match.Flow]bool) []*match.Flow {
 	out := make([]*match.Flow, 0, len(m))
+	if len(m) > len(v.Flows)/16 {
+		for _, f := range v.Flows { // which are in that order
+			if m[f] {
+				out = append(out, f)
+			}
+		}
+		return out
+	}
 	for f := range m {
 		out = append(out, f)
 	}

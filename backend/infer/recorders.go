@@ -140,7 +140,7 @@ func gapsOf(side *match.Side, id flow.ConvID, d int) (gaps []extent, base uint32
 		dir++
 	}
 	lo, hi := int64(0), int64(-1)
-	for i := range side.Cap.Packets(id) {
+	for i := range flow.UpTo(side.Cap.Span(id)) {
 		x := side.Cap.At(i)
 		if x.Dir() != dir || x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 			continue
@@ -212,7 +212,7 @@ func acknowledged(side *match.Side, id flow.ConvID, d int, base uint32, gaps []e
 	}
 	best := make([]ack, len(gaps)) // of those that reach up to this gap and not beyond the next
 	began := false                 // what comes before the first byte's frame acknowledges something else
-	for i := range side.Cap.Packets(id) {
+	for i := range flow.UpTo(side.Cap.Span(id)) {
 		x := side.Cap.At(i)
 		if x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 			continue

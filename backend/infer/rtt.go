@@ -26,7 +26,7 @@ func (v *Verdict) RTTAt(f *match.Flow, c int) RTT {
 	answer := s.Cap.Handshakes[in.SYNACK].Fact
 	back := s.Cap.At(answer)
 	again := 0
-	for i := range s.Cap.Packets(id) {
+	for i := range flow.UpTo(s.Cap.Span(id)) {
 		x := s.Cap.At(i)
 		if x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
 			continue

@@ -163,10 +163,8 @@ const Touch = 1 << 10
 
 // each calls fn for every flow whose path has the stretch, with what is known of it there.
 func (v *Verdict) each(s *Segment, fn func(f *match.Flow, j *match.Joint)) {
-	for _, f := range v.Flows {
-		if j := f.Joint(s.A, s.B); j != nil && neighbours(f, s) {
-			v.Caps[s.A].Store.Visit(2 * Touch)
-			fn(f, j)
-		}
+	for _, p := range s.passing {
+		v.Caps[s.A].Store.Visit(2 * Touch)
+		fn(p.f, p.j)
 	}
 }

@@ -86,6 +86,11 @@ func (v *Verdict) segments() {
 	})
 	for i, s := range v.Segments {
 		s.Index = i
+		for n, f := range v.Flows {
+			if j := f.Joint(s.A, s.B); j != nil && neighbours(f, s) {
+				s.passing = append(s.passing, passing{n, f, j})
+			}
+		}
 	}
 }
 
@@ -129,7 +134,7 @@ func arriving(f *match.Flow, c, from int) int {
 func (v *Verdict) routersAroundProxy(s *Segment) int {
 	at := [2]map[int]int{{}, {}}
 	count := func(k, c int, f *match.Flow, d int) {
-		for i := range f.Sides[c].Cap.Packets(f.Sides[c].Convs[0]) {
+		for i := range flow.UpTo(f.Sides[c].Cap.Span(f.Sides[c].Convs[0])) {
 			x := v.At(c, i)
 			if f.Sides[c].Dir(x) == d && x.Mark&(flow.MarkError|flow.MarkLater) == 0 {
 				at[k][int(initialOf(x.TTL))-int(x.TTL)]++

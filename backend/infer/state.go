@@ -58,7 +58,7 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 	}
 	for _, id := range s.Convs {
 		var sent, acked [2]reach
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			x := s.Cap.At(i)
 			if x.Is(flow.MarkError) {
 				continue
@@ -259,7 +259,7 @@ func oneWay(f *match.Flow) bool {
 			return false
 		}
 		for _, id := range s.Convs {
-			for i := range s.Cap.Packets(id) {
+			for i := range flow.UpTo(s.Cap.Span(id)) {
 				if x := s.Cap.At(i); x.Len != 1 && !x.Is(flow.MarkError) {
 					return false
 				}
@@ -401,7 +401,7 @@ func (v *Verdict) through(f *match.Flow) bool {
 			continue
 		}
 		for _, id := range s.Convs {
-			for i := range s.Cap.Packets(id) {
+			for i := range flow.UpTo(s.Cap.Span(id)) {
 				if m := v.Marks[c][i]; v.At(c, i).Len > 0 && (m.Fate == FateConsumed || m.Fate == FateLost) {
 					return false
 				}
@@ -442,7 +442,7 @@ func (v *Verdict) answeredInPart(x *exchange.Exchange) bool {
 	}
 	c := v.Caps[x.Conv.Capture]
 	last := c.At(x.Request.Pieces[len(x.Request.Pieces)-1].Frame)
-	for i := range c.Packets(x.Conv.ID) {
+	for i := range flow.UpTo(c.Span(x.Conv.ID)) {
 		if f := c.At(i); f.Dir() != last.Dir() && f.Len > 0 && f.Time >= last.Time && f.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
 			return true
 		}
@@ -541,7 +541,7 @@ func (v *Verdict) refusal(f *match.Flow, c int) int64 {
 		return -1
 	}
 	for _, id := range s.Convs {
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			x := s.Cap.At(i)
 			if !x.Is(flow.MarkError) || x.Flags != 3 || s.Dir(x) != 1 {
 				continue
@@ -646,7 +646,7 @@ func (v *Verdict) largeLost(f *match.Flow, st *State) bool {
 			var acked, end uint32
 			haveAck, haveEnd := false, false
 			for _, id := range s.Convs {
-				for i := range s.Cap.Packets(id) {
+				for i := range flow.UpTo(s.Cap.Span(id)) {
 					x := s.Cap.At(i)
 					since := x.Time - before
 					before = x.Time

@@ -52,7 +52,7 @@ func (v *Verdict) nextHop(s *Segment, x *Box, f *match.Flow, c int, votes map[st
 	side := f.Sides[c]
 	n := 0
 	for _, id := range side.Convs {
-		for i := range side.Cap.Packets(id) {
+		for i := range flow.UpTo(side.Cap.Span(id)) {
 			y := side.Cap.At(i)
 			if side.Dir(y) != d || y.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 				continue

@@ -69,8 +69,9 @@ type Verdict struct {
 	Unseen    []logs.Tied      // drops of what no capture holds, between hosts that it holds conversations of
 	Exchanges *exchange.Result // messages tied across proxies
 
-	heard map[*match.Flow]bool // whose answer was passed on, though none was captured
-	leaks []func() bool        // by capture: its recorder is known to have missed frames
+	shaken func() [][]*Finding  // compareHandshakes, once
+	heard  map[*match.Flow]bool // whose answer was passed on, though none was captured
+	leaks  []func() bool        // by capture: its recorder is known to have missed frames
 }
 
 // LostBins is the number of parts that losses are counted by over time.
@@ -91,6 +92,7 @@ type Segment struct {
 	// LostAt is Lost over time, by equal parts of Verdict.Whole, as far as clocks are related; nil for none.
 	LostAt [2]*[LostBins]int64
 
+	passing   []passing       // flows whose paths have it
 	shown     map[ownKey]bool // addresses that a source translation shows
 	stateful  bool            // a translation between IP versions keeps state,
 	stateless bool            // or several hosts, or an address inside of the other, show that it has none
@@ -98,6 +100,13 @@ type Segment struct {
 	slowest   [2]int64 // the longest delays, toward B and toward A, ns
 	worked    tally    // packets of conversations that work
 	travel    [2]int   // directions of flows that pass both ends: toward B, toward A
+}
+
+// passing is a flow on a stretch, with what is known of it there.
+type passing struct {
+	n int // in Verdict.Flows
+	f *match.Flow
+	j *match.Joint
 }
 
 // New runs all inferences.
@@ -120,6 +129,7 @@ func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, recor
 			v.Whole = [2]clock.RefTime{min(v.Whole[0], first), max(v.Whole[1], last)}
 		}
 	}
+	v.shaken = sync.OnceValue(v.compareHandshakes)
 	v.Hops = newHops(r)
 	v.segments()
 	v.fates()

@@ -56,7 +56,7 @@ func (v *Verdict) shut(f *match.Flow, st *State, d int) *Finding {
 			}
 			begin = -1
 		}
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			x := s.Cap.At(i)
 			if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
 				continue

@@ -143,7 +143,7 @@ func (r *Result) shots(out []shot, l []Conv, side uint8, lvl level) []shot {
 		proto := flow.Versionless(src.Conv(c.ID).Proto)
 		m := &matcher{lvl: lvl}
 		seen := [2]int{}
-		for n := range src.Packets(c.ID) {
+		for n := range flow.UpTo(src.Span(c.ID)) {
 			f := src.At(n)
 			if f.Mark&(flow.MarkDuplicate|flow.MarkError|flow.MarkLater|flow.MarkNoTime) != 0 {
 				continue

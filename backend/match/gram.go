@@ -77,7 +77,7 @@ func Runs(c *flow.Capture) map[flow.ConvID][]flow.Run {
 func readRuns(emit func(evidence, int, uint64, uint64), c *flow.Capture, id flow.ConvID) {
 	var n [2]int
 	sealed := false
-	for i := range c.Packets(id) {
+	for i := range flow.UpTo(c.Span(id)) {
 		f := c.At(i)
 		d := f.Dir()
 		if f.Len < sealedLeast || f.Mark&(flow.MarkDuplicate|flow.MarkError|flow.MarkLater) != 0 || n[d] >= runsMost {

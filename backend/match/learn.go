@@ -110,7 +110,7 @@ func bodies(s *Side, d, n int, lvl level) []body {
 	out := make([]body, 0, n)
 	for k, id := range s.Convs {
 		dir := d ^ s.Forward[k]
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			f := s.Cap.At(i)
 			if len(out) == n {
 				break

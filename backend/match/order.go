@@ -78,7 +78,7 @@ func (s *Side) asksNothing(d int) bool {
 		if x := d ^ s.Forward[k]; in.Packets[x] > fewAcks || in.Flags[x]&(decode.SYN|decode.FIN) != 0 || in.Bytes[x] > 0 || s.Cap.Conv(id).Proto != flow.ProtoTCP {
 			return false
 		}
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			f := s.Cap.At(i)
 			if f.Mark&(flow.MarkError|flow.MarkLater) != 0 || s.Dir(f) != d {
 				continue

@@ -45,7 +45,7 @@ func (s *Side) packets(d int, buf []uint32) []uint32 {
 	buf = buf[:0]
 	for k, id := range s.Convs {
 		from := len(buf)
-		for i := range s.Cap.Packets(id) {
+		for i := range flow.UpTo(s.Cap.Span(id)) {
 			f := s.Cap.At(i)
 			if f.Dir()^s.Forward[k] == d && f.Mark&flow.MarkDuplicate == 0 {
 				buf = append(buf, i)

@@ -557,7 +557,7 @@ func (r *Result) related() [][2]int {
 func (r *Result) adjacent(a, b Conv, flip bool) bool {
 	seq := func(c Conv, d int) (uint32, bool) {
 		src := r.Caps[c.Capture]
-		for i := range src.Packets(c.ID) {
+		for i := range flow.UpTo(src.Span(c.ID)) {
 			if f := src.At(i); f.Dir() == d && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && f.Flags&decode.RST == 0 {
 				return f.Seq, true
 			}
