@@ -7,9 +7,21 @@ import (
 	"github.com/corr-dev/corr/backend/capture"
 )
 
+// windowMost and windowLeast bound Writer.Window; all captures' together hold windows records, as far as those let them. In a large
+// window lie more packets of one conversation, and turning to another one costs.
+const windowLeast, windowMost, windows = 1 << 17, 1 << 19, 1 << 20
+
 // Window is the number of frames whose records are gathered before they are written: they may be put in any order, but
 // all of one window, which are the frames from k*Window+1 on, before any of the next.
-const Window = 1 << 17
+func (w *Writer) Window() int { return w.window }
+
+func windowFor(captures int) int {
+	n := windowMost
+	for n > windowLeast && n*captures > windows {
+		n /= 2
+	}
+	return n
+}
 
 // CaptureWriter writes the frames of one capture.
 type CaptureWriter struct {
@@ -43,7 +55,7 @@ func newCaptureWriter(w *Writer, point int, off uint64) *CaptureWriter {
 	return &CaptureWriter{w: w, point: point, off: off, limit: w.tables.Points[point].Frames, heap: heap{path: fmt.Sprintf("%s.%d", w.path, point)}}
 }
 
-// Put takes the annotation of frame n, see Window.
+// Put takes the annotation of frame n, see Writer.Window.
 func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 	if c.err != nil {
 		return c.err
@@ -52,7 +64,7 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 		return c.fail(fmt.Errorf("more than the announced %d frames", c.limit))
 	}
 	if c.buf == nil {
-		c.buf = make([]byte, min(Window, c.limit)*recordSize)
+		c.buf = make([]byte, min(uint32(c.w.window), c.limit)*recordSize)
 	}
 	k := uint32(n) - 1 - c.base
 	if n == 0 || k >= c.window() {

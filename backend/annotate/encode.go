@@ -122,7 +122,11 @@ func (e *encoder) point(p *Point, subMicro bool, firstStep int, secs [pointSecti
 }
 
 func (e *encoder) flows(l []Flow) (ats, flows section) {
-	var all []FlowAt
+	n := 0
+	for i := range l {
+		n += len(l[i].At)
+	}
+	all := make([]FlowAt, 0, n)
 	for i := range l {
 		all = append(all, l[i].At...)
 	}

@@ -33,11 +33,18 @@ type view struct {
 
 func (p *pen) view(fl *match.Flow) *view {
 	if p.views == nil {
-		p.views = make([]*view, len(p.in.Flows))
+		p.views, p.alike = make([]*view, len(p.in.Flows)), map[[2]boxes]*view{}
 	}
 	v := p.views[fl.ID-1]
 	if v == nil {
-		v = p.newView(fl)
+		if v = p.newView(fl); v.dropping == nil { // few are unlike all others
+			k := [2]boxes{v.always, v.clamp}
+			if o := p.alike[k]; o != nil {
+				v = o
+			} else {
+				p.alike[k] = v
+			}
+		}
 		p.views[fl.ID-1] = v
 	}
 	return v

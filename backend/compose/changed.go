@@ -2,6 +2,7 @@ package compose
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
@@ -208,14 +209,13 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl
 	}
 	in := p.in
 	ca, cb, x, y := p.c, o.capture, f, g
-	ha, hb := in.HandshakeAt(p.c, i), in.HandshakeAt(o.capture, o.frame)
 	if !o.down {
-		ca, cb, x, y, ha, hb = cb, ca, y, x, hb, ha
+		ca, cb, x, y = cb, ca, y, x
 	}
 	a, b := in.tuple(ca, x), in.tuple(cb, y)
 	say := func(bit changes, u, v string) {
 		if ch&bit != 0 {
-			p.extra.ChangedText = append(p.extra.ChangedText, bit.names()[0]+": "+u+" → "+v)
+			p.extra.ChangedText = append(p.extra.ChangedText, changeNames[bits.TrailingZeros32(uint32(bit))]+": "+u+" → "+v)
 		}
 	}
 	num := func(bit changes, u, v uint64) {
@@ -250,7 +250,11 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl
 	num(chSeq, uint64(x.Seq), uint64(y.Seq))
 	num(chAck, uint64(x.Ack), uint64(y.Ack))
 	num(chWindow, uint64(x.Window), uint64(y.Window))
-	if ha != nil && hb != nil {
+	if ch&(chMSS|chWScale|chSACK) != 0 {
+		ha, hb := in.HandshakeAt(p.c, i), in.HandshakeAt(o.capture, o.frame)
+		if !o.down {
+			ha, hb = hb, ha
+		}
 		say(chMSS, option(ha.MSS), option(hb.MSS))
 		say(chWScale, option(int32(ha.WScale)), option(int32(hb.WScale)))
 		bit(chSACK, ha.SACKPerm, hb.SACKPerm)

@@ -79,7 +79,8 @@ type pen struct {
 	fl       *match.Flow // of conv
 	at       [2]heading  // of conv's directions
 	views    []*view     // by flow
-	seen     *view       // of fl
+	alike    map[[2]boxes]*view
+	seen     *view // of fl
 }
 
 // looksKept is how many of the last annotation classes are looked at before the map of all.
@@ -181,12 +182,13 @@ func (p *pen) write(ctx context.Context) error {
 	ids := src.ByFirstFrame()
 	tie, stop := iter.Pull(src.Ties())
 	defer stop()
-	tied := make([]uint32, min(annotate.Window, src.Len())) // the window's digests
+	window := capture.FrameNo(p.w.Window())
+	tied := make([]uint32, min(int(window), src.Len())) // the window's digests
 	t, any := tie()
 	if l := (rest{src.LooseFrom(), uint32(src.Len())}); l.from < l.to {
 		active = append(active, l)
 	}
-	for end := capture.FrameNo(annotate.Window); ; end += annotate.Window {
+	for end := window; ; end += window {
 		for ; len(ids) > 0; ids = ids[1:] {
 			l := rest{}
 			if l.from, l.to = src.Span(ids[0]); src.Frame(l.from) > end {
@@ -194,7 +196,7 @@ func (p *pen) write(ctx context.Context) error {
 			}
 			active = append(active, l)
 		}
-		base := end - annotate.Window + 1
+		base := end - window + 1
 		clear(tied)
 		for ; any && t.Frame <= end; t, any = tie() {
 			tied[t.Frame-base] = t.Digest

@@ -64,7 +64,15 @@ func (v *Verdict) RTT(f *match.Flow) RTT {
 
 // HandshakeAt is what the SYN or SYN/ACK in a frame says; nil if it is none.
 func (v *Verdict) HandshakeAt(c int, i uint32) *flow.Handshake {
-	hs := v.Caps[c].Handshakes
+	k := v.Caps[c]
+	hs := k.Handshakes
+	if id := k.At(i).ID(); id != flow.NoConv { // most are the conversation's first
+		for _, at := range [2]int32{k.Convs[id].SYN, k.Convs[id].SYNACK} {
+			if at >= 0 && hs[at].Fact == i {
+				return &hs[at]
+			}
+		}
+	}
 	lo, hi := 0, len(hs)
 	for lo < hi {
 		m := (lo + hi) / 2

@@ -156,14 +156,32 @@ type member struct {
 // newFlow makes a flow of its conversations: the initiator is the side that sent a SYN, else what most captures' first
 // packets say, else the first conversation's.
 func newFlow(caps []*flow.Capture, ms []member) *Flow {
-	first := caps[ms[0].Capture].Conv(ms[0].ID)
-	f := &Flow{Proto: first.Proto, Sides: make([]*Side, len(caps))}
+	// All of it in one piece, as it is used.
+	space := &struct {
+		Flow
+		side    [2]Side
+		sides   [2]*Side
+		convs   [2]flow.ConvID
+		forward [2]int
+	}{}
+	f := &space.Flow
+	f.Proto = caps[ms[0].Capture].Conv(ms[0].ID).Proto
+	if f.Sides = space.sides[:]; len(caps) != len(space.sides) {
+		f.Sides = make([]*Side, len(caps))
+	}
 	initiator := initiatorDir(caps, ms)
+	n := 0
 	for _, m := range ms {
 		c := caps[m.Capture]
 		s := f.Sides[m.Capture]
 		if s == nil {
-			s = &Side{Cap: c}
+			if n < len(space.side) {
+				s = &space.side[n]
+				s.Cap, s.Convs, s.Forward = c, space.convs[n:n:n+1], space.forward[n:n:n+1]
+			} else {
+				s = &Side{Cap: c}
+			}
+			n++
 			f.Sides[m.Capture] = s
 		}
 		d := initiator
@@ -183,6 +201,9 @@ func newFlow(caps []*flow.Capture, ms []member) *Flow {
 
 // inFileOrder sorts a side's conversations by their first frame.
 func (s *Side) inFileOrder() {
+	if len(s.Convs) == 1 {
+		return
+	}
 	ix := make([]int, len(s.Convs))
 	for i := range ix {
 		ix[i] = i

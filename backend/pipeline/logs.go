@@ -98,6 +98,9 @@ func (h *heard) translations() (out []match.Translation) {
 
 // tie relates the records to conversations and the logs' clocks to the captures'.
 func (h *heard) tie(r *match.Result, m *clock.Model) {
+	if len(h.logs) == 0 {
+		return
+	}
 	convs := conversations(r, m)
 	for i := range h.logs {
 		l := &h.logs[i]
