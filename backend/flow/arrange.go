@@ -27,6 +27,25 @@ type run struct {
 	next    uint32 // the conversation's next run: index + 1, 0 for none
 }
 
+// runs is a list in pieces, which grows without copying.
+type runs struct {
+	chunks [][]run
+	n      uint32
+}
+
+const runBits = 14
+
+func (l *runs) add(x run) {
+	if l.n>>runBits == uint32(len(l.chunks)) {
+		l.chunks = append(l.chunks, make([]run, 1<<runBits))
+	}
+	l.chunks[l.n>>runBits][l.n&(1<<runBits-1)] = x
+	l.n++
+}
+
+// at is a run by its index + 1.
+func (l *runs) at(k uint32) *run { return &l.chunks[(k-1)>>runBits][(k-1)&(1<<runBits-1)] }
+
 // arranger sorts facts by conversation, stretch by stretch while they come in, then merges the stretches. The merge
 // takes each stretch from its front to its end, so that its chunks become the ones that are filled: never more than
 // all facts and one chunk a stretch is held.
@@ -39,7 +58,7 @@ type arranger struct {
 	slabF  []uint32   // and for their frames
 	chunks [][]Fact   // sorted stretches
 	frames [][]uint32 // by stretch: of its facts, the frame indexes
-	runs   []run
+	runs   runs
 	// By conversation, the one without conversation first.
 	head, tail []uint32 // runs, index + 1
 	count      []uint32 // facts, in this stretch
@@ -118,11 +137,11 @@ func (a *arranger) sort() {
 // run notes a conversation's run in the stretch at hand, from place at on, and gives the place behind it.
 func (a *arranger) run(s, at uint32) uint32 {
 	n := a.count[s]
-	a.runs = append(a.runs, run{from: at, n: n})
-	if r := uint32(len(a.runs)); a.tail[s] == 0 {
+	a.runs.add(run{from: at, n: n})
+	if r := a.runs.n; a.tail[s] == 0 {
 		a.head[s], a.tail[s] = r, r
 	} else {
-		a.runs[a.tail[s]-1].next, a.tail[s] = r, r
+		a.runs.at(a.tail[s]).next, a.tail[s] = r, r
 	}
 	a.count[s] = at // from here on: the next place
 	return at + n
@@ -164,8 +183,9 @@ func (a *arranger) finish(c *Capture) {
 	total := uint32(0)
 	for id := 0; id < n; id++ {
 		c.start[id] = total
-		for r := a.first(id); r != 0; r = a.runs[r-1].next {
-			total += a.runs[r-1].n
+		for r := a.first(id); r != 0; {
+			x := a.runs.at(r)
+			total, r = total+x.n, x.next
 		}
 	}
 	c.start[n] = total
@@ -203,8 +223,9 @@ type merger struct {
 }
 
 func (m *merger) conversation(r uint32) {
-	for ; r != 0; r = m.a.runs[r-1].next {
-		x := m.a.runs[r-1]
+	for r != 0 {
+		x := *m.a.runs.at(r)
+		r = x.next
 		m.a.store.Visit(int(2 * x.n))
 		at := x.from % stretchMost
 		m.frames = append(m.frames, m.a.frames[x.from/stretchMost][at:at+x.n]...)
@@ -250,6 +271,9 @@ func (m *merger) chunk() []Fact {
 func (c *Capture) settle() {
 	if c.n == 0 {
 		return
+	}
+	if cap(c.Convs)-len(c.Convs) > len(c.Convs)/8 {
+		c.Convs = slices.Clone(c.Convs) // room for more
 	}
 	place := c.places()
 	c.first, c.last = place[0], place[c.n-1]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
@@ -341,6 +342,7 @@ func (b *builder) link(p *capture.Packet, d *decode.Packet) uint16 {
 func (b *builder) conversation(i uint32, f *Fact, id ConvID, d *decode.Packet) {
 	c := b.c
 	for int(id) >= len(c.Convs) {
+		c.Convs = roomy(c.Convs)
 		c.Convs = append(c.Convs, Info{First: i, SYN: -1, SYNACK: -1})
 	}
 	in := &c.Convs[id]
@@ -375,6 +377,14 @@ func (b *builder) conversation(i uint32, f *Fact, id ConvID, d *decode.Packet) {
 	c.kept.add(i, d.Payload, head)
 }
 
+// roomy makes room for one more in a list that grows long: twice as much each time, so that it is not copied over and over.
+func roomy[T any](l []T) []T {
+	if len(l) < cap(l) {
+		return l
+	}
+	return slices.Grow(l, max(64, len(l)))
+}
+
 func prefix(b []byte, n int) uint32 {
 	if len(b) < n {
 		return 0
@@ -391,5 +401,6 @@ func (b *builder) handshake(i uint32, f *Fact, in *Info, t *decode.TCP) {
 		return // a retransmission
 	}
 	*at = int32(len(b.c.Handshakes))
+	b.c.Handshakes = roomy(b.c.Handshakes)
 	b.c.Handshakes = append(b.c.Handshakes, Handshake{Fact: i, MSS: t.MSS, WScale: t.WScale, SACKPerm: t.SACKPerm, HasTS: t.HasTS, TFO: t.TFO, MPTCP: t.MPTCP, Kinds: t.OptionKinds, NKinds: t.NOptionKinds})
 }

@@ -42,35 +42,59 @@ type service struct {
 	port    uint16
 }
 
-// attempts lists the conversations of each service, services in order of their first one.
+// attempts lists the conversations of each service of which any failed, services in order of their first one.
 func (v *Verdict) attempts() (order []service, by map[service][]attempt) {
-	by = map[service][]attempt{}
+	failing := map[service]bool{}
 	for n, f := range v.Flows {
-		if f.Proto != flow.ProtoTCP && f.Proto != flow.ProtoUDP {
+		if bad, told := v.worked(n); bad && told {
+			failing[v.service(f)] = true
+		}
+	}
+	by = map[service][]attempt{}
+	if len(failing) == 0 {
+		return nil, by
+	}
+	for n, f := range v.Flows {
+		bad, told := v.worked(n)
+		if !told {
+			continue
+		}
+		k := v.service(f)
+		if !failing[k] {
 			continue
 		}
 		c := v.anywhere(f)
-		t := f.Tuple(c)
-		k := service{f.Proto, t.Version, t.Dst, t.Dport}
 		i := v.first(f, c, 0)
 		if i < 0 {
 			continue
 		}
 		at, _ := v.Time(c, uint32(i))
-		a := attempt{flow: f, at: at}
-		switch v.State[n].Outcome {
-		case "ok", "open":
-		case "reset":
-			continue // whoever hung up: neither
-		default:
-			a.bad = true
-		}
+		a := attempt{flow: f, at: at, bad: bad}
 		if by[k] == nil {
 			order = append(order, k)
 		}
 		by[k] = append(by[k], a)
 	}
 	return order, by
+}
+
+// worked reports whether a conversation failed; told is false for those that say neither: whoever reset one hung up.
+func (v *Verdict) worked(n int) (bad, told bool) {
+	if p := v.Flows[n].Proto; p != flow.ProtoTCP && p != flow.ProtoUDP {
+		return false, false
+	}
+	switch v.State[n].Outcome {
+	case "ok", "open":
+		return false, true
+	case "reset":
+		return false, false
+	}
+	return true, true
+}
+
+func (v *Verdict) service(f *match.Flow) service {
+	t := f.Tuple(v.anywhere(f))
+	return service{f.Proto, t.Version, t.Dst, t.Dport}
 }
 
 func (k service) String() string { return endpoint(k.version, k.addr, k.port, k.proto) }

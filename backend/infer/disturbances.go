@@ -106,7 +106,7 @@ func (v *Verdict) overtaking(s *Segment, d int) *Finding {
 			return
 		}
 		if f != fl {
-			if fl != nil && seen {
+			if fl != nil && seen && len(fl.Sides[s.Link.A].Convs) > 1 { // others come only once
 				last[fl] = o
 			}
 			fl = f

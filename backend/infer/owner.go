@@ -17,7 +17,28 @@ type ownKey struct {
 // talks: health checks, pings to the virtual address.
 func (j *judge) owners() {
 	j.own = map[ownKey]bool{}
+	j.eachEnd(func(k ownKey, translated bool) {
+		if translated {
+			j.own[k] = true
+		}
+	})
+	if len(j.own) == 0 {
+		return
+	}
 	plain := map[ownKey]bool{}
+	j.eachEnd(func(k ownKey, translated bool) {
+		if !translated && j.own[k] {
+			plain[k] = true
+		}
+	})
+	for k := range plain {
+		delete(j.own, k)
+	}
+}
+
+// eachEnd calls fn for both ends of every flow at each two points, with whether a translation between these shows the end by another
+// address.
+func (j *judge) eachEnd(fn func(k ownKey, translated bool)) {
 	for _, f := range j.v.Flows {
 		for _, jt := range f.Joints {
 			if jt.Way == 0 {
@@ -30,21 +51,10 @@ func (j *judge) owners() {
 				// other way round.
 				behind := way(jt, other, 0) > 0
 				src, dst := ownKey{at, other, t.Version, t.Src}, ownKey{at, other, t.Version, t.Dst}
-				if t.Src != o.Src && behind {
-					j.own[src] = true
-				} else {
-					plain[src] = true
-				}
-				if t.Dst != o.Dst && !behind {
-					j.own[dst] = true
-				} else {
-					plain[dst] = true
-				}
+				fn(src, t.Src != o.Src && behind)
+				fn(dst, t.Dst != o.Dst && !behind)
 			}
 		}
-	}
-	for k := range plain {
-		delete(j.own, k)
 	}
 }
 

@@ -113,6 +113,22 @@ var directionAsymmetry = rule{Doc{ID: "direction-asymmetry", weight: 50,
 	Meaning: "The path itself works both ways: a policy that knows who opens a connection makes the difference.",
 	Sign:    "Between the same two hosts a conversation that one opened is ok and one that the other opened failed.", Not: "Where all that failed were opened from the same side as those that work."},
 	func(v *Verdict) (out []*Finding) {
+		// hosts are two, in whichever order.
+		hosts := func(t flow.Tuple) [2]decode.Addr {
+			if slices.Compare(t.Src[:], t.Dst[:]) > 0 {
+				return [2]decode.Addr{t.Dst, t.Src}
+			}
+			return [2]decode.Addr{t.Src, t.Dst}
+		}
+		failing := map[[2]decode.Addr]bool{}
+		for _, f := range v.Flows {
+			if v.failed(f) {
+				failing[hosts(f.Tuple(v.anywhere(f)))] = true
+			}
+		}
+		if len(failing) == 0 {
+			return nil
+		}
 		type pair struct{ a, b string }
 		type sides struct{ ok, bad [2][]*match.Flow }
 		by := map[pair]*sides{}
@@ -122,6 +138,9 @@ var directionAsymmetry = rule{Doc{ID: "direction-asymmetry", weight: 50,
 				continue
 			}
 			t := f.Tuple(v.anywhere(f))
+			if !failing[hosts(t)] {
+				continue
+			}
 			k, d := pair{addr(t.Version, t.Src), addr(t.Version, t.Dst)}, 0
 			if k.a > k.b {
 				k.a, k.b, d = k.b, k.a, 1

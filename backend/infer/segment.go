@@ -85,7 +85,7 @@ func (v *Verdict) segments() {
 		return cmp.Compare(v.Rank[x.B], v.Rank[y.B])
 	})
 	for i, s := range v.Segments {
-		s.Index = i
+		s.Index, s.passing = i, make([]passing, 0, s.Flows)
 		for n, f := range v.Flows {
 			if j := f.Joint(s.A, s.B); j != nil && neighbours(f, s) {
 				s.passing = append(s.passing, passing{n, f, j})

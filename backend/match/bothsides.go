@@ -118,7 +118,12 @@ func findBothSides(c *flow.Capture) bothSides {
 }
 
 // sights lists the first packets of conversations, equal ones together in the order of time.
-func sights(c *flow.Capture, ids []flow.ConvID, most uint32) (out []sight) {
+func sights(c *flow.Capture, ids []flow.ConvID, most uint32) []sight {
+	n := 0
+	for _, id := range ids {
+		n += min(c.Count(id), int(most))
+	}
+	out := make([]sight, 0, n)
 	for _, id := range ids {
 		proto := c.Conv(id).Proto
 		from, to := c.Span(id)
@@ -129,10 +134,12 @@ func sights(c *flow.Capture, ids []flow.ConvID, most uint32) (out []sight) {
 			}
 		}
 	}
-	slices.SortFunc(out, func(x, y sight) int {
-		return cmp.Or(cmp.Compare(x.key, y.key), cmp.Compare(x.time, y.time), cmp.Compare(c.Frame(x.i), c.Frame(y.i)))
+	return bucketed([][]sight{out}, nil, 1<<32, func(x *sight) uint64 { return x.key >> 32 }, func(x, y sight) int {
+		if x.key != y.key {
+			return cmp.Compare(x.key, y.key)
+		}
+		return cmp.Or(cmp.Compare(x.time, y.time), cmp.Compare(c.Frame(x.i), c.Frame(y.i)))
 	})
-	return out
 }
 
 // copyOf reports whether y, not earlier than x, may be x seen again.

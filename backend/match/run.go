@@ -179,7 +179,7 @@ func (r *Result) closer(fo *forest, lvl level, heads []map[flow.ConvID]flow.Fron
 	more := r.gather(lvl, mask, heads, lonely, beside)
 	more = slices.DeleteFunc(more, func(k Candidate) bool { return !lonely(k.A) && !lonely(k.B) }) // seen by half
 	// Of candidates of both rounds the second one's, which saw more.
-	var both []Candidate
+	both := make([]Candidate, 0, len(more)+len(ks))
 	for i, j := 0, 0; i < len(more) || j < len(ks); {
 		switch c := order(more, i, ks, j); {
 		case c <= 0:
@@ -328,18 +328,29 @@ func (r *Result) relate(caps []*flow.Capture, lvl level, anchors []Candidate) {
 		m := &matcher{lvl: lvl}
 		return func(i int) { done[i] = r.probeAnchor(m, anchors[i], most) }
 	})
+	samples := map[*Relation]*[3]int{}
+	for i := range done {
+		if p := &done[i]; p.joint != nil {
+			rel := r.relation(p.joint.A, p.joint.B)
+			if samples[rel] == nil {
+				samples[rel] = new([3]int)
+			}
+			for _, s := range p.samples {
+				samples[rel][s.way+1]++
+			}
+		}
+	}
+	for rel, n := range samples {
+		for k := range n {
+			rel.Time.samples[k] = make([]sample, 0, n[k])
+		}
+	}
 	for i := range done {
 		p := &done[i]
 		if p.joint == nil {
 			continue
 		}
-		key := [2]int{p.joint.A, p.joint.B}
-		rel := r.Relations[key]
-		if rel == nil {
-			rel = &Relation{A: p.joint.A, B: p.joint.B, addr: map[addrOf]int{}}
-			r.Relations[key] = rel
-		}
-		rel.note(p)
+		r.relation(p.joint.A, p.joint.B).note(p)
 		p.samples = nil
 	}
 	r.probed = slices.DeleteFunc(done, func(p probed) bool { return p.joint == nil })
