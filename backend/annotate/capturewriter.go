@@ -7,16 +7,16 @@ import (
 	"github.com/corr-dev/corr/backend/capture"
 )
 
-// windowMost and windowLeast bound Writer.Window; all captures' together hold windows records, as far as those let them. In a large
+// WindowMost and windowLeast bound Writer.Window; all captures' together hold windows records, as far as those let them. In a large
 // window lie more packets of one conversation, and turning to another one costs.
-const windowLeast, windowMost, windows = 1 << 17, 1 << 19, 1 << 20
+const WindowMost, windowLeast, windows = 1 << 19, 1 << 17, 1 << 20
 
 // Window is the number of frames whose records are gathered before they are written: they may be put in any order, but
 // all of one window, which are the frames from k*Window+1 on, before any of the next.
 func (w *Writer) Window() int { return w.window }
 
 func windowFor(captures int) int {
-	n := windowMost
+	n := WindowMost
 	for n > windowLeast && n*captures > windows {
 		n /= 2
 	}

@@ -183,7 +183,8 @@ func (p *pen) write(ctx context.Context) error {
 	tie, stop := iter.Pull(src.Ties())
 	defer stop()
 	window := capture.FrameNo(p.w.Window())
-	tied := make([]uint32, min(int(window), src.Len())) // the window's digests
+	tied := map[capture.FrameNo]uint32{} // the window's digests, which few frames have
+	isTied := make([]uint64, (min(int(window), src.Len())+63)/64)
 	t, any := tie()
 	if l := (rest{src.LooseFrom(), uint32(src.Len())}); l.from < l.to {
 		active = append(active, l)
@@ -198,8 +199,10 @@ func (p *pen) write(ctx context.Context) error {
 		}
 		base := end - window + 1
 		clear(tied)
+		clear(isTied)
 		for ; any && t.Frame <= end; t, any = tie() {
-			tied[t.Frame-base] = t.Digest
+			tied[t.Frame] = t.Digest
+			isTied[(t.Frame-base)/64] |= 1 << ((t.Frame - base) % 64)
 		}
 		left := active[:0]
 		for _, l := range active {
@@ -209,7 +212,9 @@ func (p *pen) write(ctx context.Context) error {
 				if n > end {
 					break
 				}
-				p.extra.Tie = tied[n-base]
+				if p.extra.Tie = 0; isTied[(n-base)/64]>>((n-base)%64)&1 != 0 {
+					p.extra.Tie = tied[n]
+				}
 				p.frame(l.from, &fr)
 				if err := out.Put(n, &fr); err != nil {
 					return err

@@ -175,57 +175,67 @@ var failsThrough = rule{Doc{ID: "fails-through", weight: 56,
 // throughWays is byChance for addresses: which ones there are is no matter of time, so fewer tell.
 const throughWays = 20
 
+// behind is the responder's (end 0) or the initiator's address behind what translates it; ok is false where nothing does.
+func (v *Verdict) behind(f *match.Flow, end int) (is decode.Addr, ok bool) {
+	near, far := v.anywhere(f), -1
+	for c, s := range f.Sides {
+		if s != nil && c != near && (far < 0 || v.near(near, c) > v.near(near, far)) {
+			far = c
+		}
+	}
+	if far < 0 {
+		return is, false
+	}
+	t, u := f.Tuple(near), f.Tuple(far)
+	if end == 1 {
+		return u.Src, t.Src != u.Src
+	}
+	return u.Dst, t.Dst != u.Dst
+}
+
 // apart compares the conversations of a service by the responder's (end 0) or the initiator's address behind whatever
 // translates it.
 func (v *Verdict) apart(k service, l []attempt, end int, words string) *Finding {
-	type tally struct{ bad, good []attempt }
-	by := map[decode.Addr]*tally{}
-	var order []decode.Addr
-	all := 0
-	for _, a := range l {
-		near := v.anywhere(a.flow)
-		far := -1
-		for c, s := range a.flow.Sides {
-			if s != nil && c != near && (far < 0 || v.near(near, c) > v.near(near, far)) {
-				far = c
-			}
-		}
-		if far < 0 {
-			continue
-		}
-		t, u := a.flow.Tuple(near), a.flow.Tuple(far)
-		was, is := t.Dst, u.Dst
-		if end == 1 {
-			was, is = t.Src, u.Src
-		}
-		if was == is {
-			continue
-		}
-		n := by[is]
-		if n == nil {
-			n = &tally{}
-			by[is] = n
-			order = append(order, is)
-		}
-		if all++; a.bad {
-			n.bad = append(n.bad, a)
-		} else {
-			n.good = append(n.good, a)
-		}
-	}
+	// Those that failed first: unless they have one address in common, the rest tells nothing.
 	var worst decode.Addr
 	var bad, good []attempt
-	for _, a := range order {
-		switch n := by[a]; {
-		case len(n.bad) > 0 && (len(n.good) > 0 || len(bad) > 0):
-			return nil
-		case len(n.bad) > 0:
-			worst, bad = a, n.bad
-		default:
-			good = append(good, n.good...)
+	all := 0
+	each := func(failed bool, fn func(a attempt, is decode.Addr) bool) bool {
+		for _, a := range l {
+			if a.bad != failed {
+				continue
+			}
+			if is, ok := v.behind(a.flow, end); ok && !fn(a, is) {
+				return false
+			}
 		}
+		return true
 	}
-	if len(bad) == 0 || len(good) == 0 || ways(all, len(bad)) < throughWays {
+	if !each(true, func(a attempt, is decode.Addr) bool {
+		if len(bad) > 0 && is != worst {
+			return false
+		}
+		worst, bad = is, append(bad, a)
+		return true
+	}) || len(bad) == 0 {
+		return nil
+	}
+	byAddr := map[decode.Addr][]attempt{}
+	var order []decode.Addr
+	if !each(false, func(a attempt, is decode.Addr) bool {
+		if byAddr[is] == nil {
+			order = append(order, is)
+		}
+		byAddr[is] = append(byAddr[is], a)
+		all++
+		return is != worst
+	}) {
+		return nil
+	}
+	for _, a := range order {
+		good = append(good, byAddr[a]...)
+	}
+	if len(good) == 0 || ways(all+len(bad), len(bad)) < throughWays {
 		return nil
 	}
 	x := v.compared(bad, good)

@@ -28,7 +28,7 @@ func TestWindows(t *testing.T) {
 	ethernet := append(make([]byte, 12), 8, 0)
 	frame := func(ip []byte) []byte { return append(append([]byte(nil), ethernet...), ip...) }
 	inner := append([]byte{8, 0, 0, 0, 0, 0, 5, 0}, frame(udp(9, 8, 1000, 53, 7, []byte("inside of a tunnel")))...)
-	const n = annotate.Window + 2000
+	const n = annotate.WindowMost + 2000
 	dir := t.TempDir()
 	var inputs []Input
 	for _, name := range []string{"a.pcap", "b.pcap"} {
