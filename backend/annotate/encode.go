@@ -3,12 +3,15 @@ package annotate
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"math"
+	"os"
 )
 
 // encoder appends sections to the file and collects the texts they refer to.
 type encoder struct {
 	off   uint64
+	file  file
 	out   *bufio.Writer
 	err   error
 	ids   map[string]uint32
@@ -41,6 +44,26 @@ func (e *encoder) text(s string) uint32 {
 func (e *encoder) word(v uint32) { e.row = le.AppendUint32(e.row, v) }
 
 func (e *encoder) stamp(ns int64, known bool) { e.row = appendStamp(e.row, ns, known) }
+
+// append writes a whole heap; where both are files, the system copies it.
+func (e *encoder) append(h *heap) {
+	n := int64(h.words) * 4
+	f, ok := e.file.(*os.File)
+	if !ok || h.f == nil {
+		e.err = h.copyTo(e.out)
+		e.off += uint64(n)
+		return
+	}
+	e.err = e.out.Flush()
+	if e.err == nil {
+		_, e.err = f.Seek(int64(e.off), io.SeekStart)
+	}
+	if e.err == nil {
+		e.err = h.copyTo(f)
+	}
+	e.off += uint64(n)
+	e.out.Reset(io.NewOffsetWriter(f, int64(e.off)))
+}
 
 // table writes n rows of width bytes.
 func (e *encoder) table(n, width int, row func(i int)) section {
@@ -209,8 +232,7 @@ func (c *CaptureWriter) encode(e *encoder) (secs [pointSections]section) {
 	secs[pointLists] = e.table(len(lists), 4, func(i int) { e.word(lists[i]) })
 	secs[pointHeap] = section{off: e.off, count: c.heap.words, width: 4}
 	if e.err == nil {
-		e.err = c.heap.copyTo(e.out)
-		e.off += uint64(c.heap.words) * 4
+		e.append(&c.heap)
 	}
 	return secs
 }

@@ -17,6 +17,12 @@ type heap struct {
 	buf   []byte
 	// refs are texts written lately: most repeat, and a bound keeps memory flat where each is new.
 	refs map[string]uint32
+	// Room for the parts of an entry, and the last word for a match: there are few.
+	lists [4][]byte
+	match struct {
+		word string
+		ref  uint32
+	}
 }
 
 const (
@@ -39,41 +45,31 @@ func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
 		return 0, err
 	}
 	// Texts first: they lie before the entry that refers to them.
-	texts := func(l []string) ([]uint32, error) {
-		var refs []uint32
-		for _, s := range l {
-			r, err := h.text(s)
-			if err != nil {
-				return nil, err
-			}
-			refs = append(refs, r)
-		}
-		return refs, nil
+	l := &h.lists
+	var err1, err2, err3, err4 error
+	l[0], err1 = h.texts(l[0][:0], x.ChangedText...)
+	if l[1] = l[1][:0]; x.Message != "" {
+		l[1], err2 = h.texts(l[1], x.Message)
 	}
-	changed, err1 := texts(x.ChangedText)
-	var message []uint32
-	var err2 error
-	if x.Message != "" {
-		message, err2 = texts([]string{x.Message})
-	}
-	peers, err3 := h.peers(x.Peers)
-	messagePeers, err4 := h.peers(x.MessagePeers)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return 0, err
+	l[2], err3 = h.peers(l[2][:0], x.Peers)
+	l[3], err4 = h.peers(l[3][:0], x.MessagePeers)
+	if err1 != nil || err2 != nil || err3 != nil || err4 != nil {
+		return 0, errors.Join(err1, err2, err3, err4)
 	}
 	h.buf = append(h.buf[:0], 0, 0, 0, 0)
 	if delay {
 		h.item(tagDelay, 1)
 		h.buf = appendStamp(h.buf, f.Delay, true)
 	}
-	h.raw(tagPeers, len(x.Peers), peers)
-	h.refItem(tagChangedText, changed)
-	h.refItem(tagMessage, message)
-	h.raw(tagMessagePeers, len(x.MessagePeers), messagePeers)
+	h.raw(tagPeers, len(x.Peers), l[2])
+	h.raw(tagChangedText, len(x.ChangedText), l[0])
+	h.raw(tagMessage, len(l[1])/4, l[1])
+	h.raw(tagMessagePeers, len(x.MessagePeers), l[3])
 	h.intItem(tagFindings, x.Findings)
 	h.intItem(tagLogs, x.Logs)
 	if x.Tie != 0 {
-		h.refItem(tagTie, []uint32{x.Tie})
+		h.item(tagTie, 1)
+		h.buf = le.AppendUint32(h.buf, x.Tie)
 	}
 	le.PutUint32(h.buf, uint32(len(h.buf)/4-1))
 	return h.write(h.buf)
@@ -162,12 +158,28 @@ func cutText(s string, n int) string {
 	return s[:n]
 }
 
-func (h *heap) peers(l []Peer) ([]byte, error) {
-	var b []byte
-	for _, p := range l {
-		match, err := h.text(p.Match)
+// texts appends the references of texts, and peers all of counterparts.
+func (h *heap) texts(b []byte, l ...string) ([]byte, error) {
+	for _, s := range l {
+		r, err := h.text(s)
 		if err != nil {
-			return nil, err
+			return b, err
+		}
+		b = le.AppendUint32(b, r)
+	}
+	return b, nil
+}
+
+func (h *heap) peers(b []byte, l []Peer) ([]byte, error) {
+	for i := range l {
+		p := &l[i]
+		match := h.match.ref
+		if match == 0 || p.Match != h.match.word {
+			var err error
+			if match, err = h.text(p.Match); err != nil {
+				return b, err
+			}
+			h.match.word, h.match.ref = p.Match, match
 		}
 		flags := uint32(0)
 		if p.Down {
@@ -210,15 +222,6 @@ func (h *heap) raw(tag uint32, n int, b []byte) {
 	if n > 0 {
 		h.item(tag, n)
 		h.buf = append(h.buf, b...)
-	}
-}
-
-func (h *heap) refItem(tag uint32, refs []uint32) {
-	if len(refs) > 0 {
-		h.item(tag, len(refs))
-		for _, r := range refs {
-			h.buf = le.AppendUint32(h.buf, r)
-		}
 	}
 }
 

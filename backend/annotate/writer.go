@@ -136,7 +136,7 @@ func (w *Writer) finish() error {
 		}
 		end += uint64(c.count) * recordSize
 	}
-	e := &encoder{off: end, out: bufio.NewWriterSize(io.NewOffsetWriter(w.out, int64(end)), 1<<20), ids: map[string]uint32{"": 0}, texts: []string{""}}
+	e := &encoder{off: end, file: w.out, out: bufio.NewWriterSize(io.NewOffsetWriter(w.out, int64(end)), 1<<20), ids: map[string]uint32{"": 0}, texts: []string{""}}
 	dir := w.encodeTables(e)
 	dirOff := e.off
 	e.write(dir)
