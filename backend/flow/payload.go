@@ -54,7 +54,7 @@ func (p *payloads) room(i uint32, n int) []byte {
 		k++
 	}
 	from := len(p.blocks[k])
-	p.kept = append(p.kept, keptPayload{i, uint32(k), uint32(from), uint32(n)})
+	p.kept = append(roomy(p.kept), keptPayload{i, uint32(k), uint32(from), uint32(n)})
 	p.blocks[k] = p.blocks[k][:from+n]
 	p.used += n
 	return p.blocks[k][from:]
@@ -70,15 +70,24 @@ func (p *payloads) settle(place []uint32) {
 
 // indexed makes what get looks things up in, for n places.
 func (p *payloads) indexed(n int) {
-	slices.SortFunc(p.kept, func(x, y keptPayload) int { return cmp.Compare(x.place, y.place) })
-	p.index = make([]uint32, n/indexStep+1)
-	k := 0
-	for i := range p.index {
-		for k < len(p.kept) && p.kept[k].place < uint32(i*indexStep) {
-			k++
-		}
-		p.index[i] = uint32(k)
+	// By steps first, then inside of each.
+	p.index = make([]uint32, n/indexStep+2)
+	for k := range p.kept {
+		p.index[p.kept[k].place/indexStep+1]++
 	}
+	for i := range p.index[1:] {
+		p.index[i+1] += p.index[i]
+	}
+	at, sorted := slices.Clone(p.index), make([]keptPayload, len(p.kept))
+	for _, x := range p.kept {
+		k := &at[x.place/indexStep]
+		sorted[*k] = x
+		*k++
+	}
+	for i, from := range p.index[:len(p.index)-1] {
+		slices.SortFunc(sorted[from:p.index[i+1]], func(x, y keptPayload) int { return cmp.Compare(x.place, y.place) })
+	}
+	p.kept = sorted
 }
 
 func (p *payloads) get(i uint32) ([]byte, bool) {

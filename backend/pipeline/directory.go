@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -165,11 +164,7 @@ func writeAll(ctx context.Context, dir string, in *compose.Input, key *[anonymis
 	}
 	if err == nil {
 		wg.Go(func() {
-			failed[3] = create(filepath.Join(dir, "correlation.json"), func(f *os.File) error {
-				e := json.NewEncoder(f)
-				e.SetIndent("", " ")
-				return e.Encode(doc)
-			})
+			failed[3] = create(filepath.Join(dir, "correlation.json"), func(f *os.File) error { return doc.Write(f) })
 		})
 		failed[4] = create(filepath.Join(dir, "report.html"), func(f *os.File) error { return report.HTML(f, doc, report.HTMLOptions{}) })
 	}
