@@ -98,6 +98,7 @@ type Handshake struct {
 // ClientDir is the direction of the conversation's initiator: that of its SYN, against that of its SYN/ACK, else that
 // of the first packet (UDP, but for answers alone; or a capture that starts in mid-conversation, where the lower port serves).
 func (c *Capture) ClientDir(id ConvID) int {
+	c.Store.Visit(1)
 	in := &c.Convs[id]
 	switch {
 	case in.SYN >= 0:

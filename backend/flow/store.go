@@ -13,12 +13,19 @@ type Store struct {
 	mu      sync.Mutex
 	file    storeFile
 	err     error
-	visited atomic.Int64 // bytes of facts since pages were last given back
-	most    int64        // of them
+	most    int64        // bytes that the program may hold
+	allowed atomic.Int64 // bytes of facts that may be visited before the store looks what the program holds
 
-	clear    sync.Mutex // held while pages are given back because of visits
+	clear    sync.Mutex // held while it looks
 	clearing atomic.Bool
 }
+
+// The program may hold giveBackAt of Store.most, in eighths, before pages are given back; the rest is for what comes in meanwhile.
+// It looks at the latest when a part visitLeast of it was visited.
+const (
+	giveBackAt = 6
+	visitLeast = 16
+)
 
 // Visit counts facts that are about to be visited by other ways than by conversation: their pages come in faster than any
 // watch could look. s may be nil.
@@ -29,25 +36,35 @@ func (s *Store) Visit(facts int) {
 }
 
 func (s *Store) visit(facts uint32) {
-	if s.visited.Add(int64(max(facts, leastVisit))*factVisit) <= s.most && !s.clearing.Load() {
+	if s.allowed.Add(-int64(max(facts, leastVisit))*factVisit) >= 0 && !s.clearing.Load() {
 		return
 	}
 	// Whoever comes meanwhile waits: pages come in faster than they are given back.
 	s.clear.Lock()
 	defer s.clear.Unlock()
-	if s.visited.Load() > s.most {
+	if s.allowed.Load() < 0 {
 		s.clearing.Store(true)
-		s.giveBack()
-		s.visited.Store(0)
+		s.look()
 		s.clearing.Store(false)
 	}
+}
+
+// look gives pages back if the program holds too much, and says when to look again: visits are counted for the most that they may
+// bring in, which is much more than they mostly do.
+func (s *Store) look() {
+	holds := s.resident()
+	if holds >= s.most/8*giveBackAt {
+		s.giveBack()
+		holds = s.resident()
+	}
+	s.allowed.Store(max(s.most/visitLeast, s.most/8*giveBackAt-holds))
 }
 
 // factVisit is what visiting a fact brings in, bytes: the fact and what is kept of it in other columns.
 const factVisit = 80
 
-// leastVisit is what the least visit brings in, as a number of facts: a system brings in what lies around.
-const leastVisit = 400
+// leastVisit is what the least visit brings in, as a number of facts: a system brings in what lies around, Linux 64 kB.
+const leastVisit = 820
 
 // storeLeast is the size, bytes, from which a column goes to the store.
 const storeLeast = 128 << 10

@@ -17,6 +17,8 @@ type storeFile struct {
 	size int64
 	stop chan struct{}
 	done chan struct{}
+	// statm says what the program holds; nil: no way to know.
+	statm *os.File
 
 	mapped sync.Mutex // held for moments only, where claiming room may take long
 	maps   [][]byte
@@ -25,8 +27,7 @@ type storeFile struct {
 // storeLook is how often the store looks whether the program has grown too large: within it some ten megabytes come in.
 const storeLook = time.Millisecond
 
-// NewStore makes a store in a folder. Whenever the program holds more than most bytes, or has visited an eighth of them,
-// what it has mapped of the store is given back.
+// NewStore makes a store in a folder. Before the program holds more than most bytes, what it has mapped of the store is given back.
 func NewStore(dir string, most int64) (*Store, error) {
 	f, err := os.CreateTemp(dir, "corr-")
 	if err != nil {
@@ -35,8 +36,10 @@ func NewStore(dir string, most int64) (*Store, error) {
 	if err := os.Remove(f.Name()); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	s := &Store{most: most / 8, file: storeFile{f: f, stop: make(chan struct{}), done: make(chan struct{})}}
-	go s.watch(most)
+	s := &Store{most: most, file: storeFile{f: f, stop: make(chan struct{}), done: make(chan struct{})}}
+	s.file.statm, _ = os.Open("/proc/self/statm") // without it, all is given back each time
+	s.allowed.Store(most / visitLeast)
+	go s.watch()
 	return s, nil
 }
 
@@ -51,6 +54,9 @@ func (s *Store) Close() error {
 		err = errors.Join(err, unix.Munmap(m))
 	}
 	s.file.maps = nil
+	if s.file.statm != nil {
+		err = errors.Join(err, s.file.statm.Close())
+	}
 	return errors.Join(err, s.file.f.Close())
 }
 
@@ -75,25 +81,19 @@ func (f *storeFile) take(size int) ([]byte, error) {
 const storePage = 64 << 10 // a multiple of any system's pages
 
 // watch gives mapped pages back when there are too many.
-func (s *Store) watch(most int64) {
+func (s *Store) watch() {
 	defer close(s.file.done)
 	tick := time.NewTicker(storeLook)
 	defer tick.Stop()
-	statm, err := os.Open("/proc/self/statm")
-	if err != nil {
-		return // no way to know: the system takes pages back itself when it runs short
-	}
-	defer statm.Close()
 	for {
 		select {
 		case <-s.file.stop:
 			return
 		case <-tick.C:
 		}
-		if resident(statm) < most {
-			continue
+		if s.file.statm != nil && s.resident() >= s.most/8*giveBackAt {
+			s.giveBack()
 		}
-		s.giveBack()
 	}
 }
 
@@ -107,17 +107,20 @@ func (s *Store) giveBack() {
 	}
 }
 
-// resident is the memory that the program holds, bytes; 0 if unknown.
-func resident(statm *os.File) int64 {
+// resident is the memory that the program holds, bytes; all that it may if unknown.
+func (s *Store) resident() int64 {
+	if s.file.statm == nil {
+		return s.most
+	}
 	var b [128]byte
-	n, _ := statm.ReadAt(b[:], 0)
+	n, _ := s.file.statm.ReadAt(b[:], 0)
 	f := bytes.Fields(b[:n])
 	if len(f) < 2 {
-		return 0
+		return s.most
 	}
 	pages, err := strconv.ParseInt(string(f[1]), 10, 64)
 	if err != nil {
-		return 0
+		return s.most
 	}
 	return pages * int64(os.Getpagesize())
 }

@@ -34,6 +34,7 @@ func (r *Result) opposed(k Candidate) bool {
 func (r *Result) openedBy(c Conv) (dir int, ok bool) {
 	src := r.Caps[c.Capture]
 	in := &src.Convs[c.ID]
+	src.Store.Visit(1)
 	switch {
 	case in.SYN >= 0:
 		return src.At(src.Handshakes[in.SYN].Fact).Dir(), true

@@ -15,7 +15,7 @@ const garbage = 20
 // bound makes the job stay below memory bytes, 0 for no bound, and gives what holds the rest, and what undoes it all.
 func bound(memory int64) (store *flow.Store, undo func(), err error) {
 	if memory > 0 {
-		if store, err = flow.NewStore(os.TempDir(), memory/2); err != nil {
+		if store, err = flow.NewStore(os.TempDir(), memory); err != nil {
 			return nil, nil, failed(1, "%s: can't be written to, and holds what --memory leaves no room for (%s); name another folder with TMPDIR", os.TempDir(), reason(err))
 		}
 	}
