@@ -324,12 +324,31 @@ func rank(ks []Candidate) {
 
 // byScore lists the candidates with some score at least, best first, as indexes.
 func byScore(ks []Candidate, least float64) []int32 {
-	var out []int32
+	type scored struct {
+		score float64
+		i     int32
+	}
+	n := 0
 	for i := range ks {
 		if ks[i].Score >= least {
-			out = append(out, int32(i))
+			n++
 		}
 	}
-	slices.SortFunc(out, func(x, y int32) int { return cmp.Or(cmp.Compare(ks[y].Score, ks[x].Score), cmp.Compare(x, y)) })
+	l := make([]scored, 0, n)
+	for i := range ks {
+		if ks[i].Score >= least {
+			l = append(l, scored{ks[i].Score, int32(i)})
+		}
+	}
+	slices.SortFunc(l, func(x, y scored) int {
+		if x.score != y.score {
+			return cmp.Compare(y.score, x.score)
+		}
+		return cmp.Compare(x.i, y.i)
+	})
+	out := make([]int32, n)
+	for k := range l {
+		out[k] = l[k].i
+	}
 	return out
 }

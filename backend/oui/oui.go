@@ -1,48 +1,32 @@
 package oui
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	_ "embed"
-	"strconv"
-	"strings"
+	"encoding/hex"
+	"io"
+	"sort"
 	"sync"
 )
 
-// The table: a line for each block, "prefix<TAB>organisation", prefixes of 6, 7 or 9 hex digits, ascending.
+// The table: a line for each block, "prefix<TAB>organisation", prefixes of 6, 7 or 9 hex digits, in the order of their bytes.
 //
 //go:embed table.tsv.gz
 var table []byte
 
-// block is an assigned prefix, its digits in the low bits.
-type block struct {
-	digits uint8
-	prefix uint64
-}
-
-var load = sync.OnceValue(func() map[block]string {
-	m := map[block]string{}
+// lines is the table's text, which is looked up as it is: few addresses are asked for, and taking all of it apart takes longer than
+// most captures.
+var lines = sync.OnceValue(func() []byte {
 	z, err := gzip.NewReader(bytes.NewReader(table))
 	if err != nil {
-		return m // the tests read the table; a broken one can't be built in
+		return nil // the tests read the table; a broken one can't be built in
 	}
-	names := map[string]string{}
-	s := bufio.NewScanner(z)
-	for s.Scan() {
-		hex, name, _ := strings.Cut(s.Text(), "\t")
-		p, err := strconv.ParseUint(hex, 16, 64)
-		if err != nil {
-			continue
-		}
-		short, known := names[name]
-		if !known {
-			short = Short(name)
-			names[name] = short
-		}
-		m[block{uint8(len(hex)), p}] = short
+	text, err := io.ReadAll(z)
+	if err != nil {
+		return nil
 	}
-	return m
+	return text
 })
 
 // Vendor is the short name of the organisation that a hardware address is assigned to; "" for none, and for addresses
@@ -51,12 +35,49 @@ func Vendor(mac [6]byte) string {
 	if mac[0]&3 != 0 {
 		return ""
 	}
-	v := uint64(mac[0])<<40 | uint64(mac[1])<<32 | uint64(mac[2])<<24 | uint64(mac[3])<<16 | uint64(mac[4])<<8 | uint64(mac[5])
-	t := load()
-	for _, digits := range [...]uint8{9, 7, 6} { // the smaller block counts
-		if n, ok := t[block{digits, v >> (48 - 4*digits)}]; ok {
-			return n
+	asked.Lock()
+	defer asked.Unlock()
+	name, ok := asked.names[mac]
+	if !ok {
+		if len(asked.names) == askedMost {
+			clear(asked.names)
+		}
+		name = lookUp(mac)
+		asked.names[mac] = name
+	}
+	return name
+}
+
+// asked are addresses that were asked for lately: a path has few.
+var asked = struct {
+	sync.Mutex
+	names map[[6]byte]string
+}{names: map[[6]byte]string{}}
+
+const askedMost = 1 << 10
+
+func lookUp(mac [6]byte) string {
+	text := hex.EncodeToString(mac[:])
+	for _, digits := range [...]int{9, 7, 6} { // the smaller block counts
+		if name, ok := organisation(lines(), text[:digits]+"\t"); ok {
+			return Short(name)
 		}
 	}
 	return ""
+}
+
+// organisation is what stands behind prefix on its line.
+func organisation(text []byte, prefix string) (string, bool) {
+	// The least offset whose line is not before the prefix; a line is its offsets up to its end.
+	line := func(at int) []byte {
+		from := bytes.LastIndexByte(text[:at], '\n') + 1
+		l, _, _ := bytes.Cut(text[from:], []byte("\n"))
+		return l
+	}
+	at := sort.Search(len(text), func(at int) bool { return string(line(at)) >= prefix })
+	if at == len(text) {
+		return "", false
+	}
+	name, ok := bytes.CutPrefix(line(at), []byte(prefix))
+	return string(name), ok
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/corr-dev/corr/backend/flow"
@@ -12,12 +13,19 @@ import (
 // than collecting garbage more often does.
 const garbage = 20
 
+// ballast counts as live memory and is never touched, so that a small job is not collected over and over for a megabyte of garbage.
+const ballast = 64 << 20
+
 // bound makes the job stay below memory bytes, 0 for no bound, and gives what holds the rest, and what undoes it all.
 func bound(memory int64) (store *flow.Store, undo func(), err error) {
 	if memory > 0 {
 		if store, err = flow.NewStore(os.TempDir(), memory); err != nil {
 			return nil, nil, failed(1, "%s: can't be written to, and holds what --memory leaves no room for (%s); name another folder with TMPDIR", os.TempDir(), reason(err))
 		}
+	}
+	var unused []byte
+	if memory == 0 {
+		unused = make([]byte, ballast)
 	}
 	percent := debug.SetGCPercent(garbage)
 	limit := debug.SetMemoryLimit(-1)
@@ -27,6 +35,7 @@ func bound(memory int64) (store *flow.Store, undo func(), err error) {
 		debug.SetMemoryLimit(free / 10 * 9) // rather slow than killed
 	}
 	return store, func() {
+		runtime.KeepAlive(unused)
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
 		if store != nil {
