@@ -16,7 +16,7 @@ import (
 const (
 	// stretchMost is the number of frames that are sorted at once while a capture is read: so few that facts and room for
 	// them sorted stay in a core's own cache. A multiple of factChunk.
-	stretchMost = 4 * factChunk
+	stretchMost = 16 * factChunk
 	// slabMost is the number of facts that are allocated at once, a multiple of stretchMost.
 	slabMost = 16 * stretchMost
 )

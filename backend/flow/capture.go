@@ -7,7 +7,7 @@ import (
 
 // factChunk is the number of facts allocated at once.
 const (
-	factBits  = 12
+	factBits  = 10
 	factChunk = 1 << factBits
 )
 

@@ -44,6 +44,23 @@ func bound(memory int64) (store *flow.Store, undo func(), err error) {
 	}, nil
 }
 
+// What the collector does depends on what points to something, and facts do not: once they are read, garbage may be half of all
+// else, or leastGarbage.
+const leastGarbage = 64 << 20
+
+// columnBytes is about what is kept of a packet without pointers.
+const columnBytes = 68
+
+// collectFor sets how much garbage may lie about while captures of that many packets are worked on.
+func collectFor(packets int) {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	live := int64(m.HeapAlloc)
+	room := max(leastGarbage, (live-int64(packets)*columnBytes)/2)
+	debug.SetGCPercent(int(min(max(100*room/max(live, 1), 4), 100)))
+}
+
 // perConversation is what a conversation takes from the end of reading on, in bytes, beside its packets: measured on ten
 // million that are one SYN each, the most that a packet can ask for.
 const perConversation = 1000

@@ -85,12 +85,16 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 	if err = full(store, err); err != nil {
 		return nil, err
 	}
-	conversations := 0
+	conversations, packets := 0, 0
 	for _, c := range caps {
 		conversations += len(c.Capture.Convs)
+		packets += c.Capture.Len()
 	}
 	if err := roomFor(conversations, available()); err != nil {
 		return nil, err
+	}
+	if store == nil {
+		collectFor(packets)
 	}
 	v, heard, err := correlate(ctx, caps, o)
 	if err = full(store, err); err != nil {
