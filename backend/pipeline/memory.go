@@ -46,7 +46,7 @@ func bound(memory int64) (store *flow.Store, undo func(), err error) {
 
 // What the collector does depends on what points to something, and facts do not: once they are read, garbage may be half of all
 // else, or leastGarbage.
-const leastGarbage = 64 << 20
+const leastGarbage = 16 << 20
 
 // columnBytes is about what is kept of a packet without pointers.
 const columnBytes = 68
@@ -57,7 +57,7 @@ func collectFor(packets int) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	live := int64(m.HeapAlloc)
-	room := max(leastGarbage, (live-int64(packets)*columnBytes)/2)
+	room := max(leastGarbage, (live-ballast-int64(packets)*columnBytes)/2)
 	debug.SetGCPercent(int(min(max(100*room/max(live, 1), 4), 100)))
 }
 
