@@ -46,7 +46,7 @@ type service struct {
 func (v *Verdict) attempts() (order []service, by map[service][]attempt) {
 	failing := map[service]bool{}
 	for n, f := range v.Flows {
-		if bad, told := v.worked(n); bad && told {
+		if bad, told := v.wentWrong(n); bad && told {
 			failing[v.service(f)] = true
 		}
 	}
@@ -55,7 +55,7 @@ func (v *Verdict) attempts() (order []service, by map[service][]attempt) {
 		return nil, by
 	}
 	for n, f := range v.Flows {
-		bad, told := v.worked(n)
+		bad, told := v.wentWrong(n)
 		if !told {
 			continue
 		}
@@ -78,8 +78,8 @@ func (v *Verdict) attempts() (order []service, by map[service][]attempt) {
 	return order, by
 }
 
-// worked reports whether a conversation failed; told is false for those that say neither: whoever reset one hung up.
-func (v *Verdict) worked(n int) (bad, told bool) {
+// wentWrong reports whether a conversation failed; told is false for those that say neither: whoever reset one hung up.
+func (v *Verdict) wentWrong(n int) (bad, told bool) {
 	if p := v.Flows[n].Proto; p != flow.ProtoTCP && p != flow.ProtoUDP {
 		return false, false
 	}
