@@ -76,11 +76,11 @@ type pen struct {
 	look     look    // of the frame at hand
 	errors   []int64 // by capture: the bound of times that compare it to this one
 	conv     flow.ConvID
-	fl       *match.Flow // of conv
-	at       [2]heading  // of conv's directions
-	views    []*view     // by flow
-	alike    map[[2]boxes]*view
-	seen     *view // of fl
+	fl       *match.Flow        // of conv
+	at       [2]heading         // of conv's directions
+	views    []*view            // by flow
+	alike    map[[2]boxes]*view // by always and clamp: of flows that no device drops packets of
+	seen     *view              // of fl
 }
 
 // looksKept is how many of the last annotation classes are looked at before the map of all.

@@ -19,6 +19,8 @@ const (
 	stretchMost = 16 * factChunk
 	// slabMost is the number of facts that are allocated at once, a multiple of stretchMost.
 	slabMost = 16 * stretchMost
+	// chunksAtOnce is the number of chunks that are allocated where the merge has emptied none yet.
+	chunksAtOnce = 4
 )
 
 // run is the part of a conversation that lies in one stretch of frames, sorted.
@@ -259,12 +261,16 @@ func (m *merger) take(fs []Fact) {
 }
 
 func (m *merger) chunk() []Fact {
-	if k := len(m.free) - 1; k >= 0 {
-		c := m.free[k]
-		m.free = m.free[:k]
-		return c
+	if len(m.free) == 0 {
+		// Some at once: a store takes no small columns.
+		for l := Column[Fact](m.a.store, chunksAtOnce*factChunk); len(l) > 0; l = l[factChunk:] {
+			m.free = append(m.free, l[:0:factChunk])
+		}
 	}
-	return Column[Fact](m.a.store, factChunk)[:0]
+	k := len(m.free) - 1
+	c := m.free[k]
+	m.free = m.free[:k]
+	return c
 }
 
 // settle turns the frame indexes that were noted while reading into places.

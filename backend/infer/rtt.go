@@ -62,28 +62,17 @@ func (v *Verdict) RTT(f *match.Flow) RTT {
 	return v.RTTAt(f, f.Path[0][0])
 }
 
-// HandshakeAt is what the SYN or SYN/ACK in a frame says; nil if it is none.
+// HandshakeAt is what the SYN or SYN/ACK in a frame says; nil if it is none, or was sent before.
 func (v *Verdict) HandshakeAt(c int, i uint32) *flow.Handshake {
 	k := v.Caps[c]
-	hs := k.Handshakes
-	if id := k.At(i).ID(); id != flow.NoConv { // most are the conversation's first
-		for _, at := range [2]int32{k.Convs[id].SYN, k.Convs[id].SYNACK} {
-			if at >= 0 && hs[at].Fact == i {
-				return &hs[at]
-			}
-		}
+	id := k.At(i).ID()
+	if id == flow.NoConv {
+		return nil
 	}
-	lo, hi := 0, len(hs)
-	for lo < hi {
-		m := (lo + hi) / 2
-		if hs[m].Fact < i {
-			lo = m + 1
-		} else {
-			hi = m
+	for _, at := range [2]int32{k.Convs[id].SYN, k.Convs[id].SYNACK} {
+		if at >= 0 && k.Handshakes[at].Fact == i {
+			return &k.Handshakes[at]
 		}
-	}
-	if lo < len(hs) && hs[lo].Fact == i {
-		return &hs[lo]
 	}
 	return nil
 }

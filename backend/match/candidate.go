@@ -28,13 +28,13 @@ type Conv struct {
 
 // candidates adds up the votes of all captures' keys. The result is sorted by (A, B), so by pair of captures.
 func candidates(lists []*dealt) []Candidate {
-	last := make([]uint64, len(lists)) // by capture: the number of its first conversation among all, and all of them
-	n := uint64(0)
+	base := make([]uint64, len(lists)) // by capture: the number of its first conversation
+	n := uint64(0)                     // of all
 	for k, l := range lists {
-		last[k] = n
+		base[k] = n
 		n += uint64(l.convs)
 	}
-	number := func(r ref) uint64 { return last[r.capture()] + uint64(r.conv()) }
+	number := func(r ref) uint64 { return base[r.capture()] + uint64(r.conv()) }
 	part := func(r ref) int { return int(number(r) * shares / n) }
 	// By share of the keys, then by conversation: each pair's votes together, and what comes out in the order of A.
 	var all [shares][shares][]vote
