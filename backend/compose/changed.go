@@ -158,24 +158,28 @@ func compareFacts(f, g *flow.Fact, how match.How, proto uint8) changes {
 		if f.Ack != g.Ack && f.Flags&g.Flags&decode.ACK != 0 {
 			ch |= chAck
 		}
-		if f.Window != g.Window {
-			ch |= chWindow
-		}
-		if (f.Flags^g.Flags)&decode.ECE != 0 {
-			ch |= chECE
-		}
-		if (f.Flags^g.Flags)&decode.CWR != 0 {
-			ch |= chCWR
+		if !f.Short() && !g.Short() {
+			if f.Window != g.Window {
+				ch |= chWindow
+			}
+			if (f.Flags^g.Flags)&decode.ECE != 0 {
+				ch |= chECE
+			}
+			if (f.Flags^g.Flags)&decode.CWR != 0 {
+				ch |= chCWR
+			}
 		}
 		switch {
 		case (f.Mark^g.Mark)&flow.MarkTS != 0:
-			ch |= chTS
+			if without := f.Mark &^ g.Mark & flow.MarkTS; without == 0 && !f.Is(flow.MarkOptionsCut) || without != 0 && !g.Is(flow.MarkOptionsCut) {
+				ch |= chTS
+			}
 		case f.Mark&flow.MarkTS != 0 && f.TSval != g.TSval:
 			ch |= chTSval
 		}
 	}
 	if how != match.HowRelayed && how != match.HowLogical && f.Mark&flow.MarkFragment == 0 {
-		if same, known := flow.SamePayload(f, g); known && !same || f.Len != g.Len {
+		if same, known := flow.SamePayload(f, g); known && !same || f.Len != g.Len && !f.Short() && !g.Short() {
 			ch |= chData
 		}
 	}
@@ -188,13 +192,15 @@ func compareOptions(a, b *flow.Handshake) changes {
 		return 0
 	}
 	var ch changes
-	if a.MSS != b.MSS {
+	// What is not among options that the snaplen cut may have been there.
+	known := func(inA, inB bool) bool { return (inA || !a.Cut) && (inB || !b.Cut) }
+	if a.MSS != b.MSS && known(a.MSS >= 0, b.MSS >= 0) {
 		ch |= chMSS
 	}
-	if a.WScale != b.WScale {
+	if a.WScale != b.WScale && known(a.WScale >= 0, b.WScale >= 0) {
 		ch |= chWScale
 	}
-	if a.SACKPerm != b.SACKPerm {
+	if a.SACKPerm != b.SACKPerm && known(a.SACKPerm, b.SACKPerm) {
 		ch |= chSACK
 	}
 	return ch

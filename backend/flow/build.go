@@ -201,12 +201,6 @@ func (b *builder) network(f *Fact, d *decode.Packet) {
 	if ip.DF {
 		f.Mark |= MarkDF
 	}
-	if d.NTunnel > 0 {
-		f.Mark |= MarkTunnel
-	}
-	if group(ip) {
-		f.Mark |= MarkGroup
-	}
 	f.Len = d.PayloadLen
 	if ip.FragOff > 0 {
 		f.Mark |= MarkLater
@@ -220,6 +214,9 @@ func (b *builder) network(f *Fact, d *decode.Packet) {
 	if f.Mark&MarkError == 0 {
 		hashPayload(f, d.Payload)
 	}
+	b.c.OptionsCut = b.c.OptionsCut || f.Is(MarkOptionsCut)
+	b.c.HeadersCut = b.c.HeadersCut || f.Short()
+	b.c.QuotesCut = b.c.QuotesCut || f.LacksQuote(ip.Proto) || d.Quote.Valid && partly(&d.Quote)
 	if f.Is(MarkCut) {
 		k := 1
 		if f.Is(MarkTCP) {
@@ -233,19 +230,23 @@ func (b *builder) network(f *Fact, d *decode.Packet) {
 	}
 }
 
-func group(ip *decode.IP) bool {
-	if ip.Version == 6 {
-		return ip.Dst[0] == 0xff
-	}
-	return ip.Dst[12] >= 224
-}
+// Bytes of a TCP header (RFC 9293 §3.1): up to its window, and without options.
+const windowEnd, headerEnd = 16, 20
 
 // transport fills Seq to Opt, see Fact.
 func transport(f *Fact, d *decode.Packet) {
 	switch d.IP.Proto {
 	case ProtoTCP:
 		t := &d.TCP
+		if t.Captured < windowEnd {
+			f.Mark |= MarkOptionsCut
+			f.Seq, f.Ack = t.Seq, t.Ack
+			return
+		}
 		f.Mark |= MarkTCP
+		if t.OptionsCut || t.Captured < headerEnd {
+			f.Mark |= MarkOptionsCut
+		}
 		f.Seq, f.Ack, f.Flags, f.Window = t.Seq, t.Ack, t.Flags, t.Window
 		if t.HasTS {
 			f.TSval = t.TSval
@@ -274,6 +275,17 @@ func transport(f *Fact, d *decode.Packet) {
 	case ProtoESP, ProtoSCTP:
 		f.Seq, f.Ack = d.TCP.Seq, d.TCP.Ack
 	}
+}
+
+// partly reports whether a quoted packet ends in front of what names its conversation and itself.
+func partly(q *decode.Quote) bool {
+	switch q.IP.Proto {
+	case ProtoTCP:
+		return !q.HasPorts || !q.HasSeq
+	case ProtoUDP:
+		return !q.HasPorts
+	}
+	return false
 }
 
 // Versionless takes ICMPv6 for ICMP, which a translator between IP versions makes of it.
@@ -402,5 +414,5 @@ func (b *builder) handshake(i uint32, f *Fact, in *Info, t *decode.TCP) {
 	}
 	*at = int32(len(b.c.Handshakes))
 	b.c.Handshakes = roomy(b.c.Handshakes)
-	b.c.Handshakes = append(b.c.Handshakes, Handshake{Fact: i, MSS: t.MSS, WScale: t.WScale, SACKPerm: t.SACKPerm, HasTS: t.HasTS, TFO: t.TFO, MPTCP: t.MPTCP, Kinds: t.OptionKinds, NKinds: t.NOptionKinds})
+	b.c.Handshakes = append(b.c.Handshakes, Handshake{Fact: i, MSS: t.MSS, WScale: t.WScale, SACKPerm: t.SACKPerm, HasTS: t.HasTS, TFO: t.TFO, MPTCP: t.MPTCP, Kinds: t.OptionKinds, NKinds: t.NOptionKinds, Cut: f.Is(MarkOptionsCut)})
 }

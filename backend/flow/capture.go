@@ -53,6 +53,10 @@ type Capture struct {
 	// AnyCut: some payload was cut by the snaplen. MinHead: nearly every cut payload still has HeadTier bytes. [0] of TCP,
 	// [1] of all else.
 	AnyCut, MinHead [2]bool
+	// OptionsCut: some TCP options were cut by the snaplen; HeadersCut: some TCP headers, see Fact.Short.
+	OptionsCut, HeadersCut bool
+	// QuotesCut: of some ICMP errors the snaplen cut what tells the packet that they quote.
+	QuotesCut bool
 }
 
 // Conv is a conversation's identity.
@@ -93,6 +97,7 @@ type Handshake struct {
 	MPTCP    bool
 	Kinds    [16]uint8
 	NKinds   uint8
+	Cut      bool // the snaplen cut the options: those that are not there may have been
 }
 
 // ClientDir is the direction of the conversation's initiator: that of its SYN, against that of its SYN/ACK, else that

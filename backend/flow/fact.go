@@ -10,22 +10,21 @@ type Mark uint16
 
 const (
 	// MarkCut: the snaplen cut the payload; Full covers the tier that MarkTier tells.
-	MarkCut       Mark = 1 << iota
-	MarkFragment       // first fragment of a datagram: transport header, part of the payload
-	MarkLater          // later fragment: no transport header
-	MarkError          // ICMP error, tied to the conversation that it quotes
-	MarkHasID          // the IP header carries an identification
-	MarkDF             // don't fragment
-	MarkTS             // TSval is valid
-	MarkDuplicate      // copy of an earlier frame of this capture (SPAN, -i any): set by MarkDuplicates
-	MarkLocal          // never leaves the link: ARP, ND, STP …
-	MarkHead           // Head is valid: HeadTier bytes, or the whole payload, were captured
-	MarkTunnel         // inside a tunnel (VLAN tags alone do not count)
-	MarkNoTime         // the file gives no time for this frame
-	MarkGroup          // multicast or broadcast destination
-	MarkTCP            // a TCP segment with its transport header
-	MarkEither         // another capture holds equal packets of which nothing tells whether they are this one: set by package match
-	markTierShift = 14 // two bits: tier of a cut payload, see tiers
+	MarkCut        Mark = 1 << iota
+	MarkFragment        // first fragment of a datagram: transport header, part of the payload
+	MarkLater           // later fragment: no transport header
+	MarkError           // ICMP error, tied to the conversation that it quotes
+	MarkHasID           // the IP header carries an identification
+	MarkDF              // don't fragment
+	MarkTS              // TSval is valid
+	MarkDuplicate       // copy of an earlier frame of this capture (SPAN, -i any): set by MarkDuplicates
+	MarkLocal           // never leaves the link: ARP, ND, STP …
+	MarkHead            // Head is valid: HeadTier bytes, or the whole payload, were captured
+	MarkOptionsCut      // the snaplen cut the TCP options: what is not there may have been
+	MarkNoTime          // the file gives no time for this frame
+	MarkEither          // another capture holds equal packets of which nothing tells whether they are this one: set by package match
+	MarkTCP             // a TCP segment with its transport header
+	markTierShift  = 14 // two bits: tier of a cut payload, see tiers
 )
 
 // TCP, UDP and other protocol numbers (IANA).
@@ -77,6 +76,22 @@ func (f *Fact) Reverse() bool { return f.Conv&1 != 0 }
 // Dir is 0 in the direction of the conversation's first packet, 1 against it.
 func (f *Fact) Dir() int { return int(f.Conv & 1) }
 
+// Short reports whether the snaplen cut a TCP header in front of its window: ports and, as far as they go, sequence and
+// acknowledgement number are known, but neither the flags nor where the payload begins.
+func (f *Fact) Short() bool { return f.Mark&(MarkOptionsCut|MarkTCP) == MarkOptionsCut }
+
+// LacksQuote reports whether a packet of this protocol is an ICMP error whose quoted packet is not known: the snaplen cut it.
+func (f *Fact) LacksQuote(proto uint8) bool {
+	if Versionless(proto) != ProtoICMP || f.Mark&(MarkError|MarkLater) != 0 {
+		return false
+	}
+	switch f.Flags {
+	case 3, 4, 5, 11, 12: // unreachable, source quench, redirect, time exceeded, parameter problem (RFC 792)
+		return true
+	}
+	return false
+}
+
 // Is reports whether all marks of m are set.
 func (f *Fact) Is(m Mark) bool { return f.Mark&m == m }
 
@@ -92,6 +107,8 @@ func (f *Fact) tier() int {
 // compared (cut too short on one side).
 func SamePayload(a, b *Fact) (same, known bool) {
 	switch {
+	case a.Short() || b.Short():
+		return false, false
 	case a.Len != b.Len:
 		return false, true
 	case a.Len == 0:

@@ -34,6 +34,7 @@ type indexHead struct {
 	Oddities                                                  map[string]int64
 	First, Last                                               int64 // ns
 	AnyCut, MinHead                                           [2]bool
+	OptionsCut, HeadersCut, QuotesCut                         bool
 	Facts, Convs, Links, Handshakes, Ties, Kept, Runs, Fronts int
 	Names                                                     int
 }
@@ -59,7 +60,7 @@ func (c *Capture) WriteIndex(w io.Writer, file string) error {
 		}
 	}
 	head, err := json.Marshal(indexHead{File: file, Format: c.Format, Link: uint32(c.LinkTy), Truncated: c.Truncated, Filter: c.Filter, Dropped: c.Dropped,
-		Oddities: c.Oddities, First: int64(c.First), Last: int64(c.Last), AnyCut: c.AnyCut, MinHead: c.MinHead, Facts: c.n, Convs: len(c.Convs), Links: len(c.Links),
+		Oddities: c.Oddities, First: int64(c.First), Last: int64(c.Last), AnyCut: c.AnyCut, MinHead: c.MinHead, OptionsCut: c.OptionsCut, HeadersCut: c.HeadersCut, QuotesCut: c.QuotesCut, Facts: c.n, Convs: len(c.Convs), Links: len(c.Links),
 		Handshakes: len(c.Handshakes), Ties: c.ties.n, Kept: len(c.kept.kept), Runs: len(runs), Fronts: len(fronts), Names: len(names)})
 	if err != nil {
 		return err

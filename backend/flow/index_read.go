@@ -24,7 +24,7 @@ func ReadIndex(r io.Reader, store *Store) (c *Capture, file string, err error) {
 		}
 	}
 	c = &Capture{Format: h.Format, LinkTy: capture.LinkType(h.Link), Truncated: h.Truncated, Filter: h.Filter, Dropped: h.Dropped, Oddities: h.Oddities,
-		First: capture.LocalTime(h.First), Last: capture.LocalTime(h.Last), AnyCut: h.AnyCut, MinHead: h.MinHead, Store: store,
+		First: capture.LocalTime(h.First), Last: capture.LocalTime(h.Last), AnyCut: h.AnyCut, MinHead: h.MinHead, OptionsCut: h.OptionsCut, HeadersCut: h.HeadersCut, QuotesCut: h.QuotesCut, Store: store,
 		Sealed: &Sealed{Runs: map[ConvID][]Run{}, Fronts: map[ConvID]Front{}, Names: map[ConvID]Names{}}}
 	if c.Oddities == nil {
 		c.Oddities = map[string]int64{}

@@ -107,7 +107,7 @@ var handshakeTable = table[Handshake]{
 	yes(func(h *Handshake) *bool { return &h.SACKPerm }), yes(func(h *Handshake) *bool { return &h.HasTS }),
 	yes(func(h *Handshake) *bool { return &h.TFO }), yes(func(h *Handshake) *bool { return &h.MPTCP }),
 	b8(func(h *Handshake) []byte { return h.Kinds[:8] }), b8(func(h *Handshake) []byte { return h.Kinds[8:] }),
-	u(func(h *Handshake) *uint8 { return &h.NKinds }),
+	u(func(h *Handshake) *uint8 { return &h.NKinds }), yes(func(h *Handshake) *bool { return &h.Cut }),
 }
 
 var tieTable = table[Tie]{u(func(t *Tie) *capture.FrameNo { return &t.Frame }), u(func(t *Tie) *uint32 { return &t.Digest })}

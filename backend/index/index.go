@@ -69,7 +69,7 @@ func sealExchange(e *exchange.Exchange, key *flow.Key) {
 
 const (
 	magic   = "corridx\n"
-	version = 1
+	version = 2
 	// headSize is the length of what stands before the compressed part: magic, version, key.
 	headSize = 8 + 8 + 8
 )

@@ -30,7 +30,7 @@ func (v *Verdict) fates() {
 		s.count(v)
 	}
 	v.parallel(func() func(n int, f *match.Flow) {
-		w := &judge{v: v, class: j.class, own: j.own, ends: j.ends, equal: j.equal, cover: map[coverKey]*coverage{}}
+		w := &judge{v: v, class: j.class, own: j.own, ends: j.ends, equal: j.equal, bare: j.bare, cover: map[coverKey]*coverage{}}
 		return w.flow
 	})
 	v.parallel(func() func(n int, f *match.Flow) { return j.late })
@@ -43,6 +43,7 @@ type judge struct {
 	own   map[ownKey]bool
 	ends  map[endKey]ended
 	equal map[equalKey][]equalFrame
+	bare  bool                   // of some capture's datagrams too few bytes are there to be compared
 	cover map[coverKey]*coverage // of the flow at hand
 	buf   []match.Pair
 }
@@ -418,6 +419,9 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 	if !(made && v.At(c, i).Len == 0) && v.outsideOf(s.to, c, i) {
 		return Mark{Fate: FateOutside, Origin: m.Origin}, true
 	}
+	if v.untold(f, c, i, s.to) {
+		return Mark{Origin: m.Origin}, true
+	}
 	if made {
 		if s.down {
 			m.Fate = FateConsumed
@@ -476,6 +480,25 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 	return m, true
 }
 
+// untold reports whether the snaplen of either capture took what would tell a frame's counterpart from others.
+func (v *Verdict) untold(f *match.Flow, c int, i uint32, other int) bool {
+	x := v.At(c, i)
+	switch {
+	case x.LacksQuote(f.Proto):
+		return true
+	case x.Is(flow.MarkError):
+		return v.Caps[c].QuotesCut || v.Caps[other].QuotesCut
+	case f.Proto == flow.ProtoTCP && x.IPID == 0 && x.Mark&flow.MarkLater == 0:
+		return x.Short() || f.Sides[other] != nil && f.Sides[other].Short()
+	case f.Proto == flow.ProtoUDP && x.IPID == 0:
+		return bare(v.Caps[c]) || bare(v.Caps[other])
+	}
+	return false
+}
+
+// bare reports whether the snaplen left too little of a capture's datagrams for them to be compared.
+func bare(c *flow.Capture) bool { return c.AnyCut[1] && !c.MinHead[1] }
+
 // equalKey is what a datagram carries, as a capture holds it.
 type equalKey struct {
 	capture   int
@@ -496,6 +519,9 @@ const (
 // equals collects the datagrams of conversations that have no counterpart at some other point.
 func (j *judge) equals() {
 	j.equal = map[equalKey][]equalFrame{}
+	for _, c := range j.v.Caps {
+		j.bare = j.bare || bare(c)
+	}
 	defer func() {
 		for _, l := range j.equal {
 			slices.SortFunc(l, func(x, y equalFrame) int { return cmp.Compare(x.at, y.at) })
@@ -520,12 +546,20 @@ func (j *judge) equals() {
 					if n++; n > equalMost {
 						return
 					}
-					k := equalKey{c, x.Len, x.Head}
+					k := j.equalTo(c, x)
 					j.equal[k] = append(j.equal[k], equalFrame{at, f})
 				}
 			}
 		}
 	}
+}
+
+// equalTo is the key of datagrams at a capture that may be x.
+func (j *judge) equalTo(c int, x *flow.Fact) equalKey {
+	if j.bare {
+		return equalKey{c, x.Len, 0}
+	}
+	return equalKey{c, x.Len, x.Head}
 }
 
 // maybe reports whether the other point holds a datagram with the same bytes at about the same time, of a conversation without
@@ -539,7 +573,7 @@ func (j *judge) maybe(f *match.Flow, c int, i uint32, other int) bool {
 	if !ok {
 		return false
 	}
-	l := j.equal[equalKey{other, x.Len, x.Head}]
+	l := j.equal[j.equalTo(other, x)]
 	k, _ := slices.BinarySearchFunc(l, at-equalReach, func(e equalFrame, t clock.RefTime) int { return cmp.Compare(e.at, t) })
 	return slices.ContainsFunc(l[k:min(len(l), k+equalLook)], func(e equalFrame) bool { return e.of.Sides[c] == nil && e.at <= at+equalReach })
 }

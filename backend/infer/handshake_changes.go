@@ -110,7 +110,9 @@ var wscaleChanged = handshakeRule(Doc{ID: "wscale-changed", weight: 20,
 	Meaning: "A sender reads the receiver's window with the scale that it was told; a device that changes it must rewrite every window.",
 	Sign:    "The window scale option (RFC 7323) of a SYN or SYN/ACK differs between the points.", Not: "Where the handshake was seen at one point only."},
 	"tcp.options.wscale.shift", "the window scale is changed",
-	func(h shaken) bool { return h.before.WScale != h.after.WScale },
+	func(h shaken) bool {
+		return h.before.WScale != h.after.WScale && h.known(h.before.WScale >= 0, h.after.WScale >= 0)
+	},
 	func(h shaken) (string, string) { return number(int(h.before.WScale)), number(int(h.after.WScale)) })
 
 var mssChanged = handshakeRule(Doc{ID: "mss-changed", weight: 22,
@@ -118,7 +120,9 @@ var mssChanged = handshakeRule(Doc{ID: "mss-changed", weight: 22,
 	Meaning: "Usually wanted: a smaller MSS keeps segments below the MTU of a tunnel ahead.",
 	Sign:    "The MSS option of a SYN or SYN/ACK differs between the points.", Not: "Where the handshake was seen at one point only."},
 	"tcp.options.mss_val", "the MSS is changed",
-	func(h shaken) bool { return h.before.MSS != h.after.MSS },
+	func(h shaken) bool {
+		return h.before.MSS != h.after.MSS && h.known(h.before.MSS >= 0, h.after.MSS >= 0)
+	},
 	func(h shaken) (string, string) { return number(int(h.before.MSS)), number(int(h.after.MSS)) })
 
 var sackChanged = handshakeRule(Doc{ID: "sack-changed", weight: 21,
@@ -126,7 +130,9 @@ var sackChanged = handshakeRule(Doc{ID: "sack-changed", weight: 21,
 	Meaning: "Without SACK (RFC 2018) losses cost more round trips.",
 	Sign:    "The SACK-permitted option of a SYN or SYN/ACK is there at one point and not at the other.", Not: "Where the handshake was seen at one point only."},
 	"tcp.options.sack_perm", "the SACK-permitted option is changed",
-	func(h shaken) bool { return h.before.SACKPerm != h.after.SACKPerm },
+	func(h shaken) bool {
+		return h.before.SACKPerm != h.after.SACKPerm && h.known(h.before.SACKPerm, h.after.SACKPerm)
+	},
 	func(h shaken) (string, string) { return present(h.before.SACKPerm), present(h.after.SACKPerm) })
 
 var timestampsChanged = handshakeRule(Doc{ID: "timestamps-changed", weight: 19,
@@ -135,7 +141,7 @@ var timestampsChanged = handshakeRule(Doc{ID: "timestamps-changed", weight: 19,
 	Sign:    "The timestamps option of a SYN or SYN/ACK is there at one point and not at the other, or carries another value.", Not: "Where the handshake was seen at one point only."},
 	"tcp.options.timestamp.tsval", "TCP timestamps are changed",
 	func(h shaken) bool {
-		return h.before.HasTS != h.after.HasTS || h.before.HasTS && h.x.TSval != h.y.TSval
+		return h.before.HasTS != h.after.HasTS && h.known(h.before.HasTS, h.after.HasTS) || h.before.HasTS && h.after.HasTS && h.x.TSval != h.y.TSval
 	},
 	func(h shaken) (string, string) {
 		if h.before.HasTS && h.after.HasTS {
@@ -163,8 +169,17 @@ var optionRemoved = handshakeRule(Doc{ID: "option-removed", weight: 18,
 	func(h shaken) bool { return removedOption(h) != 0 },
 	func(h shaken) (string, string) { return OptionName(removedOption(h)), "none" })
 
+// known reports whether it is known of both handshakes that they have, or lack, an option: what is not among options that the
+// snaplen cut may have been there.
+func (h shaken) known(before, after bool) bool {
+	return (before || !h.before.Cut) && (after || !h.after.Cut)
+}
+
 // removedOption is the kind of an option that was sent and did not arrive, the last of several; 0 for none.
 func removedOption(h shaken) (kind uint8) {
+	if h.after.Cut {
+		return 0
+	}
 	have := [256 / 64]uint64{1<<0 | 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<8}
 	for _, k := range h.after.Kinds[:min(int(h.after.NKinds), len(h.after.Kinds))] {
 		have[k/64] |= 1 << (k % 64)

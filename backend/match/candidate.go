@@ -228,18 +228,23 @@ func sum(vs []vote) Candidate {
 			flip -= float64(v.w)
 		}
 	}
-	begin := 0.
+	begin, numbers := 0., 0.
 	for e, w := range kind {
 		w = min(w, most[e])
 		switch evidence(e) {
 		case evStream64, evStream32, evStream16, evText, evHello:
 			begin = max(begin, w) // the same bytes at several lengths
+		case evISN, evSegment, evAck:
+			numbers += w
+			k.Score += w
+		case evNumber:
+			k.Score += max(0, w-numbers) // the same numbers
 		default:
 			k.Score += w
 		}
 	}
 	k.Score += begin
-	if kind[evTuple] > 0 && kind[evISN]+kind[evSegment]+kind[evAck] >= bits[evISN] {
+	if kind[evTuple] > 0 && kind[evISN]+kind[evSegment]+kind[evAck]+kind[evNumber] >= bits[evISN] {
 		k.Score += sameTuple
 	}
 	if kind[evHello] == 0 && kind[evStream64] == 0 {

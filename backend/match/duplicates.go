@@ -32,6 +32,9 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 		for i := from; i < to; i++ {
 			seen++
 			f := c.At(i)
+			if f.Short() && f.Ack == 0 && f.IPID == 0 {
+				continue // what acknowledges anew looks the same
+			}
 			sum := f.Seq ^ f.Ack<<7 ^ f.Full ^ uint32(f.IPID)<<16
 			slot := i % copyAhead
 			older := lately

@@ -35,19 +35,20 @@ const (
 	evLog                         // a log's record of the translation
 	evAlike                       // addresses that other conversations show to belong together, and the time
 	evTransaction                 // a SIP message of one transaction
+	evNumber                      // sequence number alone, of a TCP header that may be cut behind it
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports", "PROXY protocol header", "", "translations that a log records", "hosts that other conversations show to be the same, and the time", "SIP transactions"}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports", "PROXY protocol header", "", "translations that a log records", "hosts that other conversations show to be the same, and the time", "SIP transactions", "sequence numbers"}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0, 50, 0, 30}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0, 50, 0, 30, 28}
 
 // most is what one kind may add up to: keys of one kind are not independent. Identifications are counters: that two of
 // them pass through the same values is one coincidence by direction, however many packets they number.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 14, 20, 60, 28, 0, 8, 60, 0, 50, 0, 60}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 14, 20, 60, 28, 0, 8, 60, 0, 50, 0, 60, 60}
 
 // entry is one key of one conversation.
 type entry struct {
@@ -175,9 +176,10 @@ func (l *dealt) add(e entry) {
 // heads are the PROXY headers of each capture, nil if none has any; logged is what logs say of translations, nil for nothing.
 func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow.ConvID]flow.Front, logged *said, want func(id flow.ConvID) bool, out *dealt) {
 	c := caps[k]
+	numbers := slices.ContainsFunc(caps, func(c *flow.Capture) bool { return c.HeadersCut })
 	for id := range c.Convs {
 		if want == nil || want(flow.ConvID(id)) {
-			conversationEntries(out, c, k, flow.ConvID(id), l, mask)
+			conversationEntries(out, c, k, flow.ConvID(id), l, mask, numbers)
 			if heads != nil && c.Conv(flow.ConvID(id)).Proto == flow.ProtoTCP {
 				frontEntries(out, c, k, flow.ConvID(id), heads[k])
 			}
@@ -188,7 +190,8 @@ func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow
 	}
 }
 
-func conversationEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, l level, mask uint64) {
+// conversationEntries adds the keys of one conversation; numbers: of sequence numbers alone too.
+func conversationEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, l level, mask uint64, numbers bool) {
 	in, cv := &c.Convs[id], c.Conv(id)
 	proto := flow.Versionless(cv.Proto)
 	emit := func(kind evidence, dir int, a, b uint64) {
@@ -200,6 +203,7 @@ func conversationEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, l l
 		t, dir = c.Tuple(id, 1), 1
 	}
 	emit(evTuple, dir, addrKey(t.Src, t.Sport), addrKey(t.Dst, t.Dport))
+	numbers = numbers && cv.Proto == flow.ProtoTCP
 	if cv.Proto == flow.ProtoTCP {
 		for d := range in.Data {
 			if begins(c, in, d) {
@@ -229,6 +233,9 @@ func conversationEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, l l
 		seen[d]++
 		if cv.Proto == flow.ProtoTCP && f.Mark&flow.MarkLater == 0 {
 			tcpEntries(emit, f, d, sm, seen[d], i+sampleTail >= to, l)
+			if numbers && f.Seq != 0 && sm.takes(uint64(f.Seq)) {
+				emit(evNumber, d, uint64(f.Seq), 0)
+			}
 		} else {
 			datagramEntries(emit, f, cv.Proto, d, sm, l)
 			if sip {

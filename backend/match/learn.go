@@ -161,6 +161,7 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 	for n := learnFrom; ; n *= 4 {
 		var sameID, ids, sameTS, ts, sameOpt, opts, sameWin, all int
 		var steps [2]stepVote
+		var longer [2]map[int32]int
 		whole := true
 		for d := 0; d < 2; d++ {
 			x, y := m.la[d][:min(n, len(m.la[d]))], m.lb[d][:min(n, len(m.lb[d]))]
@@ -171,6 +172,12 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 					continue
 				}
 				all++
+				if m.short != cutNot {
+					if longer[d] == nil {
+						longer[d] = map[int32]int{}
+					}
+					longer[d][int32(h.FrameLen-f.FrameLen)]++
+				}
 				if proto != flow.ProtoTCP || f.Flags&(decode.SYN|decode.RST) == 0 {
 					steps[d].add(int8(f.TTL - h.TTL))
 				}
@@ -183,7 +190,14 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 				if f.Flags&decode.SYN != 0 {
 					continue // SYN proxies make their own
 				}
-				if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
+				if (f.Mark|h.Mark)&flow.MarkOptionsCut != 0 {
+					if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
+						ts++
+						if f.TSval == h.TSval {
+							sameTS++
+						}
+					}
+				} else if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
 					ts++
 					if f.TSval == h.TSval && f.Opt == h.Opt {
 						sameTS++
@@ -194,7 +208,7 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 						sameOpt++
 					}
 				}
-				if f.Window == h.Window {
+				if f.Window == h.Window && !f.Short() && !h.Short() {
 					sameWin++
 				}
 			}
@@ -202,6 +216,7 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 		t.Pairs, t.IDPairs, t.SameID, t.TSPairs, t.SameTS = all, ids, sameID, ts, sameTS
 		for d := range steps {
 			t.Step[d], t.HasStep[d] = steps[d].winner()
+			t.Longer[d], t.HasLonger[d] = mostFrequent(longer[d])
 		}
 		t.KeepsID = ids > 0 && kept(sameID, ids)
 		t.KeepsTS = ts > 0 && kept(sameTS, ts)
@@ -216,6 +231,18 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 			return
 		}
 	}
+}
+
+// mostFrequent is the value that nearly all of some packets have.
+func mostFrequent(n map[int32]int) (most int32, ok bool) {
+	total := 0
+	for x, k := range n {
+		total += k
+		if k > n[most] || k == n[most] && x < most {
+			most = x
+		}
+	}
+	return most, n[most] >= stepLeast && n[most]*4 >= total*3
 }
 
 // kept reports whether a stretch keeps what is the same in so many of n packets that look alike. Values of 16 bits and more
@@ -266,7 +293,7 @@ func (m *matcher) group(x, y []uint32, proto uint8, t *Traits, d int, strict boo
 		f := m.a.At(i)
 		k := m.loose(f, proto, t.Shift[d], t.Shift[1-d])
 		if strict {
-			k = t.strict(k, f)
+			k = m.strict(t, k, f)
 		}
 		m.groups = append(m.groups, grouped{k, i, 0})
 	}
@@ -274,7 +301,7 @@ func (m *matcher) group(x, y []uint32, proto uint8, t *Traits, d int, strict boo
 		f := m.b.At(i)
 		k := m.loose(f, proto, 0, 0)
 		if strict {
-			k = t.strict(k, f)
+			k = m.strict(t, k, f)
 		}
 		m.groups = append(m.groups, grouped{k, i, 1})
 	}

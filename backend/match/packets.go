@@ -15,6 +15,8 @@ const fastAhead = 6
 
 func (m *matcher) between(a, b *Side) {
 	m.a, m.b, m.sideA = a.Cap, b.Cap, a
+	m.optsCut = a.Cap.OptionsCut || b.Cap.OptionsCut
+	m.short = max(a.cut(), b.cut())
 	m.versions = a.Cap.Tuple(a.Convs[0], 0).Version != b.Cap.Tuple(b.Convs[0], 0).Version
 }
 
@@ -36,6 +38,9 @@ func (m *matcher) pairDirection(proto uint8, t *Traits, d int, w Window) {
 	m.inStep(proto, t, d)
 	m.inGroups(proto, t, d, w, true)
 	m.inGroups(proto, t, d, w, false)
+	if proto == flow.ProtoTCP && m.short != cutNot {
+		return // where payload begins is not known
+	}
 	if proto == flow.ProtoTCP {
 		if m.shifted(t, d) {
 			m.rewritten(t, d, w)
@@ -101,10 +106,17 @@ func (m *matcher) resync(x, y []uint32, proto uint8, t *Traits, d int) (di, dj i
 // same reports whether two packets name themselves as one.
 func (m *matcher) same(a, b uint32, proto uint8, t *Traits, d int) bool {
 	f, h := m.a.At(a), m.b.At(b)
-	if f.IPID == 0 || f.IPID != h.IPID || f.Len != h.Len || f.Mark&(flow.MarkLater|flow.MarkError) != h.Mark&(flow.MarkLater|flow.MarkError) {
+	if f.IPID == 0 || f.IPID != h.IPID || f.Len != h.Len && m.short == cutNot || f.Mark&(flow.MarkLater|flow.MarkError) != h.Mark&(flow.MarkLater|flow.MarkError) {
 		return false
 	}
-	if t.KeepsTS && (f.TSval != h.TSval || f.Opt != h.Opt) || t.KeepsWin && f.Window != h.Window {
+	if (f.Mark|h.Mark)&flow.MarkOptionsCut != 0 {
+		if t.otherSending(f, h) {
+			return false
+		}
+	} else if t.KeepsTS && (f.TSval != h.TSval || f.Opt != h.Opt) {
+		return false
+	}
+	if t.KeepsWin && f.Window != h.Window {
 		return false
 	}
 	return m.loose(f, proto, t.Shift[d], t.Shift[1-d]) == m.loose(h, proto, 0, 0)
@@ -196,31 +208,66 @@ func (m *matcher) oneGroup(x, y []grouped, proto uint8, t *Traits, d int, w Wind
 	f := m.a.At(x[0].i)
 	named, speaks := strict && t.KeepsID && f.IPID != 0, m.speaks(x[0].i, proto) || proto == flow.ProtoTCP && (f.Len > 0 || f.Flags&(decode.SYN|decode.FIN) != 0)
 	m.copies = [2]bool{named || speaks && !m.fromA, named || speaks && m.fromA}
-	if !t.HasStep[d] {
-		m.byTime(x, y, d, w, take)
+	if labels := m.labels(x, y, t, d); labels != nil {
+		m.labelled(x, y, labels, d, w, take)
 		return
 	}
-	// Of packets with equal content some may be a device's own: they have another way behind them.
-	byTTL := map[uint8]*[2][]grouped{}
-	var ttls []uint8
-	at := func(ttl uint8) *[2][]grouped {
-		if byTTL[ttl] == nil {
-			byTTL[ttl] = new([2][]grouped)
-			ttls = append(ttls, ttl)
+	m.byTime(x, y, d, w, take)
+}
+
+// label tells packets of one key apart: what a packet of A has when it comes to B, and one of B has.
+type label struct {
+	ttl    uint8
+	tsval  uint32
+	length uint32
+}
+
+// labels gives the labels of the packets of one key, by side; nil where nothing tells them apart. Of packets with equal content some
+// may be a device's own: they have another way behind them. Where the snaplen cut options or headers, keys lack what is in them.
+func (m *matcher) labels(x, y []grouped, t *Traits, d int) func(f *flow.Fact, side int) label {
+	stamped := m.optsCut && t.KeepsTS
+	for side, l := range [2][]grouped{x, y} {
+		c := [2]*flow.Capture{m.a, m.b}[side]
+		stamped = stamped && !slices.ContainsFunc(l, func(g grouped) bool { return !c.At(g.i).Is(flow.MarkTS) })
+	}
+	if !t.HasStep[d] && !t.HasLonger[d] && !stamped {
+		return nil
+	}
+	return func(f *flow.Fact, side int) (l label) {
+		if t.HasStep[d] {
+			if l.ttl = f.TTL; side == 0 {
+				l.ttl -= uint8(t.Step[d])
+			}
 		}
-		return byTTL[ttl]
+		if t.HasLonger[d] {
+			if l.length = f.FrameLen; side == 0 {
+				l.length += uint32(t.Longer[d])
+			}
+		}
+		if stamped {
+			l.tsval = f.TSval
+		}
+		return l
 	}
-	for _, g := range x {
-		k := at(m.a.At(g.i).TTL - uint8(t.Step[d]))
-		k[0] = append(k[0], g)
+}
+
+// labelled pairs the packets of one key that have the same label.
+func (m *matcher) labelled(x, y []grouped, of func(f *flow.Fact, side int) label, d int, w Window, take func(a, b uint32, how How)) {
+	lists := map[label]*[2][]grouped{}
+	var labels []label
+	for side, l := range [2][]grouped{x, y} {
+		for _, g := range l {
+			k := of([2]*flow.Capture{m.a, m.b}[side].At(g.i), side)
+			if lists[k] == nil {
+				lists[k] = new([2][]grouped)
+				labels = append(labels, k)
+			}
+			lists[k][side] = append(lists[k][side], g)
+		}
 	}
-	for _, g := range y {
-		k := at(m.b.At(g.i).TTL)
-		k[1] = append(k[1], g)
-	}
-	for _, ttl := range ttls {
-		if k := byTTL[ttl]; len(k[0]) > 0 && len(k[1]) > 0 {
-			m.byTime(k[0], k[1], d, w, take)
+	for _, k := range labels {
+		if p := lists[k]; len(p[0]) > 0 && len(p[1]) > 0 {
+			m.byTime(p[0], p[1], d, w, take)
 		}
 	}
 }
@@ -238,7 +285,7 @@ func (t *Traits) otherSending(f, h *flow.Fact) bool {
 	if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
 		return t.KeepsTS && f.TSval != h.TSval
 	}
-	return t.KeepsOpt && f.Is(flow.MarkTCP) && h.Is(flow.MarkTCP) && f.Opt != h.Opt
+	return t.KeepsOpt && (f.Mark|h.Mark)&flow.MarkOptionsCut == 0 && f.Is(flow.MarkTCP) && h.Is(flow.MarkTCP) && f.Opt != h.Opt
 }
 
 // sameSending reports whether timestamps show that two segments are one sending: a sender that repeats itself waits for longer

@@ -94,6 +94,10 @@ type Traits struct {
 	// Step is by how much the TTL falls from A to B, by direction; HasStep: nearly all certain packets agree in it.
 	Step    [2]int8
 	HasStep [2]bool
+	// Longer is by how many bytes frames are longer at B, by direction; HasLonger: nearly all certain packets agree in it. Learnt
+	// only where a snaplen cut TCP headers and the payload's length is not known.
+	Longer    [2]int32
+	HasLonger [2]bool
 }
 
 // matcher pairs the packets of two sides. It is reused from flow to flow for its buffers.
@@ -105,6 +109,8 @@ type matcher struct {
 	la, lb [2][]uint32
 	// versions: a translator between IP versions stands between.
 	versions bool
+	optsCut  bool    // either capture lacks options of TCP that the snaplen cut
+	short    cutTier // of the two sides at hand: how much of their TCP headers both hold
 	restA    []uint32
 	restB    []uint32
 	groups   []grouped
@@ -118,6 +124,50 @@ type matcher struct {
 	moreB    []uint32
 	fromA    bool    // packets of the direction at hand pass A first
 	copies   [2]bool // of the group at hand: what A, or B, has more of are copies
+}
+
+// cutTier is how much of TCP headers a snaplen left.
+type cutTier uint8
+
+const (
+	cutNot    cutTier = iota // flags and window at least
+	cutAck                   // sequence and acknowledgement number
+	cutNumber                // sequence number
+)
+
+// cutLook is the number of packets by which a side's headers are judged: all of a conversation are cut at one length.
+const cutLook = 8
+
+// Short reports whether a snaplen cut the headers of a TCP conversation in front of their flags, see flow.Fact.Short.
+func (s *Side) Short() bool { return s.cut() != cutNot }
+
+// cut is how much of its TCP headers a side holds.
+func (s *Side) cut() cutTier {
+	if !s.Cap.HeadersCut {
+		return cutNot
+	}
+	short, acked := false, false
+	for _, id := range s.Convs {
+		n := 0
+		for i := range flow.UpTo(s.Cap.Span(id)) {
+			f := s.Cap.At(i)
+			if f.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+				continue
+			}
+			short = short || f.Short()
+			acked = acked || f.Short() && f.Ack != 0
+			if n++; n == cutLook {
+				break
+			}
+		}
+	}
+	switch {
+	case !short:
+		return cutNot
+	case acked:
+		return cutAck
+	}
+	return cutNumber
 }
 
 // flagsKept are the TCP flags that no device changes without saying something else.
@@ -136,6 +186,12 @@ func (m *matcher) loose(f *flow.Fact, proto uint8, ds, da uint32) uint64 {
 		return flow.Mix(uint64(f.Full)<<32|uint64(f.Flags)<<16|uint64(f.Window), 3)
 	case f.Is(flow.MarkLater):
 		return flow.Mix(uint64(f.Seq)<<32|uint64(f.Ack), h<<32|uint64(f.Len)|1<<63)
+	case proto == flow.ProtoTCP && m.short != cutNot:
+		ack := uint32(0)
+		if m.short == cutAck && f.Ack != 0 {
+			ack = f.Ack + da
+		}
+		return flow.Mix(uint64(f.Seq+ds)<<32|uint64(ack), 5)
 	case proto == flow.ProtoTCP:
 		ack := uint32(0)
 		if f.Flags&decode.ACK != 0 {
@@ -149,13 +205,16 @@ func (m *matcher) loose(f *flow.Fact, proto uint8, ds, da uint32) uint64 {
 }
 
 // strict narrows a loose key by what the stretch keeps.
-func (t *Traits) strict(k uint64, f *flow.Fact) uint64 {
+func (m *matcher) strict(t *Traits, k uint64, f *flow.Fact) uint64 {
 	var x uint64
 	if t.KeepsID {
 		x = uint64(f.IPID)
 	}
 	if t.KeepsWin {
 		x |= uint64(f.Window) << 16
+	}
+	if m.optsCut {
+		return flow.Mix(k, x) // of two sendings of one packet one may lack what the other has
 	}
 	if t.KeepsTS {
 		x ^= uint64(f.TSval) << 32

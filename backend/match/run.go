@@ -397,6 +397,7 @@ func (r *Result) each(n int, make func() func(i int)) {
 // agreeing joins candidates with less evidence whose packets fit the clocks of both captures.
 func (r *Result) agreeing(fo *forest, tk *taken, lvl level, ks []Candidate) {
 	m := &matcher{lvl: lvl}
+	ends := map[*Relation]*hosts{}
 	for _, i := range byScore(ks, likely-timeMost) {
 		k := ks[i]
 		rel := r.Relations[[2]int{k.A.Capture, k.B.Capture}]
@@ -419,7 +420,17 @@ func (r *Result) agreeing(fo *forest, tk *taken, lvl level, ks []Candidate) {
 		if !ok || !rel.agrees(m, pairs) || exclusive(proto) && k.Margin < clear && !j.identity(pairs) {
 			continue
 		}
-		if k.Score+rel.timeBits(m, pairs) < likely {
+		score := k.Score + rel.timeBits(m, pairs)
+		if !exclusive(proto) {
+			// What one datagram says under a new mapping is little: that both ends are the same is the rest.
+			h := ends[rel]
+			if h == nil {
+				h = r.hosts(fo, rel.A, rel.B)
+				ends[rel] = h
+			}
+			score += h.tuples(r.tuple(k.A, false), r.tuple(k.B, k.Flip))
+		}
+		if score < likely {
 			continue
 		}
 		r.accept(fo, tk, k)

@@ -27,7 +27,7 @@ const (
 )
 
 // numbered are the kinds of evidence that hash a number which ends choose at random.
-const numbered = 1<<evISN | 1<<evSegment | 1<<evAck | 1<<evQUIC | 1<<evHello | 1<<evSealed
+const numbered = 1<<evISN | 1<<evSegment | 1<<evAck | 1<<evQUIC | 1<<evHello | 1<<evSealed | 1<<evNumber
 
 // several joins what is beyond doubt together where nothing is alone: in two captures that have nothing more certain, some
 // conversations each share a little, all at the same distance in time. A flood of SYNs whose addresses were translated has

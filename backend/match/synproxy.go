@@ -21,11 +21,12 @@ func synProxied(a, b *Side, t *Traits) bool {
 			continue
 		}
 		f, h := a.Cap.At(x), b.Cap.At(y)
+		stamped := f.Is(flow.MarkTS) && (h.Is(flow.MarkTS) || !h.Is(flow.MarkOptionsCut))
 		if d == 1 {
 			// Its identification is 0 with many senders; a device that only rewrites numbers keeps window and clock.
-			return f.Window != h.Window && (!f.Is(flow.MarkTS) || f.TSval != h.TSval)
+			return f.Window != h.Window && (!stamped || f.TSval != h.TSval)
 		}
-		if f.IPID != h.IPID || f.Window != h.Window || f.Is(flow.MarkTS) && f.Opt != h.Opt {
+		if f.IPID != h.IPID || f.Window != h.Window || stamped && f.Opt != h.Opt {
 			return true
 		}
 	}
