@@ -2,7 +2,9 @@ package infer
 
 import (
 	"fmt"
+	"slices"
 
+	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
@@ -32,7 +34,7 @@ func (v *Verdict) vanishing(outcome string, d int, verb string) (out []*Finding)
 				continue
 			}
 			ev := v.lostOn(s, f, d)
-			if len(ev) == 0 {
+			if len(ev) == 0 || v.mayBeTold(f, ev[0].Capture, d) {
 				continue
 			}
 			if len(x.Flows) == 0 {
@@ -61,6 +63,61 @@ func (v *Verdict) vanishing(outcome string, d int, verb string) (out []*Finding)
 		out = append(out, x)
 	}
 	return out
+}
+
+// errorsTo are the times of ICMP errors by the host that they go to, ascending.
+type errorsTo map[decode.Addr][]capture.LocalTime
+
+// toldWithin is how soon, ns, behind a packet an ICMP error may be about it: one that waited for an address to be resolved comes
+// last (RFC 1122 §2.3.2.2).
+const toldWithin = 3_000_000_000
+
+// unquoted collects the ICMP errors of a capture of which the snaplen cut what tells their conversation.
+func (v *Verdict) unquoted(c int) errorsTo {
+	src := v.Caps[c]
+	if !src.QuotesCut {
+		return nil
+	}
+	out := errorsTo{}
+	for id := range src.Convs {
+		id := flow.ConvID(id)
+		proto := src.Conv(id).Proto
+		if flow.Versionless(proto) != flow.ProtoICMP {
+			continue
+		}
+		for i := range flow.UpTo(src.Span(id)) {
+			if x := src.At(i); x.Is(flow.MarkError) || x.LacksQuote(proto) {
+				to := src.Tuple(id, x.Dir()).Dst
+				out[to] = append(out[to], x.Time)
+			}
+		}
+	}
+	for _, l := range out {
+		slices.Sort(l)
+	}
+	return out
+}
+
+// mayBeTold reports whether an ICMP error that c holds may be about a flow's direction d.
+func (v *Verdict) mayBeTold(f *match.Flow, c, d int) bool {
+	told := v.told[c]()
+	if len(told) == 0 {
+		return false
+	}
+	side := f.Sides[c]
+	for k, id := range side.Convs {
+		l := told[side.Cap.Tuple(id, d^side.Forward[k]).Src]
+		for i := range flow.UpTo(side.Cap.Span(id)) {
+			x := side.Cap.At(i)
+			if side.Dir(x) != d {
+				continue
+			}
+			if n, _ := slices.BinarySearch(l, x.Time); n < len(l) && l[n] <= x.Time+toldWithin {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // lostOn lists a flow's frames of a direction that were lost (or ended by a device) on a stretch.

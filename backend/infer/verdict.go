@@ -72,6 +72,7 @@ type Verdict struct {
 	shaken func() [][]*Finding  // compareHandshakes, once
 	heard  map[*match.Flow]bool // whose answer was passed on, though none was captured
 	leaks  []func() bool        // by capture: its recorder is known to have missed frames
+	told   []func() errorsTo    // by capture: ICMP errors whose quote the snaplen cut
 }
 
 // LostBins is the number of parts that losses are counted by over time.

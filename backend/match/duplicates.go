@@ -32,8 +32,8 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 		for i := from; i < to; i++ {
 			seen++
 			f := c.At(i)
-			if f.Short() && f.Ack == 0 && f.IPID == 0 {
-				continue // what acknowledges anew looks the same
+			if f.IPID == 0 && (f.Short() && f.Ack == 0 || f.Is(flow.MarkCut) && f.Seq|f.Ack|f.Full|f.Head == 0) {
+				continue // nothing is there that tells it from the next one
 			}
 			sum := f.Seq ^ f.Ack<<7 ^ f.Full ^ uint32(f.IPID)<<16
 			slot := i % copyAhead
