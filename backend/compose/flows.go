@@ -159,7 +159,7 @@ func (in *Input) handshake(f *match.Flow, c, d int) *model.Handshake {
 	}
 	x := in.At(c, h.Fact)
 	m := &model.Handshake{Frame: uint32(in.Caps[c].Frame(h.Fact)), ISN: x.Seq, SACKPerm: h.SACKPerm, Timestamps: h.HasTS, ECN: x.Flags&(decode.ECE|decode.CWR) != 0, TTL: int(x.TTL),
-		Window: int(x.Window), DF: x.Is(flow.MarkDF), DSCP: int(x.TOS >> 2), Options: optionNames(h)}
+		Window: int(x.Window), DF: x.Is(flow.MarkDF), DSCP: int(x.TOS >> 2), Options: optionNames(h), OptionsCut: h.Cut}
 	if h.MSS >= 0 {
 		v := int(h.MSS)
 		m.MSS = &v

@@ -467,7 +467,7 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		}
 		return m, true
 	}
-	if v.At(c, i).Is(flow.MarkEither) {
+	if v.At(c, i).Is(flow.MarkEither) || j.bare && j.maybe(f, c, i, s.to) {
 		return Mark{Origin: m.Origin}, true // its counterpart is one of several
 	}
 	if j.dropped(f, c, d, i, s) || !s.down && j.continues(c, i, s) {

@@ -250,7 +250,8 @@ type Handshake struct {
 	Window     int    `json:"window"`
 	DF         bool   `json:"df"`
 	DSCP       int    `json:"dscp"`
-	Options    string `json:"options"` // kinds in order: "MSS SACK-permitted NOP WScale"
+	Options    string `json:"options"`               // kinds in order: "MSS SACK-permitted NOP WScale"
+	OptionsCut bool   `json:"options_cut,omitempty"` // the snaplen cut the options: those that are not there may have been
 	MAC        string `json:"mac,omitempty"`
 	Vendor     string `json:"vendor,omitempty"` // maker of the network card that sent it
 }

@@ -144,7 +144,7 @@ func correlate(ctx context.Context, in []*index.Sealed, o Options) (*infer.Verdi
 		return nil, nil, err
 	}
 	if len(r.Relations) == 0 {
-		return nil, nil, failed(3, "the captures share no traffic: %s; were they taken on the same path, at the same time?", compared(caps))
+		return nil, nil, failed(3, "the captures share no traffic: %s; %s", compared(caps), askAgain(caps))
 	}
 	if err := match.Packets(ctx, r); err != nil {
 		return nil, nil, err
@@ -171,6 +171,20 @@ func compared(caps []*flow.Capture) string {
 		parts = append(parts, fmt.Sprintf("%d conversations of %s", len(c.Convs), c.Name))
 	}
 	return strings.Join(parts, ", ") + " compared by addresses, sequence numbers, identifications and payload, none agree"
+}
+
+// askAgain says what to do about captures that seem to share nothing.
+func askAgain(caps []*flow.Capture) string {
+	var bare []string
+	for _, c := range caps {
+		if c.HeadersCut || c.AnyCut[0] && !c.MinHead[0] || c.AnyCut[1] && !c.MinHead[1] {
+			bare = append(bare, c.Name)
+		}
+	}
+	if len(bare) == 0 {
+		return "were they taken on the same path, at the same time?"
+	}
+	return fmt.Sprintf("the snapshot length of %s leaves little or no payload to compare, which a proxy or a translator makes necessary: capture again with 128 bytes or more (tcpdump -s 128)", strings.Join(bare, " and "))
 }
 
 // cancelled reports whether an error is the user's own wish.

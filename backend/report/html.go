@@ -345,12 +345,22 @@ func handshakes(d *model.Document) []htmlChange {
 	return out
 }
 
+// cutOff stands for what the snaplen cut off.
+const cutOff = "cut off"
+
 func handshakeRows(hs []*model.Handshake) []htmlChangeRow {
 	num := func(p *int) string {
 		if p == nil {
 			return "none"
 		}
 		return fmt.Sprint(*p)
+	}
+	// Of options that the snaplen cut nothing is known.
+	option := func(h *model.Handshake, v string, there bool) string {
+		if h.OptionsCut && !there {
+			return cutOff
+		}
+		return v
 	}
 	var rows []htmlChangeRow
 	for _, x := range []struct {
@@ -364,17 +374,25 @@ func handshakeRows(hs []*model.Handshake) []htmlChangeRow {
 		{"tcp.seq_raw", func(h *model.Handshake) string { return fmt.Sprint(h.ISN) }},
 		{"tcp.window_size_value", func(h *model.Handshake) string { return fmt.Sprint(h.Window) }},
 		{"tcp.flags.ece", func(h *model.Handshake) string { return fmt.Sprint(h.ECN) }},
-		{"tcp.options.mss_val", func(h *model.Handshake) string { return num(h.MSS) }},
-		{"tcp.options.wscale.shift", func(h *model.Handshake) string { return num(h.WScale) }},
-		{"tcp.options.sack_perm", func(h *model.Handshake) string { return fmt.Sprint(h.SACKPerm) }},
-		{"tcp.options.timestamp", func(h *model.Handshake) string { return fmt.Sprint(h.Timestamps) }},
-		{"tcp.options", func(h *model.Handshake) string { return h.Options }},
+		{"tcp.options.mss_val", func(h *model.Handshake) string { return option(h, num(h.MSS), h.MSS != nil) }},
+		{"tcp.options.wscale.shift", func(h *model.Handshake) string { return option(h, num(h.WScale), h.WScale != nil) }},
+		{"tcp.options.sack_perm", func(h *model.Handshake) string { return option(h, fmt.Sprint(h.SACKPerm), h.SACKPerm) }},
+		{"tcp.options.timestamp", func(h *model.Handshake) string { return option(h, fmt.Sprint(h.Timestamps), h.Timestamps) }},
+		{"tcp.options", func(h *model.Handshake) string { return option(h, h.Options, false) }},
 		{"eth.src", func(h *model.Handshake) string { return strings.TrimSpace(h.MAC + " " + h.Vendor) }},
 	} {
 		r := htmlChangeRow{Field: x.field}
+		first, known := "", false
 		for _, h := range hs {
-			r.Values = append(r.Values, x.get(h))
-			r.Differ = r.Differ || x.get(h) != x.get(hs[0])
+			v := x.get(h)
+			r.Values = append(r.Values, v)
+			if v == cutOff {
+				continue
+			}
+			if !known {
+				first, known = v, true
+			}
+			r.Differ = r.Differ || v != first
 		}
 		rows = append(rows, r)
 	}
