@@ -74,6 +74,7 @@ type Info struct {
 	SYN, SYNACK int32     // indexes into Handshakes, -1 unseen
 	Data        [2]Head   // first bytes of the stream or first datagram
 	Flags       [2]uint16 // all TCP flags seen
+	Beyond      bool      // the far side of a conversation that the recorder, a device that translates, holds both sides of: set by package match
 }
 
 // Head is the beginning of what one direction of a conversation carries.

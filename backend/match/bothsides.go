@@ -6,13 +6,15 @@ import (
 	"slices"
 
 	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 )
 
 // A capture on all interfaces of a device that translates addresses holds every packet twice, as two conversations: as
 // it came, and as it went on. They are one, and the later frame of each packet is a copy.
 
-// bothSides is the other side of conversations of one capture: the one that is seen first stands for both.
+// bothSides is the other side of conversations of one capture: the one on the initiator's side, which its packets pass first,
+// stands for both.
 type bothSides map[flow.ConvID]otherSide
 
 type otherSide struct {
@@ -68,7 +70,8 @@ func findBothSides(c *flow.Capture) bothSides {
 	all = slices.DeleteFunc(all, func(id flow.ConvID) bool { return !some[id] })
 	heads := sights(c, all, bothLook)
 	type pair struct{ a, b flow.ConvID }
-	votes, seen := map[pair][2]int{}, map[flow.ConvID]int{}
+	type vote struct{ way, near [2]int } // packets by whether one runs the other way round, and by who is on the initiator's side
+	votes, seen := map[pair]vote{}, map[flow.ConvID]int{}
 	for n, x := range heads {
 		seen[x.id]++
 		for _, y := range heads[n+1 : min(n+bothNear, len(heads))] {
@@ -86,8 +89,17 @@ func findBothSides(c *flow.Capture) bothSides {
 			if f.Dir() != g.Dir() {
 				flip = 1
 			}
+			near := x.id
+			if f.Dir() != c.ClientDir(x.id) {
+				near = y.id
+			}
 			v := votes[p]
-			v[flip]++
+			v.way[flip]++
+			if near == p.a {
+				v.near[0]++
+			} else {
+				v.near[1]++
+			}
 			votes[p] = v
 			break // the next one is this packet's copy; later ones are copies of that
 		}
@@ -97,25 +109,48 @@ func findBothSides(c *flow.Capture) bothSides {
 		pairs = append(pairs, p)
 	}
 	slices.SortFunc(pairs, func(x, y pair) int {
-		return cmp.Or(cmp.Compare(votes[y][0]+votes[y][1], votes[x][0]+votes[x][1]), cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b))
+		v, w := votes[x].way, votes[y].way
+		return cmp.Or(cmp.Compare(w[0]+w[1], v[0]+v[1]), cmp.Compare(x.a, y.a), cmp.Compare(x.b, y.b))
 	})
 	out := bothSides{}
 	used := map[flow.ConvID]bool{}
-	for _, p := range pairs {
+	known := map[[4]decode.Addr]bool{} // addresses on either side of conversations that are joined
+	ends := func(near, far flow.ConvID, flip bool) [4]decode.Addr {
+		d := 0
+		if flip {
+			d = 1
+		}
+		t, u := c.Tuple(near, 0), c.Tuple(far, d)
+		return [4]decode.Addr{t.Src, t.Dst, u.Src, u.Dst}
+	}
+	for _, p := range pairs { // those with more packets first
 		v := votes[p]
-		n, share := max(v[0], v[1]), bothShare
+		n, share, flip := max(v.way[0], v.way[1]), bothShare, v.way[1] > 0
 		if c.Conv(p.a).Proto == flow.ProtoTCP {
 			share = bothShareTCP
 		}
-		if used[p.a] || used[p.b] || v[0] > 0 && v[1] > 0 || n < bothLeast && !opensBoth(c, p.a, p.b) || n*10 < share*min(seen[p.a], seen[p.b]) {
+		if used[p.a] || used[p.b] || v.way[0] > 0 && flip || n*10 < share*min(seen[p.a], seen[p.b]) {
+			continue
+		}
+		near, far := p.a, p.b
+		if v.near[1] > v.near[0] {
+			near, far = p.b, p.a
+		}
+		// One packet is enough between hosts that others show to be the same.
+		if n < bothLeast && !opensBoth(c, p.a, p.b) && !known[ends(near, far, flip)] && !known[turned(ends(near, far, flip))] {
 			continue
 		}
 		used[p.a], used[p.b] = true, true
-		out[p.b] = otherSide{p.a, v[1] > 0}
+		known[ends(near, far, flip)] = true
+		out[far] = otherSide{near, flip}
+		c.Convs[far].Beyond = true
 		markCopies(c, p.a, p.b)
 	}
 	return out
 }
+
+// turned are the addresses of both sides as packets the other way carry them.
+func turned(e [4]decode.Addr) [4]decode.Addr { return [4]decode.Addr{e[1], e[0], e[3], e[2]} }
 
 // sights lists the first packets of conversations, equal ones together in the order of time.
 func sights(c *flow.Capture, ids []flow.ConvID, most uint32) []sight {

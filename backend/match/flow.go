@@ -199,7 +199,7 @@ func newFlow(caps []*flow.Capture, ms []member) *Flow {
 	return f
 }
 
-// inFileOrder sorts a side's conversations by their first frame.
+// inFileOrder sorts a side's conversations by their first frame; that of a device's far side comes behind its near side.
 func (s *Side) inFileOrder() {
 	if len(s.Convs) == 1 {
 		return
@@ -209,7 +209,14 @@ func (s *Side) inFileOrder() {
 		ix[i] = i
 	}
 	slices.SortFunc(ix, func(x, y int) int {
-		return cmp.Compare(s.Cap.Frame(s.Cap.Convs[s.Convs[x]].First), s.Cap.Frame(s.Cap.Convs[s.Convs[y]].First))
+		a, b := &s.Cap.Convs[s.Convs[x]], &s.Cap.Convs[s.Convs[y]]
+		if a.Beyond != b.Beyond {
+			if a.Beyond {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(s.Cap.Frame(a.First), s.Cap.Frame(b.First))
 	})
 	convs, fwd := make([]flow.ConvID, len(ix)), make([]int, len(ix))
 	for k, i := range ix {
