@@ -177,6 +177,11 @@ func (v *Verdict) translation(s *Segment, f *match.Flow, j *match.Joint) {
 	if b == a {
 		return
 	}
+	for _, c := range [2]int{s.A, s.B} {
+		if v.Translators[c] && len(f.Sides[c].Convs) == 1 {
+			return // which of its sides it missed is not known
+		}
+	}
 	src := a.Src != b.Src || a.Sport != b.Sport
 	dst := a.Dst != b.Dst || a.Dport != b.Dport
 	if f.Proto == flow.ProtoICMP || f.Proto == flow.ProtoICMPv6 {

@@ -2,6 +2,8 @@ package infer
 
 import (
 	"cmp"
+	"maps"
+	"math"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/clock"
@@ -47,6 +49,7 @@ func (v *Verdict) segments() {
 			}
 		}
 	}
+	maps.DeleteFunc(by, func(k [2]int, _ *counts) bool { return v.missedBetween(k) })
 	joined := make([]int, len(v.Caps))
 	for i := range joined {
 		joined[i] = i
@@ -92,6 +95,89 @@ func (v *Verdict) segments() {
 			}
 		}
 	}
+}
+
+// missLeast is how likely it must be that a recorder missed conversations for it to have, where nothing else says that they took
+// another way.
+const missLeast = 0.01
+
+// missedBetween reports whether two points follow each other on the paths only of such conversations as a third one, which
+// passes everything else between them, may have missed: its recorder misses frames, and they have few.
+func (v *Verdict) missedBetween(k [2]int) bool {
+	l := v.Link(k[0], k[1])
+	for b := range v.Caps {
+		if v.Rank[b] <= v.Rank[k[0]] || v.Rank[b] >= v.Rank[k[1]] {
+			continue
+		}
+		// What it missed of conversations that it holds says how much it misses.
+		missed := 0
+		l.Each(func(p match.Pair) {
+			if f := v.Flow(l.A, v.At(l.A, p.A)); f.Sides[b] != nil {
+				missed++
+			}
+		})
+		through := v.Link(k[0], b)
+		if missed == 0 || through == nil {
+			continue
+		}
+		share := float64(missed) / float64(int64(missed)+through.N)
+		held, around := []int{}, []int{} // packets of each direction of a conversation that passes it, and of those that seem not to
+		hops := [2]map[hop]bool{{}, {}}  // of both
+		for _, f := range v.Flows {
+			for d, p := range f.Path {
+				at, to := slices.Index(p, k[0]), slices.Index(p, k[1])
+				if at < 0 || to < 0 {
+					continue
+				}
+				n, of := max(f.Sides[k[0]].Count(d), f.Sides[k[1]].Count(d)), 0
+				switch {
+				case slices.Contains(p, b):
+					held = append(held, n)
+				case abs(at-to) == 1:
+					of, around = 1, append(around, n)
+				default:
+					continue
+				}
+				if j := f.Joint(k[0], k[1]); j != nil && j.HasTTL[d] {
+					hops[of][hop{d, abs(j.TTL[d])}] = true
+				}
+			}
+		}
+		if mayMiss(held, around, share) && within(hops[1], hops[0]) {
+			return true
+		}
+	}
+	return false
+}
+
+// hop is how many routers a direction passes.
+type hop struct{ dir, routers int }
+
+// within reports whether all of x are in y.
+func within(x, y map[hop]bool) bool {
+	for h := range x {
+		if !y[h] {
+			return false
+		}
+	}
+	return true
+}
+
+// mayMiss reports whether a recorder that misses a share of all frames may have missed directions of conversations, of so many
+// packets, wholly, where it holds others of held.
+func mayMiss(held, missed []int, share float64) bool {
+	for _, n := range missed {
+		like := 1 // those that are as short
+		for _, h := range held {
+			if h <= n {
+				like++
+			}
+		}
+		if float64(like)*math.Pow(share, float64(n)) < missLeast {
+			return false
+		}
+	}
+	return true
 }
 
 // fronts lists the captures of which one holds requests of the other, most requests first.

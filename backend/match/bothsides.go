@@ -89,8 +89,11 @@ func findBothSides(c *flow.Capture) bothSides {
 			if f.Dir() != g.Dir() {
 				flip = 1
 			}
-			near := x.id
-			if f.Dir() != c.ClientDir(x.id) {
+			near, head := x.id, f // of the conversation that begins first, whose initiator is known best
+			if head.ID() != p.a {
+				head = g
+			}
+			if head.Dir() != c.ClientDir(p.a) {
 				near = y.id
 			}
 			v := votes[p]

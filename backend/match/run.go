@@ -28,8 +28,9 @@ type Result struct {
 	// Fronts counts the requests in one capture that another one holds in other words, behind a device that ended them.
 	Fronts map[[2]int]int
 
-	// Routers says of each capture whether a router made it of its own packets, on both sides of itself.
-	Routers []bool
+	// Routers says of each capture whether a router made it of its own packets, on both sides of itself; Translators, whether
+	// that one translates addresses.
+	Routers, Translators []bool
 
 	both   []bothSides // by capture
 	logged *said       // nil: nothing
@@ -50,13 +51,14 @@ const (
 
 // Run joins conversations and orders points; logged is what logs say of translations. Packets of the flows are paired by Packets, once the clocks are known.
 func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Result, error) {
-	both, routers := make([]bothSides, len(caps)), make([]bool, len(caps))
+	both, routers, translators := make([]bothSides, len(caps)), make([]bool, len(caps)), make([]bool, len(caps))
 	parallel(len(caps), func(k int) {
 		routers[k] = MarkDuplicates(caps[k])
 		both[k] = findBothSides(caps[k])
-		routers[k] = routers[k] || float64(len(both[k])) > systematic*float64(len(caps[k].Convs))
+		translators[k] = float64(len(both[k])) > systematic*float64(len(caps[k].Convs))
+		routers[k] = routers[k] || translators[k]
 	})
-	r := &Result{Caps: caps, Routers: routers, both: both, logged: newSaid(logged), Relations: map[[2]int]*Relation{}}
+	r := &Result{Caps: caps, Routers: routers, Translators: translators, both: both, logged: newSaid(logged), Relations: map[[2]int]*Relation{}}
 	lvl := commonLevel(caps)
 	heads := allHeaders(caps)
 	ks := r.gather(lvl, sampleMask, heads, nil, nil)
