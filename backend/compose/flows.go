@@ -94,7 +94,7 @@ func (in *Input) runnerUp(j *match.Joint) string {
 func (in *Input) carried(f *match.Flow, d int) []int {
 	var out []int
 	for _, c := range f.Path[d] {
-		if f.Sides[c].Carries(d) {
+		if s := f.Sides[c]; s.Carries(d) || f.Presumed[d]>>c&1 != 0 {
 			out = append(out, c)
 		}
 	}

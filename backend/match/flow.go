@@ -14,8 +14,9 @@ type Flow struct {
 	Sides  []*Side // by capture; nil where it was not seen
 	Joints []*Joint
 	// Path lists the captures that packets pass, in order: [0] from the initiator, [1] back. Only captures that saw the
-	// direction.
-	Path [2][]int
+	// conversation, and of a direction of few packets those that saw its like.
+	Path     [2][]int
+	Presumed [2]uint64 // by capture: it is on the path, though it saw none of the direction
 }
 
 // Joint is what is known of a flow between two captures that both saw it.

@@ -20,6 +20,125 @@ func (r *Result) order() {
 			}
 		}
 	})
+	r.complete()
+}
+
+const (
+	wayLeast = 3 // conversations that show the way that all between two hosts take
+	wayFew   = 4 // packets of a direction that may all have been lost, or missed
+)
+
+// way names the conversations of two hosts that the same points hold: all of them take one way in each direction, as far as
+// they don't show others.
+type way struct {
+	points   uint64
+	src, dst decode.Addr // at the first of these
+}
+
+// points is the most captures that paths are completed of.
+const points = 64
+
+// wayOf is a conversation's way.
+func (f *Flow) wayOf() (w way) {
+	first := -1
+	for c, s := range f.Sides {
+		if s != nil {
+			if w.points |= 1 << c; first < 0 {
+				first = c
+			}
+		}
+	}
+	t := f.Tuple(first)
+	w.src, w.dst = t.Src, t.Dst
+	return w
+}
+
+// pathTaken is a path and how many conversations take it.
+type pathTaken struct {
+	path []int
+	n    int
+}
+
+// complete puts points into paths whose few packets were lost in front of them, or missed there: points that hold the conversation's
+// other direction, and that most others between the same hosts pass. Between two points alone there is nothing to choose from.
+func (r *Result) complete() {
+	if len(r.Caps) < 3 || len(r.Caps) > points {
+		return
+	}
+	seen := map[way]*[2][]pathTaken{}
+	for _, f := range r.Flows {
+		if f.Alone() {
+			continue
+		}
+		k := f.wayOf()
+		l := seen[k]
+		if l == nil {
+			l = &[2][]pathTaken{}
+			seen[k] = l
+		}
+		for d, p := range f.Path {
+			if len(p) == 0 {
+				continue
+			}
+			at := slices.IndexFunc(l[d], func(x pathTaken) bool { return slices.Equal(x.path, p) })
+			if at < 0 {
+				at = len(l[d])
+				l[d] = append(l[d], pathTaken{path: p})
+			}
+			l[d][at].n++
+		}
+	}
+	for _, f := range r.Flows {
+		if f.Alone() {
+			continue
+		}
+		l := seen[f.wayOf()]
+		for d, p := range f.Path {
+			if whole := usual(l[d]); len(p) > 0 && whole != nil && f.fewOf(d) {
+				f.Path[d] = whole
+				for _, c := range whole {
+					if !f.Sides[c].Sees(d) {
+						f.Presumed[d] |= 1 << c
+					}
+				}
+			}
+		}
+	}
+}
+
+// usual is the path that most conversations of one way take, nil for none: all others are parts of it, or it of them.
+func usual(l []pathTaken) []int {
+	var most pathTaken
+	all := 0
+	for _, x := range l {
+		if all += x.n; x.n > most.n {
+			most = x
+		}
+	}
+	if most.n < wayLeast || 2*most.n < all {
+		return nil
+	}
+	for _, x := range l {
+		if !subsequence(x.path, most.path) && !subsequence(most.path, x.path) {
+			return nil
+		}
+	}
+	return most.path
+}
+
+// fewOf reports whether a direction has few packets wherever it was seen.
+func (f *Flow) fewOf(d int) bool {
+	return !slices.ContainsFunc(f.Sides, func(s *Side) bool { return s != nil && s.Count(d) > wayFew })
+}
+
+// subsequence reports whether all of x are in y, in the same order.
+func subsequence(x, y []int) bool {
+	for _, c := range y {
+		if len(x) > 0 && x[0] == c {
+			x = x[1:]
+		}
+	}
+	return len(x) == 0
 }
 
 // Sees reports whether any packet of direction d was captured on a side, ICMP errors about the conversation included.
