@@ -2,6 +2,7 @@ package infer
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/decode"
@@ -14,6 +15,7 @@ import (
 type coverage struct {
 	base  uint32
 	have  []extent // merged, ascending
+	again []extent // those of them that came more than once, or behind later ones; merged, ascending
 	acked int64
 	any   bool
 }
@@ -32,6 +34,7 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 	x := &coverage{acked: -1 << 62}
 	s := f.Sides[c]
 	var acks []uint32
+	high := int64(math.MinInt64) // the end of what came so far
 	for _, id := range s.Convs {
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			y := s.Cap.At(i)
@@ -49,7 +52,12 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 			}
 			if y.Len > 0 {
 				o := int64(int32(y.Seq - x.base))
-				x.have = append(x.have, extent{o, o + int64(y.Len)})
+				e := extent{o, o + int64(y.Len)}
+				x.have = append(x.have, e)
+				if o < high {
+					x.again = append(x.again, extent{o, min(e.to, high)})
+				}
+				high = max(high, e.to)
 			}
 		}
 	}
@@ -59,23 +67,30 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 	for _, a := range acks {
 		x.acked = max(x.acked, int64(int32(a-x.base)))
 	}
-	x.merge()
+	x.have, x.again = merged(x.have), merged(x.again)
 	j.cover[k] = x
 	return x
 }
 
-func (x *coverage) merge() {
-	slices.SortFunc(x.have, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
+// merged sorts extents and joins those that touch, in place.
+func merged(l []extent) []extent {
+	slices.SortFunc(l, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
 	n := 0
-	for _, e := range x.have {
-		if n > 0 && e.from <= x.have[n-1].to {
-			x.have[n-1].to = max(x.have[n-1].to, e.to)
+	for _, e := range l {
+		if n > 0 && e.from <= l[n-1].to {
+			l[n-1].to = max(l[n-1].to, e.to)
 			continue
 		}
-		x.have[n] = e
+		l[n] = e
 		n++
 	}
-	x.have = x.have[:n]
+	return l[:n]
+}
+
+// touches reports whether any byte of a run is in one of some extents.
+func touches(l []extent, e extent) bool {
+	k, _ := slices.BinarySearchFunc(l, e.from, func(h extent, at int64) int { return cmp.Compare(h.to-1, at) })
+	return k < len(l) && l[k].from < e.to
 }
 
 // holds reports whether every byte of a run is in the capture.
@@ -85,11 +100,12 @@ func (x *coverage) holds(e extent) bool {
 }
 
 // dropped reports whether acknowledgements prove that a data segment without counterpart at s.to did pass there: the
-// receiver confirmed bytes that no frame of that capture carries. Its recorder dropped the frame.
-func (j *judge) dropped(f *match.Flow, c, d int, i uint32, s step) bool {
+// receiver confirmed bytes that no frame of that capture carries. Its recorder dropped the frame; either is set where the bytes were
+// sent again, so that it may have been the other one.
+func (j *judge) dropped(f *match.Flow, c, d int, i uint32, s step) (yes, either bool) {
 	x := j.v.At(c, i)
 	if f.Proto != flow.ProtoTCP || x.Len == 0 || x.Flags&decode.ACK == 0 || j.shifting(f, s) {
-		return false
+		return false, false
 	}
 	shift := uint32(0)
 	if s.joint != nil {
@@ -100,11 +116,19 @@ func (j *judge) dropped(f *match.Flow, c, d int, i uint32, s step) bool {
 	}
 	o := j.coverageOf(f, s.to, d)
 	if !o.any {
-		return false
+		return false, false
 	}
 	from := int64(int32(x.Seq + shift - o.base))
 	e := extent{from, from + int64(x.Len)}
-	return o.acked >= e.to && !o.holds(e)
+	if o.acked < e.to || o.holds(e) {
+		return false, false
+	}
+	if s.down { // what comes out behind the other point has passed it
+		own := j.coverageOf(f, c, d)
+		from = int64(int32(x.Seq - own.base))
+		either = touches(own.again, extent{from, from + int64(x.Len)})
+	}
+	return true, either
 }
 
 const (

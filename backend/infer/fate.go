@@ -470,7 +470,10 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 	if v.At(c, i).Is(flow.MarkEither) || j.bare && j.maybe(f, c, i, s.to) {
 		return Mark{Origin: m.Origin}, true // its counterpart is one of several
 	}
-	if j.dropped(f, c, d, i, s) || !s.down && j.continues(c, i, s) {
+	switch passed, either := j.dropped(f, c, d, i, s); {
+	case either:
+		return Mark{Origin: m.Origin}, true
+	case passed, !s.down && j.continues(c, i, s):
 		return Mark{Fate: FateDelivered, Origin: m.Origin}, true
 	}
 	m.Fate = FateLost
