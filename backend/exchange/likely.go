@@ -25,7 +25,7 @@ const (
 func interval(k int, f, b *Exchange) (int64, bool) {
 	switch k {
 	case passRequest:
-		return int64(b.Request.latest() - f.Request.End), true
+		return int64(b.Request.latest() - f.Request.End), f.Request.Seen() && b.Request.Seen()
 	case passAnswer:
 		return int64(b.Answer.End - f.Answer.End), b.Answered && f.Replied()
 	case firstAnswer:
@@ -123,6 +123,10 @@ func quantile(l []weightedValue, w float64) float64 {
 	return l[len(l)-1].v
 }
 
+// unknownCost is what an interval that was not seen whole costs, nats: as much as those of right pairs do in the mean, for a Cauchy
+// distribution of x that of log(1+x²).
+const unknownCost = 2 * math.Ln2
+
 // cost of a pair in nats: a Cauchy distribution about the usual for each interval, whose tails allow a proxy its moods.
 func cost(us *[intervals]usual, f, b *Exchange) float64 {
 	c := 0.
@@ -133,6 +137,8 @@ func cost(us *[intervals]usual, f, b *Exchange) float64 {
 		if d, ok := interval(k, f, b); ok {
 			x := (float64(d) - u.mid) / u.spread
 			c += math.Log1p(x * x)
+		} else {
+			c += unknownCost
 		}
 	}
 	return c

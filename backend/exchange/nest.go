@@ -65,8 +65,11 @@ func compatible(f, b *Exchange, named bool) bool {
 	return !b.Answered || near(&f.Answer, &b.Answer, slack+more(b.Packed), slack+more(f.Packed))
 }
 
-// foreign reports whether an exchange is readable and no HTTP: whoever wraps it in TLS adds no header to it.
-func (e *Exchange) foreign() bool { return e.Name == "" && !e.Opaque && !e.Cut }
+// foreign reports whether an exchange is readable and no HTTP: whoever wraps it in TLS adds no header to it. Of a request that was
+// missed nothing tells.
+func (e *Exchange) foreign() bool {
+	return e.Name == "" && !e.Opaque && !e.Cut && e.Request.Seen() && !e.Request.Holes
+}
 
 // sameBytes reports whether the same bytes may be on both sides. Of cut frames only sizes tell: TLS adds to them.
 func sameBytes(f, b *Exchange) bool {
