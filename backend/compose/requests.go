@@ -52,9 +52,12 @@ func (in *Input) request(f, b *exchange.Exchange, confidence int) (x model.Reque
 		return x, false
 	}
 	x = model.Request{Flow: front.ID, Front: in.requestAt(f), Confidence: confidence}
-	if f.Replied() {
+	// What a recorder missed may have come before what is there, or behind it.
+	if f.Replied() && f.Request.Begun() && f.Answer.Ended() {
 		x.TotalS = seconds(int64(f.Answer.End - f.Request.Start))
-		x.ClientS = seconds(int64(f.Request.End-f.Request.Start) + int64(f.Answer.End-f.Answer.Start))
+		if f.Request.Ended() && f.Answer.Begun() {
+			x.ClientS = seconds(int64(f.Request.End-f.Request.Start) + int64(f.Answer.End-f.Answer.Start))
+		}
 	}
 	if b == nil {
 		return x, true
@@ -65,7 +68,7 @@ func (in *Input) request(f, b *exchange.Exchange, confidence int) (x model.Reque
 	}
 	at := in.requestAt(b)
 	x.FlowBack, x.Back = &back.ID, &at
-	if b.Replied() {
+	if b.Replied() && b.Request.Ended() && b.Answer.Begun() {
 		x.BackendS = seconds(int64(b.Answer.Start - b.Request.End))
 	}
 	e := in.PairError(f.Conv.Capture, b.Conv.Capture)
@@ -73,8 +76,10 @@ func (in *Input) request(f, b *exchange.Exchange, confidence int) (x model.Reque
 		return x, true
 	}
 	x.ErrorS = seconds(e)
-	x.RequestS = in.apart(f.Conv.Capture, last(&f.Request), f.Request.End, b.Conv.Capture, first(&b.Request), b.Request.Start)
-	if f.Replied() && b.Replied() {
+	if f.Request.Ended() && b.Request.Begun() {
+		x.RequestS = in.apart(f.Conv.Capture, last(&f.Request), f.Request.End, b.Conv.Capture, first(&b.Request), b.Request.Start)
+	}
+	if f.Replied() && b.Replied() && f.Answer.Begun() && b.Answer.Begun() {
 		x.AnswerS = in.apart(b.Conv.Capture, first(&b.Answer), b.Answer.Start, f.Conv.Capture, first(&f.Answer), f.Answer.Start)
 	}
 	return x, true

@@ -24,6 +24,11 @@ type Part struct {
 // tear notes that something is missing so many bytes before the end.
 func (p *Part) tear(at int64) { p.Holes, p.Torn, p.Loose = true, true, at }
 
+// Begun and Ended report whether the first byte of a part was captured, and the last one: else it may have begun before Start, and
+// ended behind End.
+func (p *Part) Begun() bool { return p.Seen() && !p.Torn && p.Pieces[0].From >= p.Most }
+func (p *Part) Ended() bool { return p.Seen() && !p.Torn && p.Pieces[len(p.Pieces)-1].To == 0 }
+
 // placed reports whether a piece's place is known.
 func (p *Part) placed(x Piece) bool { return !p.Torn || x.From <= p.Loose }
 
@@ -64,8 +69,8 @@ type Exchange struct {
 	ID                 uint16 // DNS
 }
 
-// Replied reports whether the answer is known.
-func (e *Exchange) Replied() bool { return e.Answered && !e.Among }
+// Replied reports whether the answer is known, and any of it was captured.
+func (e *Exchange) Replied() bool { return e.Answered && !e.Among && e.Answer.Seen() }
 
 // Given reports whether the answer is known to give what was asked for: who stands between has it from where it asked.
 func (e *Exchange) Given() bool {

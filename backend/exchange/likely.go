@@ -25,13 +25,13 @@ const (
 func interval(k int, f, b *Exchange) (int64, bool) {
 	switch k {
 	case passRequest:
-		return int64(b.Request.latest() - f.Request.End), f.Request.Seen() && b.Request.Seen()
+		return int64(b.Request.latest() - f.Request.End), f.Request.Ended() && b.Request.Begun()
 	case passAnswer:
-		return int64(b.Answer.End - f.Answer.End), b.Answered && f.Replied()
+		return int64(b.Answer.End - f.Answer.End), b.Answered && f.Replied() && b.Answer.Ended() && f.Answer.Ended()
 	case firstAnswer:
-		return int64(b.Answer.Start - f.Answer.Start), b.Answered && f.Answered && !f.Opaque
+		return int64(b.Answer.Start - f.Answer.Start), b.Answered && f.Answered && !f.Opaque && b.Answer.Begun() && f.Answer.Begun()
 	case openBack:
-		return int64(b.ConvStart - f.Request.Start), b.ConvStart != 0 && f.First && b.First && f.Request.Seen()
+		return int64(b.ConvStart - f.Request.Start), b.ConvStart != 0 && f.First && b.First && f.Request.Begun()
 	case closeBack:
 		return int64(b.ConvEnd - f.ConvEnd), b.ConvEnd != 0 && f.ConvEnd != 0 && f.Last && b.Last
 	}

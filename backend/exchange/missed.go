@@ -65,6 +65,37 @@ func gaps(c *flow.Capture, id flow.ConvID, client int, segs []segment, base uint
 	return out[:k]
 }
 
+// hears gives the last request of a conversation the answer that its client acknowledged and the recorder missed, or missed the
+// beginning of, so that nothing could be read. segs are the server's data segments.
+func hears(c *flow.Capture, id flow.ConvID, client int, segs []segment, base uint32, x *Exchange) {
+	if x == nil || x.Answered || x.Among {
+		return
+	}
+	asked := x.Request.End
+	p := Part{Head: -1, Holes: true}
+	note := func(n int64, from, to capture.LocalTime) {
+		if p.Most == 0 || from < p.Start {
+			p.Start = from
+		}
+		p.Most += n
+		p.End = max(p.End, to)
+	}
+	for _, g := range gaps(c, id, 1-client, segs, base) {
+		if n := g.to - g.from; g.until >= asked && n > alertMost {
+			note(n, max(g.since, asked), g.until)
+		}
+	}
+	if p.Most == 0 {
+		return
+	}
+	for _, s := range segs {
+		if t := c.At(s.frame).Time; t >= asked {
+			note(s.end-s.off, t, t)
+		}
+	}
+	x.Answer, x.Answered = p, true
+}
+
 // missedOf reports whether the beginning of a TCP conversation was missed, or bytes between captured ones.
 func missedOf(r *match.Result, cv match.Conv) bool {
 	c, id := r.Caps[cv.Capture], cv.ID

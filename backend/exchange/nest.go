@@ -104,9 +104,12 @@ func nest(f, b *Exchange) (lo, hi int64, ok bool) {
 	hi = int64(b.Request.latest() - f.Request.Start)
 	lo = hi - patience
 	switch {
-	case b.Answered && f.Answered:
+	case !f.Answered || !f.Answer.Ended() && f.Answer.Seen(): // it went on for as long as nobody knows
+	case b.Answered && b.Answer.Seen():
 		lo = max(lo, int64(b.Answer.End-f.Answer.End))
-	case f.Answered:
+	case b.Answered:
+		lo = max(lo, int64(b.Answer.Start-f.Answer.End))
+	default:
 		lo = max(lo, int64(b.Request.Start-f.Answer.End))
 	}
 	return lo, hi, lo <= hi

@@ -69,8 +69,8 @@ type unit struct {
 }
 
 // units reads the messages of both directions, and lists what was missed of the client's that lies in none. client is the
-// direction of the initiator.
-func units(c *flow.Capture, id flow.ConvID, client int) (us [2][]unit, segs [2][]segment, gs []gap) {
+// direction of the initiator; server is the sequence number that offsets of what answers count from.
+func units(c *flow.Capture, id flow.ConvID, client int) (us [2][]unit, segs [2][]segment, gs []gap, server uint32) {
 	var base uint32
 	var have bool
 	port := c.Tuple(id, client).Dport
@@ -80,6 +80,8 @@ func units(c *flow.Capture, id flow.ConvID, client int) (us [2][]unit, segs [2][
 		var any bool
 		if segs[k], from, any = segments(c, id, d); k == 0 {
 			base, have = from, any
+		} else {
+			server = from
 		}
 		s := message.NewStream(k == 0, port)
 		take := func() {
@@ -101,7 +103,7 @@ func units(c *flow.Capture, id flow.ConvID, client int) (us [2][]unit, segs [2][
 	if have {
 		gs = beside(gaps(c, id, client, segs[0], base), us[0])
 	}
-	return us, segs, gs
+	return us, segs, gs, server
 }
 
 // frameAt is the frame that carries a stream offset, or the next one.
@@ -117,7 +119,7 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 		return nil
 	}
 	client := c.ClientDir(cv.ID)
-	us, segs, gs := units(c, cv.ID, client)
+	us, segs, gs, base := units(c, cv.ID, client)
 	var out []*Exchange
 	switch {
 	case cutShort(c, segs):
@@ -140,6 +142,9 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 		if out = readable(c, us, segs, gs); len(out) == 0 {
 			out = segmentTurns(c, segs, gs)
 		}
+	}
+	if n := len(out); n > 0 {
+		hears(c, cv.ID, client, segs[1], base, out[n-1])
 	}
 	tls := in.Data[client].Class == uint8(message.ProtoTLS)
 	start, end := ends(c, cv.ID)

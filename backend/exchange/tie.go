@@ -265,6 +265,9 @@ func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) 
 		return nil
 	}
 	a, b := cs[0].Front.Conv.Capture, cs[0].Back.Conv.Capture
+	if holed(lists[a]) || holed(lists[b]) {
+		return nil // what was waiting, and what was said, may be among what a recorder missed
+	}
 	lo, hi := bounds(cs)
 	claimed, spoke := map[*Exchange]bool{}, map[match.Conv]bool{}
 	for i := range cs {
@@ -310,6 +313,11 @@ func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) 
 		}
 	}
 	return out
+}
+
+// holed reports whether any exchange lacks bytes that the recorder missed.
+func holed(l []*Exchange) bool {
+	return slices.ContainsFunc(l, func(e *Exchange) bool { return !e.Cut && (e.Request.Holes || e.Answer.Holes) })
 }
 
 // bounds is the range of offsets that all claims allow.

@@ -38,10 +38,10 @@ func turns(c *flow.Capture, us [2][]unit, segs [2][]segment, gs []gap) []*Exchan
 				continue
 			}
 			n := int(u.m.Len) - 5
+			if n == alertLen && (version == 0 || version >= 0x0304) {
+				continue
+			}
 			if version >= 0x0304 {
-				if n == alertLen {
-					continue
-				}
 				if d == 0 && first && n >= finishedMin && n <= finishedMax {
 					first = false
 					continue

@@ -201,5 +201,5 @@ func fits(c *flow.Capture, e *exchange.Exchange) bool {
 			return false
 		}
 	}
-	return (e.Request.Seen() || e.Request.Holes) && (!e.Answered || len(e.Answer.Pieces) > 0)
+	return (e.Request.Seen() || e.Request.Holes) && (!e.Answered || e.Answer.Seen() || e.Answer.Holes)
 }
