@@ -71,7 +71,7 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log, known [][]Excha
 			claims := found.claims
 			withins = append(withins, found.withins...)
 			out.Owns = append(out.Owns, found.owns...)
-			ts := oneToOne(claims, found.withins, lists[a], lists[b])
+			ts := oneToOne(claims, found, lists[a], lists[b])
 			more := unheard(r, claims, lists)
 			ts = slices.DeleteFunc(ts, func(t match.Tie) bool { // QUIC in front of TCP: two conversations, whatever they carry
 				return more[t.Front] || more[t.Back] || r.Caps[t.Front.Capture].Conv(t.Front.ID).Proto != r.Caps[t.Back.Capture].Conv(t.Back.ID).Proto
@@ -182,16 +182,22 @@ func namesClients(front, back []*Exchange) bool {
 }
 
 // oneToOne lists the conversations that carry on exactly one other. Of one that asks several things at once, all of them
-// must be known to go there.
-func oneToOne(cs []Claim, ws []within, lists ...[]*Exchange) []match.Tie {
-	asked := map[match.Conv]int{}
+// must be known to go there; and where recorders missed frames and only one is known to, neither may carry more than the other.
+func oneToOne(cs []Claim, in found, lists ...[]*Exchange) []match.Tie {
+	asked, all := map[match.Conv]int{}, map[match.Conv]int{}
+	missed := false
 	for _, l := range lists {
+		missed = missed || holed(l)
 		for _, e := range l {
-			if e.Among {
+			if all[e.Conv]++; e.Among {
 				asked[e.Conv]++
 			}
 		}
 	}
+	for i := range in.owns {
+		all[in.owns[i].Front.Conv]-- // went nowhere
+	}
+	ws := in.withins
 	front, back := map[match.Conv]map[match.Conv]int{}, map[match.Conv]map[match.Conv]int{}
 	count := func(m map[match.Conv]map[match.Conv]int, x, y match.Conv) {
 		if m[x] == nil {
@@ -217,7 +223,7 @@ func oneToOne(cs []Claim, ws []within, lists ...[]*Exchange) []match.Tie {
 			out[k].Confidence = 100 - (100-out[k].Confidence)*(100-cs[i].Confidence)/100 // each of them says the same
 			continue
 		}
-		if cs[i].Front.Key != "" || len(front[f]) != 1 || len(back[b]) != 1 || front[f][b] < asked[f] || outlives(cs[i].Front, cs[i].Back) {
+		if cs[i].Front.Key != "" || len(front[f]) != 1 || len(back[b]) != 1 || front[f][b] < asked[f] || missed && front[f][b] == 1 && all[f] != all[b] || outlives(cs[i].Front, cs[i].Back) {
 			continue
 		}
 		at[f] = len(out)
