@@ -72,6 +72,9 @@ type Exchange struct {
 // Replied reports whether the answer is known, and any of it was captured.
 func (e *Exchange) Replied() bool { return e.Answered && !e.Among && e.Answer.Seen() }
 
+// holed reports whether a recorder missed any of it.
+func (e *Exchange) holed() bool { return e.Request.Holes || e.Answer.Holes }
+
 // Given reports whether the answer is known to give what was asked for: who stands between has it from where it asked.
 func (e *Exchange) Given() bool {
 	switch {

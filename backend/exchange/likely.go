@@ -38,8 +38,8 @@ func interval(k int, f, b *Exchange) (int64, bool) {
 	return 0, false
 }
 
-// usual is what an interval usually is: its median and its spread, ns; spread 0: not known.
-type usual struct{ mid, spread float64 }
+// usual is what an interval usually is: its median and its spread, ns; spread 0: not known; and what it costs in the mean, nats.
+type usual struct{ mid, spread, cost float64 }
 
 const (
 	learnLeast   = 5       // pairs from which an interval is learnt
@@ -47,6 +47,7 @@ const (
 	spreadLeast  = 100_000 // ns; recorders are no better
 	likelyRounds = 6
 	likelyLeast  = 0.8 // share of the weight from which a pair is claimed
+	vagueLeast   = 0.9 // the same where times of either were not seen whole: what is not known speaks for nobody
 	balanceSteps = 60
 )
 
@@ -70,6 +71,9 @@ func learn(pairs []weighted, front, back []*Exchange) (out [intervals]usual) {
 		}
 		// The median deviation of a normal distribution is 0.67 of its standard deviation.
 		out[k].spread = max(spreadLeast, quantile(l, total/2)*1.5)
+		for _, x := range l {
+			out[k].cost += out[k].of(x.v) * x.w / total
+		}
 	}
 	return out
 }
@@ -123,11 +127,13 @@ func quantile(l []weightedValue, w float64) float64 {
 	return l[len(l)-1].v
 }
 
-// unknownCost is what an interval that was not seen whole costs, nats: as much as those of right pairs do in the mean, for a Cauchy
-// distribution of x that of log(1+x²).
-const unknownCost = 2 * math.Ln2
+// of is what a deviation from the median costs, nats: a Cauchy distribution, whose tails allow a proxy its moods.
+func (u *usual) of(deviation float64) float64 {
+	x := deviation / u.spread
+	return math.Log1p(x * x)
+}
 
-// cost of a pair in nats: a Cauchy distribution about the usual for each interval, whose tails allow a proxy its moods.
+// cost of a pair in nats, over all intervals. One that was not seen whole costs as much as those of others do in the mean.
 func cost(us *[intervals]usual, f, b *Exchange) float64 {
 	c := 0.
 	for k, u := range us {
@@ -135,10 +141,9 @@ func cost(us *[intervals]usual, f, b *Exchange) float64 {
 			continue
 		}
 		if d, ok := interval(k, f, b); ok {
-			x := (float64(d) - u.mid) / u.spread
-			c += math.Log1p(x * x)
+			c += u.of(float64(d) - u.mid)
 		} else {
-			c += unknownCost
+			c += u.cost
 		}
 	}
 	return c
@@ -178,6 +183,9 @@ func (p *plan) likely(byBack [][]int) {
 	for _, w := range pairs {
 		if w.weight < likelyLeast {
 			break
+		}
+		if f, b := p.front[w.front], p.back[w.back]; w.weight < vagueLeast && (f.holed() || b.holed()) {
+			continue
 		}
 		if p.to[w.back] < 0 && !used[w.front] {
 			p.to[w.back], p.sure[w.back] = w.front, min(89, int(w.weight*90))

@@ -182,7 +182,8 @@ func namesClients(front, back []*Exchange) bool {
 }
 
 // oneToOne lists the conversations that carry on exactly one other. Of one that asks several things at once, all of them
-// must be known to go there; and where recorders missed frames and only one is known to, neither may carry more than the other.
+// must be known to go there; and where recorders missed frames and only one is known to, neither may carry more than the other: of
+// a request with something missing inside it is not known that it is one.
 func oneToOne(cs []Claim, in found, lists ...[]*Exchange) []match.Tie {
 	asked, all := map[match.Conv]int{}, map[match.Conv]int{}
 	missed := false
@@ -223,7 +224,7 @@ func oneToOne(cs []Claim, in found, lists ...[]*Exchange) []match.Tie {
 			out[k].Confidence = 100 - (100-out[k].Confidence)*(100-cs[i].Confidence)/100 // each of them says the same
 			continue
 		}
-		if cs[i].Front.Key != "" || len(front[f]) != 1 || len(back[b]) != 1 || front[f][b] < asked[f] || missed && front[f][b] == 1 && all[f] != all[b] || outlives(cs[i].Front, cs[i].Back) {
+		if cs[i].Front.Key != "" || len(front[f]) != 1 || len(back[b]) != 1 || front[f][b] < asked[f] || front[f][b] == 1 && (missed && all[f] != all[b] || cs[i].Front.Request.Torn || cs[i].Back.Request.Torn) || outlives(cs[i].Front, cs[i].Back) {
 			continue
 		}
 		at[f] = len(out)
@@ -323,7 +324,7 @@ func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) 
 
 // holed reports whether any exchange lacks bytes that the recorder missed.
 func holed(l []*Exchange) bool {
-	return slices.ContainsFunc(l, func(e *Exchange) bool { return !e.Cut && (e.Request.Holes || e.Answer.Holes) })
+	return slices.ContainsFunc(l, func(e *Exchange) bool { return !e.Cut && e.holed() })
 }
 
 // bounds is the range of offsets that all claims allow.
