@@ -1,7 +1,9 @@
 package clock
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/flow"
@@ -30,6 +32,9 @@ type Step struct {
 	At   capture.LocalTime // the last frame's time before the jump
 	By   int64             // ns, summed over all steps so far
 	key  capture.FrameNo   // From in the frames of the capture whose clock stepped
+	// behind is the last frame before From of which it is known that the clock had not jumped.
+	behind capture.FrameNo
+	own    bool // the capture's own frames show it, so that it is not the reference that jumped
 }
 
 // offset is this clock minus the reference for frame n.
@@ -50,6 +55,7 @@ type Model struct {
 	// Links holds the estimates between neighbouring points that Of is made from; nil where there is none.
 	Links []*Estimate // parallel to match.Result.Links
 	caps  []*flow.Capture
+	least []int64 // by capture: its smallest jump, ns; 0 for none
 }
 
 // Time converts the time t of the frame in place i to the reference clock; ok is false where the clocks could not be
@@ -65,11 +71,20 @@ func (m *Model) Time(capture int, i uint32, t capture.LocalTime) (at RefTime, ok
 	return RefTime(int64(t) - c.offset(m.caps[capture].Frame(i), t)), true
 }
 
-// Span is when a capture began and ended; the zero value where the clocks could not be related.
+// Span is when a capture began and ended, by the reference's clock even if that jumped; the zero value where the clocks could not be related.
 func (m *Model) Span(capture int) (first, last RefTime) {
 	c := m.caps[capture]
 	first, _ = m.Time(capture, c.FirstFrame(), c.First)
 	last, _ = m.Time(capture, c.LastFrame(), c.Last)
+	// Where the reference jumped back, what came later may have earlier times.
+	k := &m.Of[capture]
+	before := int64(0)
+	for _, s := range k.Steps {
+		if at := int64(s.At) - k.offset(0, s.At); !s.own {
+			first, last = min(first, RefTime(at-s.By)), max(last, RefTime(at-before))
+		}
+		before = s.By
+	}
 	return first, last
 }
 
@@ -83,8 +98,77 @@ func New(r *match.Result, order []int) *Model {
 	m.unsay(r)
 	m.Ref = m.reference(r, order)
 	m.spread(r)
+	m.place()
 	m.round(r)
+	m.least = make([]int64, len(m.Of))
+	for c := range m.Of {
+		before := int64(0)
+		for _, s := range m.Of[c].Steps {
+			if by := abs(s.By - before); m.least[c] == 0 || by < m.least[c] {
+				m.least[c] = by
+			}
+			before = s.By
+		}
+	}
 	return m
+}
+
+// Jumped reports whether a delay between two captures may be what a jump of either's clock is: of frames that overtook each other
+// near it, it is not known on which side of it they lie.
+func (m *Model) Jumped(a, b int, delay int64) bool {
+	for _, c := range [2]int{a, b} {
+		if s := m.least[c]; s > 0 && abs(delay) >= s/2 {
+			return true
+		}
+	}
+	return false
+}
+
+// placeMost bounds the frames that one jump is looked for among.
+const placeMost = 1 << 16
+
+// place finds jumps to the frame: a clock that jumps by itself shows it in the times of its own frames, those without counterpart
+// included.
+func (m *Model) place() {
+	for k := range m.Of {
+		steps, c := m.Of[k].Steps, m.caps[k]
+		if len(steps) == 0 {
+			continue
+		}
+		times := make([][]capture.LocalTime, len(steps)) // from the last frame behind, 0 for none
+		for n, s := range steps {
+			if s.behind > 0 && s.From > s.behind && s.From-s.behind < placeMost {
+				times[n] = make([]capture.LocalTime, s.From-s.behind+1)
+			}
+		}
+		for i := range uint32(c.Len()) {
+			at := c.Frame(i)
+			for n := range steps {
+				if l := times[n]; l != nil && at >= steps[n].behind && at <= steps[n].From {
+					if f := c.At(i); !f.Is(flow.MarkNoTime) {
+						l[at-steps[n].behind] = f.Time
+					}
+				}
+			}
+		}
+		before := int64(0)
+		for n := range steps {
+			s := &steps[n]
+			by := s.By - before
+			before = s.By
+			least := abs(by) / 2
+			last := capture.LocalTime(0)
+			for d, t := range times[n] {
+				if t == 0 {
+					continue
+				}
+				if off := abs(int64(t-last) - by); last != 0 && off < least {
+					least, s.From, s.At, s.own = off, s.behind+capture.FrameNo(d), last, true
+				}
+				last = t
+			}
+		}
+	}
 }
 
 func (m *Model) reference(r *match.Result, order []int) int {
@@ -129,15 +213,15 @@ func (m *Model) spread(r *match.Result) {
 			if done[to] {
 				continue
 			}
-			if n := compose(&m.Of[best], &c); !m.Of[to].Known || n.Error < m.Of[to].Error {
+			if n := compose(&m.Of[best], &c, e, l.B == best); !m.Of[to].Known || n.Error < m.Of[to].Error {
 				m.Of[to] = n
 			}
 		}
 	}
 }
 
-// compose is the clock of C against the reference, from B against the reference and C against B.
-func compose(b, cb *Clock) Clock {
+// compose is the clock of C against the reference, from B against the reference and C against B, which e says; inB: C is e's A.
+func compose(b, cb *Clock, e *Estimate, inB bool) Clock {
 	n := *cb
 	atB := capture.LocalTime(int64(cb.At) - cb.Offset) // cb.At on B's clock
 	n.Offset = cb.Offset + b.offset(0, atB)
@@ -145,5 +229,72 @@ func compose(b, cb *Clock) Clock {
 	n.DriftPPM = cb.DriftPPM + b.DriftPPM
 	n.DriftError = cb.DriftError + b.DriftError
 	n.HasDrift = cb.HasDrift && (b.HasDrift || b.Offset == 0 && b.Error == 0)
+	n.Steps = e.sum(cb.Steps, b.Steps, inB)
 	return n
+}
+
+// jump is one step of a clock, and the bin that it lies in front of.
+type jump struct {
+	Step
+	bin int
+}
+
+// jumps takes steps apart; in front of which bin each lies is told by the frames that at gives.
+func (e *Estimate) jumps(l []Step, at func(b *bin) capture.FrameNo) []jump {
+	var out []jump
+	before := int64(0)
+	for _, s := range l {
+		k := slices.IndexFunc(e.bins, func(b bin) bool { return at(&b) >= s.From })
+		if k < 0 {
+			k = len(e.bins)
+		}
+		out = append(out, jump{Step{From: s.From, At: s.At, By: s.By - before, behind: s.behind}, k})
+		before = s.By
+	}
+	return out
+}
+
+// stepNear is how many bins two findings of one step lie apart at most.
+const stepNear = 8
+
+// sum gives the steps of C against the reference, from those of C against B and of B against the reference. Where B's own clock steps
+// it does so against both, and C's does not.
+func (e *Estimate) sum(own, below []Step, inB bool) []Step {
+	if len(below) == 0 {
+		return own
+	}
+	ofA, ofB := func(b *bin) capture.FrameNo { return b.from }, func(b *bin) capture.FrameNo { return b.fromB }
+	ofC, of := ofB, ofA
+	if inB {
+		ofC, of = ofA, ofB
+	}
+	l := e.jumps(own, ofC)
+	for _, s := range e.jumps(below, of) {
+		if k := slices.IndexFunc(l, func(o jump) bool {
+			return abs(o.By+s.By) < stepLeast && o.bin-s.bin <= stepNear && s.bin-o.bin <= stepNear
+		}); k >= 0 {
+			l = slices.Delete(l, k, k+1)
+			continue
+		}
+		if s.bin == len(e.bins) {
+			continue // behind all that both hold
+		}
+		s.From, s.At = ofC(&e.bins[s.bin]), e.At
+		if s.bin > 0 {
+			b := &e.bins[s.bin-1]
+			if s.At, s.behind = b.lastB, b.lastF; inB {
+				s.At, s.behind = b.lastA, b.last
+			}
+		}
+		l = append(l, s)
+	}
+	slices.SortStableFunc(l, func(x, y jump) int { return cmp.Compare(x.From, y.From) })
+	var out []Step
+	by := int64(0)
+	for _, s := range l {
+		by += s.By
+		s.By = by
+		out = append(out, s.Step)
+	}
+	return out
 }

@@ -33,7 +33,7 @@ type bin struct {
 	from, fromB capture.FrameNo // first frame of A, of B
 	f, r        point
 	hasF, hasR  bool
-	last        capture.FrameNo // last frame of A
+	last, lastF capture.FrameNo // last frame of A, and B's frame that it is paired with
 	// Times of the first and of the last frame.
 	firstA, firstB, lastA, lastB capture.LocalTime
 }
@@ -121,7 +121,7 @@ func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 			k.from, k.fromB, k.firstA, k.firstB = n, m, f.Time, h.Time
 		}
 		if n >= k.last {
-			k.last, k.lastA, k.lastB = n, f.Time, h.Time
+			k.last, k.lastF, k.lastA, k.lastB = n, m, f.Time, h.Time
 		}
 		e.note(k, f.Time, h.Time, way > 0)
 	})
@@ -172,7 +172,7 @@ func (e *Estimate) causes(r *match.Result, l *match.Link) {
 			e.t0, e.AtA, e.At = x.Time, x.Time, y.Time
 		}
 		e.relayed = true
-		e.bins = append(e.bins, bin{from: r.Caps[l.A].Frame(a.Frame), fromB: r.Caps[l.B].Frame(b.Frame), lastA: x.Time, lastB: y.Time})
+		e.bins = append(e.bins, bin{from: r.Caps[l.A].Frame(a.Frame), fromB: r.Caps[l.B].Frame(b.Frame), last: r.Caps[l.A].Frame(a.Frame), lastF: r.Caps[l.B].Frame(b.Frame), lastA: x.Time, lastB: y.Time})
 		e.note(&e.bins[len(e.bins)-1], x.Time, y.Time, forward)
 	}
 	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
@@ -350,7 +350,8 @@ func (e *Estimate) inverse() Clock {
 	c.At, c.Offset, c.DriftPPM = e.AtA, -e.Offset, -e.DriftPPM
 	c.Steps = nil
 	for _, s := range e.Steps {
-		c.Steps = append(c.Steps, Step{From: e.frameA(s), At: e.timeA(s), By: -s.By})
+		behind, at := e.lastA(s)
+		c.Steps = append(c.Steps, Step{From: e.frameA(s), At: at, By: -s.By, behind: behind})
 	}
 	return c
 }
@@ -364,13 +365,14 @@ func (e *Estimate) frameA(s Step) capture.FrameNo {
 	return 0
 }
 
-func (e *Estimate) timeA(s Step) capture.LocalTime {
-	last := e.AtA
+// lastA is A's last frame in front of a step, and its time.
+func (e *Estimate) lastA(s Step) (capture.FrameNo, capture.LocalTime) {
+	n, t := capture.FrameNo(0), e.AtA
 	for _, k := range e.bins {
 		if e.key(&k) >= s.key {
 			break
 		}
-		last = k.lastA
+		n, t = k.last, k.lastA
 	}
-	return last
+	return n, t
 }

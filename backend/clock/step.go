@@ -58,7 +58,7 @@ func (e *Estimate) key(b *bin) capture.FrameNo {
 // addStep notes a step before a bin. It refuses one that explains nothing: a place that has one already, or a size that
 // makes the pairs contradict each other more than before.
 func (e *Estimate) addStep(at int, by int64) bool {
-	before, after := slices.Clone(e.Steps), Step{From: e.bins[at].fromB, At: e.bins[at-1].lastB, By: by, key: e.key(&e.bins[at])}
+	before, after := slices.Clone(e.Steps), Step{From: e.bins[at].fromB, At: e.bins[at-1].lastB, By: by, behind: e.bins[at-1].lastF, key: e.key(&e.bins[at])}
 	f0, r0, _ := e.minima(0, len(e.bins))
 	for k := range e.Steps {
 		switch {

@@ -429,7 +429,7 @@ func (p *pen) confidence(o *peer, fl *match.Flow, h *heading) int {
 func (p *pen) delay(i uint32, f *flow.Fact, o *peer, g *flow.Fact) (ns int64, ok bool) {
 	a, okA := p.in.Clocks.Time(p.c, i, f.Time)
 	b, okB := p.in.Clocks.Time(o.capture, o.frame, g.Time)
-	if !okA || !okB {
+	if !okA || !okB || p.in.Clocks.Jumped(p.c, o.capture, int64(b-a)) {
 		return 0, false
 	}
 	if o.down {

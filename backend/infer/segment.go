@@ -289,6 +289,9 @@ func (v *Verdict) Travels(s *Segment, most int64, fn func(to int, at clock.RefTi
 		}
 		ta, _ := v.Time(s.A, a)
 		tb, _ := v.Time(s.B, b)
+		if v.Clocks.Jumped(s.A, s.B, int64(tb-ta)) {
+			return
+		}
 		if toB, ok := v.Toward(f, f.Sides[s.A].Dir(x), s.A, s.B); ok && toB {
 			fn(0, ta, int64(tb-ta))
 		} else if ok {

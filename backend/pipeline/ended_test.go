@@ -244,6 +244,39 @@ func TestStepOfEitherClock(t *testing.T) {
 	}
 }
 
+// A clock that jumps jumps against all others, however many points lie between, and no other one does; to the frame, so that nothing
+// lies outside of a capture for it.
+func TestStepAmongManyPoints(t *testing.T) {
+	for _, name := range []string{"vxlan-middle", "four-points", "mss-loss-reorder"} {
+		for n, at := range []string{"a", "b", "c", "d"} {
+			c, err := lab.Load("../../testdata/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n >= len(c.Captures) {
+				break
+			}
+			by := []float64{2, -0.3}[n%2]
+			for k, x := range derived(t, 4, name, fmt.Sprintf("step=%.0fms@%s", by*1000, at)).Captures {
+				want := 0.
+				switch {
+				case n == 0 && k > 0: // the reference
+					want = -by
+				case n == k && k > 0:
+					want = by
+				}
+				got := 0.
+				for _, s := range x.Clock.Steps {
+					got += s.StepS
+				}
+				if len(x.Clock.Steps) > 1 || math.Abs(got-want) > 0.005 || x.Fates["outside"] > 0 {
+					t.Errorf("%s: %s jumps by %v s: %s has %+v, %d frames outside", name, at, by, x.Name, x.Clock.Steps, x.Fates["outside"])
+				}
+			}
+		}
+	}
+}
+
 // What a capturing host does to its capture is named where it does it, and nowhere else.
 func TestCaptureNotes(t *testing.T) {
 	for _, x := range []struct {
