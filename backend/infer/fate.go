@@ -478,9 +478,20 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 	}
 	m.Fate = FateLost
 	if !s.down {
+		if v.usualWay(c, i) && v.leaks[s.to]() {
+			return Mark{Origin: m.Origin}, true // the recorder before it may have missed it
+		}
 		m.Fate, m.Origin = FateInjected, OriginMiddlebox
 	}
 	return m, true
+}
+
+// usualWay reports whether a frame has as many routers behind it as others of its direction have, so that nothing speaks for another
+// sender.
+func (v *Verdict) usualWay(c int, i uint32) bool {
+	x := v.At(c, i)
+	usual := v.Hops.Usual(c, x.ID(), x.Dir())
+	return usual.known && int(initialOf(x.TTL))-int(x.TTL) == int(usual.hops)
 }
 
 // untold reports whether the snaplen of either capture took what would tell a frame's counterpart from others.

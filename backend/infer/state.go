@@ -188,9 +188,7 @@ func (v *Verdict) end(f *match.Flow, d int) string {
 func (v *Verdict) outcomes() {
 	v.State = make([]*State, len(v.Flows))
 	v.heard = v.passedBack()
-	v.leaks = nil
 	for c := range v.Caps {
-		v.leaks = append(v.leaks, sync.OnceValue(func() bool { return v.leaky(c) }))
 		v.told = append(v.told, sync.OnceValue(func() errorsTo { return v.unquoted(c) }))
 	}
 	v.parallel(func() func(n int, f *match.Flow) { return v.outcome })

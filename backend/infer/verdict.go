@@ -130,6 +130,9 @@ func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, recor
 			v.Whole = [2]clock.RefTime{min(v.Whole[0], first), max(v.Whole[1], last)}
 		}
 	}
+	for c := range r.Caps {
+		v.leaks = append(v.leaks, sync.OnceValue(func() bool { return v.leaky(c) }))
+	}
 	v.shaken = sync.OnceValue(v.compareHandshakes)
 	v.Hops = newHops(r)
 	v.segments()
