@@ -3,6 +3,7 @@ package infer
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"github.com/corr-dev/corr/backend/clock"
 	"github.com/corr-dev/corr/backend/decode"
@@ -21,7 +22,7 @@ func (v *Verdict) fates() {
 			}
 		}
 	}
-	j := &judge{v: v, class: map[classKey]*classCount{}, cover: map[coverKey]*coverage{}}
+	j := &judge{v: v, class: map[classKey]*classCount{}, passed: &sync.Map{}, cover: map[coverKey]*coverage{}}
 	j.classes()
 	j.owners()
 	j.askers()
@@ -30,7 +31,7 @@ func (v *Verdict) fates() {
 		s.count(v)
 	}
 	v.parallel(func() func(n int, f *match.Flow) {
-		w := &judge{v: v, class: j.class, own: j.own, ends: j.ends, equal: j.equal, bare: j.bare, cover: map[coverKey]*coverage{}}
+		w := &judge{v: v, class: j.class, own: j.own, ends: j.ends, equal: j.equal, bare: j.bare, narrow: j.narrow, throughout: j.throughout, passed: j.passed, cover: map[coverKey]*coverage{}}
 		return w.flow
 	})
 	v.parallel(func() func(n int, f *match.Flow) { return j.late })
@@ -43,9 +44,15 @@ type judge struct {
 	own   map[ownKey]bool
 	ends  map[endKey]ended
 	equal map[equalKey][]equalFrame
-	bare  bool                   // of some capture's datagrams too few bytes are there to be compared
-	cover map[coverKey]*coverage // of the flow at hand
-	buf   []match.Pair
+	bare  bool // of some capture's datagrams too few bytes are there to be compared
+	// narrow tells of two captures whether the first one holds a single protocol of several that the second one does.
+	narrow map[[2]int]bool
+	// throughout tells of those whether the first one ran for as long as the second one, though its own first and last frame do not
+	// show it: see whole.
+	throughout map[[2]int]bool
+	passed     *sync.Map              // what between found
+	cover      map[coverKey]*coverage // of the flow at hand
+	buf        []match.Pair
 }
 
 // classKey is a kind of traffic between two captures that a capture filter could hide: a protocol and the service port as
@@ -105,6 +112,59 @@ func (j *judge) classes() {
 			}
 		}
 	}
+	j.narrow = map[[2]int]bool{}
+	both, more := map[[2]int]int{}, map[[2]int]int{} // protocols of two captures, and of the second one alone
+	for k, n := range j.class {
+		if k.port >= 0 {
+			continue
+		}
+		for _, p := range [2]struct {
+			pair       [2]int
+			mine, only int
+		}{{[2]int{k.a, k.b}, n.onlyA, n.onlyB}, {[2]int{k.b, k.a}, n.onlyB, n.onlyA}} {
+			switch {
+			case n.both > 0 || p.mine > 0:
+				both[p.pair]++
+			case p.only > 0:
+				more[p.pair]++
+			}
+		}
+	}
+	j.throughout = map[[2]int]bool{}
+	for p, n := range both {
+		if n == 1 && more[p] > 0 {
+			j.narrow[p], j.throughout[p] = more[p] > 1, j.whole(p[0], p[1])
+		}
+	}
+}
+
+// whole reports whether a capture filter of o hides whatever c holds of other protocols, even in front of o's first frame and behind
+// its last: some of it passed while o was running, or o holds all of TCP, or of UDP, that c does from its beginning to its end.
+func (j *judge) whole(o, c int) bool {
+	v := j.v
+	for _, f := range v.Flows {
+		if f.Sides[c] == nil || f.Sides[o] != nil || !j.hidden(f, c, o, false) {
+			continue
+		}
+		if from, to := v.Caps[c].Span(f.Sides[c].Convs[0]); from < to && !v.outsideOf(o, c, from) {
+			return true
+		}
+	}
+	outside := func(i uint32) bool { return !v.matched(c, o, i) && v.outsideOf(o, c, i) }
+	for _, f := range v.Flows {
+		if f.Sides[c] == nil || j.count(min(o, c), max(o, c), f.Proto, -1).both == 0 {
+			continue
+		}
+		if f.Proto != flow.ProtoTCP && f.Proto != flow.ProtoUDP {
+			return false
+		}
+		for _, id := range f.Sides[c].Convs {
+			if from, to := v.Caps[c].Span(id); from < to && (outside(from) || outside(to-1)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // flow judges the frames of one flow.
@@ -129,8 +189,14 @@ type step struct {
 	joint *match.Joint
 	links []*match.Link // links to all points on that side of the path
 	known bool          // the point saw this direction of this flow
-	// beyond are points further on that side which never saw the flow, though its ends say that it passes them.
-	beyond []int
+	// blind are points of either side which never saw the flow, though its ends say that it passes them.
+	blind []blind
+}
+
+// blind is a point whose recorder was not running for as long as another one, or hides a protocol.
+type blind struct {
+	point int
+	hides bool
 }
 
 // side judges the frames of direction d at capture c.
@@ -197,17 +263,50 @@ func (j *judge) steps(f *match.Flow, c, d int) (down, up step) {
 		j.expectBeyond(f, c, d, &up)
 	}
 	for x := range j.v.Caps {
-		if f.Sides[x] != nil || !j.v.narrower(x, c) || j.v.Relations[[2]int{min(c, x), max(c, x)}] == nil {
+		if f.Sides[x] != nil || j.v.Relations[[2]int{min(c, x), max(c, x)}] == nil || j.v.expected(f, c, x, d) == 0 {
 			continue
 		}
-		switch j.v.expected(f, c, x, d) {
-		case 1:
-			down.beyond = append(down.beyond, x)
-		case -1:
-			up.beyond = append(up.beyond, x)
+		next := &down
+		if j.v.expected(f, c, x, d) < 0 {
+			next = &up
+		}
+		hides := j.hidden(f, c, x, false)
+		if (hides || j.v.narrower(x, c)) && (next.to < 0 || !next.known || j.between(c, next.to, x)) {
+			down.blind = append(down.blind, blind{x, hides})
 		}
 	}
 	return down, up
+}
+
+// between reports whether whatever passes two points passes a third one in between, as long as that one's recorder runs and shows
+// its protocol: not so on branches of a path.
+func (j *judge) between(a, b, x int) bool {
+	k := [3]int{min(a, b), max(a, b), x}
+	if yes, ok := j.passed.Load(k); ok {
+		return yes.(bool)
+	}
+	some, around := false, false
+	for _, f := range j.v.Flows {
+		if f.Sides[a] == nil || f.Sides[b] == nil {
+			continue
+		}
+		if f.Sides[x] != nil {
+			some = some || slices.ContainsFunc(f.Path[:], func(p []int) bool {
+				i, k, n := slices.Index(p, a), slices.Index(p, b), slices.Index(p, x)
+				return i >= 0 && k >= 0 && (i < n) == (n < k)
+			})
+			continue
+		}
+		from, _ := j.v.Caps[a].Span(f.Sides[a].Convs[0])
+		around = around || !j.v.outsideOf(x, a, from) && !j.hidden(f, a, x, false)
+	}
+	j.passed.Store(k, some && !around)
+	return some && !around
+}
+
+// onWay reports whether a point lies between two others, or one of them between the other one and it.
+func (j *judge) onWay(c, next, x int) bool {
+	return next >= 0 && (next == x || j.between(c, next, x) || j.between(c, x, next))
 }
 
 // complete reports whether a direction was seen wherever the flow was: then its path has no further point.
@@ -316,6 +415,13 @@ func (v *Verdict) passes(c, x int, f *match.Flow, d int) bool {
 	return s.seen(toB)
 }
 
+// matched reports whether a frame of c has a counterpart at another point.
+func (v *Verdict) matched(c, other int, i uint32) bool {
+	l := v.Link(c, other)
+	var space [1]match.Pair
+	return l != nil && len(l.Peers(c, i, space[:0])) > 0
+}
+
 // count fills travel: how many directions of flows pass both ends each way.
 func (s *Segment) count(v *Verdict) {
 	for _, f := range v.Flows {
@@ -355,10 +461,26 @@ func (j *judge) frame(f *match.Flow, c, d int, i uint32, down, up step) Mark {
 		}
 	}
 	if hasDown || hasUp {
-		if down.to < 0 && v.outsideAny(down.beyond, c, i) || up.to < 0 && v.outsideAny(up.beyond, c, i) {
-			return Mark{Fate: FateOutside, Origin: v.origin(f, d)}
+		m := Mark{Fate: FateDelivered, Origin: v.origin(f, d)}
+		for _, s := range []step{down, up} {
+			if s.to >= 0 && s.known && v.outsideOf(s.to, c, i) && !v.matched(c, s.to, i) {
+				m.Fate = FateOutside // another one behind it has it
+			}
 		}
-		return Mark{Fate: FateDelivered, Origin: v.origin(f, d)}
+		for _, x := range down.blind {
+			switch outside := v.outsideOf(x.point, c, i); {
+			case x.hides && (!outside || j.throughout[[2]int{x.point, c}]):
+				m.Fate = FateFiltered
+			case outside:
+				m.Fate = FateOutside
+			}
+		}
+		return m
+	}
+	for _, x := range down.blind {
+		if !x.hides && v.outsideOf(x.point, c, i) && !j.onWay(c, down.to, x.point) && !j.onWay(c, up.to, x.point) {
+			return Mark{Fate: FateOutside, Origin: v.origin(f, d)} // it may have taken that branch
+		}
 	}
 	for _, s := range []step{down, up} {
 		if s.to >= 0 {
@@ -417,7 +539,11 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 	made := jt != nil && s.known && (jt.Terminated || jt.SynProxied)
 	// A device's own handshake and acknowledgements have no counterpart, whenever the other recorder ran.
 	if !(made && v.At(c, i).Len == 0) && v.outsideOf(s.to, c, i) {
-		return Mark{Fate: FateOutside, Origin: m.Origin}, true
+		m.Fate = FateOutside
+		if f.Sides[s.to] == nil && j.throughout[[2]int{s.to, c}] && j.hidden(f, c, s.to, false) {
+			m.Fate = FateFiltered
+		}
+		return Mark{Fate: m.Fate, Origin: m.Origin}, true
 	}
 	if v.untold(f, c, i, s.to) {
 		return Mark{Origin: m.Origin}, true
@@ -433,7 +559,7 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 	if f.Sides[s.to] == nil {
 		// A translator's address is its own and that of all behind it: of two recorders of which one has no TCP at all, or no
 		// UDP, that one leaves it out.
-		if (f.Proto == flow.ProtoTCP || f.Proto == flow.ProtoUDP) && j.hidden(f, c, s.to, false) {
+		if (f.Proto == flow.ProtoTCP || f.Proto == flow.ProtoUDP || j.narrow[[2]int{s.to, c}]) && j.hidden(f, c, s.to, false) {
 			return Mark{Fate: FateFiltered, Origin: m.Origin}, true
 		}
 		if j.maybe(f, c, i, s.to) {
@@ -500,6 +626,8 @@ func (v *Verdict) untold(f *match.Flow, c int, i uint32, other int) bool {
 	switch {
 	case x.LacksQuote(f.Proto):
 		return true
+	case x.Is(flow.MarkLater) && f.Sides[other] == nil:
+		return true // a fragment whose first one was not there before it: whose it is, is not known
 	case x.Is(flow.MarkError):
 		return v.Caps[c].QuotesCut || v.Caps[other].QuotesCut
 	case f.Proto == flow.ProtoTCP && x.IPID == 0 && x.Mark&flow.MarkLater == 0:
@@ -652,16 +780,6 @@ func (j *judge) hidden(f *match.Flow, c, other int, ports bool) bool {
 // narrower reports whether recorder x ran for only a part of the time that recorder c did.
 func (v *Verdict) narrower(x, c int) bool {
 	return v.outsideOf(x, c, v.Caps[c].FirstFrame()) || v.outsideOf(x, c, v.Caps[c].LastFrame())
-}
-
-// outsideAny reports whether one of some recorders was not running when a frame passed.
-func (v *Verdict) outsideAny(points []int, c int, i uint32) bool {
-	for _, x := range points {
-		if v.outsideOf(x, c, i) {
-			return true
-		}
-	}
-	return false
 }
 
 // outsideOf reports whether the recorder of capture o was not running when frame i of c should have been seen there.
