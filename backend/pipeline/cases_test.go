@@ -165,7 +165,7 @@ func TestRecordedMatches(t *testing.T) {
 
 // fatesFor are corr's words for the truth's reasons why a frame has no counterpart.
 var fatesFor = map[string][]string{"lost": {"lost", "consumed"}, "injected": {"injected"}, "dropped_by_middlebox": {"consumed", "lost"}, "middlebox_generated": {"injected"},
-	"middlebox_consumed": {"consumed"}, "outside_window": {"outside"}, "span_copy": {"duplicate"}, "local": {"local"}}
+	"middlebox_consumed": {"consumed"}, "outside_window": {"outside"}, "filtered": {"filtered"}, "span_copy": {"duplicate"}, "local": {"local"}}
 
 func TestRecordedFates(t *testing.T) {
 	for _, name := range cases(t) {
@@ -187,36 +187,66 @@ func (r *result) checkFates(t *testing.T, also ...string) {
 		}
 		got[filepath.Base(pt.File)] = l
 	}
-	bad := 0
-	check := func(file string, n uint32, want []string) {
-		if g := got[file][n]; !slices.Contains(want, g) && !slices.Contains(also, g) {
-			if bad++; bad <= 5 {
-				t.Errorf("%s:%d is %q, want %v; repeat: corr explain of %s", file, n, g, want, t.Name())
+	// Of a point between two others either side may speak.
+	type frame struct {
+		file string
+		n    uint32
+	}
+	want := map[frame][]string{}
+	for _, p := range r.truth.Pairs {
+		for file, only := range map[string]map[string][]uint32{p.A: p.OnlyA, p.B: p.OnlyB} {
+			for why, l := range only {
+				for _, n := range l {
+					if fatesFor[why] != nil {
+						want[frame{file, n}] = append(want[frame{file, n}], fatesFor[why]...)
+					}
+				}
+			}
+		}
+		if len(r.truth.Captures) == 2 {
+			for _, m := range append(slices.Clone(p.Matches), p.Seg...) {
+				want[frame{p.A, m[0]}] = append(want[frame{p.A, m[0]}], "delivered")
+				want[frame{p.B, m[1]}] = append(want[frame{p.B, m[1]}], "delivered")
 			}
 		}
 	}
-	two := len(r.truth.Captures) == 2
-	for _, p := range r.truth.Pairs {
-		for why, l := range p.OnlyA {
-			for _, n := range l {
-				if w := fatesFor[why]; w != nil && two {
-					check(p.A, n, w)
-				}
+	bad := 0
+	for k, w := range want {
+		if g := got[k.file][k.n]; !slices.Contains(w, g) && !slices.Contains(also, g) {
+			if bad++; bad <= 5 {
+				t.Errorf("%s:%d is %q, want %v; repeat: corr explain of %s", k.file, k.n, g, w, t.Name())
 			}
 		}
-		for why, l := range p.OnlyB {
-			for _, n := range l {
-				if w := fatesFor[why]; w != nil && two {
-					check(p.B, n, w)
-				}
+	}
+	if bad > 5 {
+		t.Errorf("%d frames in all", bad)
+	}
+}
+
+// What another recorder hides, or was not there for, is so of every frame, whether it lies in front of that one's first frame or
+// behind its last, and whether another point holds it or not.
+func TestFatesAtOtherRecorders(t *testing.T) {
+	for _, x := range [][2]string{
+		{"siit", "filter=tcp@b"}, {"snat-basic", "filter=tcp@a"}, {"nat64", "filter=udp@b"}, {"ipv6-routers", "filter=udp@b"}, {"softwire", "filter=tcp@c"},
+		{"vlan-middle", "filter=tcp@a"}, {"vxlan-middle", "filter=tcp@c"}, {"routers-3-8", "nat=double/ports@a-b,filter=tcp@b"},
+		{"vlan-middle", "late=0.2@b"}, {"vxlan-middle", "early=0.8@b"}, {"four-points", "late=0.4@d"}, {"lb-two-servers", "late=0.2@b"},
+	} {
+		t.Run(x[0]+" "+x[1], func(t *testing.T) {
+			c, err := lab.Load(filepath.Join("../../testdata", x[0]))
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		if two {
-			for _, m := range append(slices.Clone(p.Matches), p.Seg...) {
-				check(p.A, m[0], []string{"delivered"})
-				check(p.B, m[1], []string{"delivered"})
+			if err := c.Apply(x[1], 5); err != nil {
+				t.Fatal(err)
 			}
-		}
+			dir := t.TempDir()
+			if err := c.Write(dir); err != nil {
+				t.Fatal(err)
+			}
+			r := correlateDir(t, dir, filepath.Join(dir, "out"))
+			defer r.ann.Close()
+			r.checkFates(t)
+		})
 	}
 }
 
