@@ -158,10 +158,78 @@ func attempt(r *match.Result, a, b int, front, back []*Exchange) found {
 		lo, hi, ok = offset(ns, front, back)
 	}
 	if !ok {
-		return found{}
+		return jumped(front, back, ns, mark)
 	}
 	claims, withins, lo, hi := settle(front, back, ns, mark, lo, hi)
 	return found{claims, withins, own(r, a, b, front, ns, claims, lo, hi)}
+}
+
+const (
+	jumpedMost  = 1 << 17 // pairs that are looked at again for a clock that jumped
+	jumpedParts = 8       // places that a jump is looked for at: exchanges near it are lost
+)
+
+// jumped takes one of the clocks to have jumped once: what came before and what came behind nest at offsets of their own, neither of
+// which explains all.
+func jumped(front, back []*Exchange, ns []nesting, mark []int) (out found) {
+	if len(ns) > jumpedMost {
+		return out
+	}
+	order := make([]int, len(back))
+	for j := range order {
+		order[j] = j
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(back[x].Request.Start, back[y].Request.Start) })
+	for part := 1; part < jumpedParts; part++ {
+		var both found
+		ok := true
+		for _, l := range [2][]int{order[:len(order)*part/jumpedParts], order[len(order)*part/jumpedParts:]} {
+			bs, ms, some := chosen(l, back, ns, mark)
+			if len(some) == 0 {
+				ok = false
+				break
+			}
+			lo, hi, found := offset(some, front, bs)
+			if !found {
+				ok = false
+				break
+			}
+			cs, ws, _, _ := settle(front, bs, some, ms, lo, hi)
+			both.claims, both.withins = append(both.claims, cs...), append(both.withins, ws...)
+		}
+		if ok && len(both.claims) > len(out.claims) && !shared(both.claims) {
+			out = both
+		}
+	}
+	return out
+}
+
+// chosen gives the back exchanges with some indexes, what their headers name, and their nestings.
+func chosen(l []int, back []*Exchange, ns []nesting, mark []int) (bs []*Exchange, ms []int, out []nesting) {
+	to := map[int]int{}
+	for _, j := range l {
+		to[j] = len(bs)
+		bs, ms = append(bs, back[j]), append(ms, mark[j])
+	}
+	for _, n := range ns {
+		if k, ok := to[n.back]; ok {
+			n.back = k
+			out = append(out, n)
+		}
+	}
+	return bs, ms, out
+}
+
+// shared reports whether a front exchange is claimed twice.
+func shared(cs []Claim) bool {
+	seen := map[*Exchange]bool{}
+	for i := range cs {
+		if seen[cs[i].Front] {
+			return true
+		}
+		seen[cs[i].Front] = true
+	}
+	return false
 }
 
 // namesClients reports whether what headers say of clients goes with the addresses in front: not so where a translation

@@ -244,6 +244,26 @@ func TestStepOfEitherClock(t *testing.T) {
 	}
 }
 
+// Requests and answers nest at two offsets where a clock jumped, and the jump is known from nothing else.
+func TestStepWhereTLSEnds(t *testing.T) {
+	for apply, want := range map[string]float64{"step=-300ms@a": 0.3, "step=2s@b": 2} {
+		doc := derived(t, 3, "tls-offload", apply)
+		c := doc.Captures[1].Clock
+		if c.OffsetS == nil || math.Abs(*c.OffsetS+3.217) > *c.OffsetErrorS || len(c.Steps) != 1 || math.Abs(c.Steps[0].StepS-want) > 0.01 {
+			t.Errorf("%s: %v, steps %+v", apply, c.OffsetS, c.Steps)
+		}
+		joined := 0
+		for _, f := range doc.Flows {
+			if f.At["a"] != nil && f.At["b"] != nil {
+				joined++
+			}
+		}
+		if joined < 35 {
+			t.Errorf("%s: %d conversations are joined", apply, joined)
+		}
+	}
+}
+
 // A clock that jumps jumps against all others, however many points lie between, and no other one does; to the frame, so that nothing
 // lies outside of a capture for it.
 func TestStepAmongManyPoints(t *testing.T) {
