@@ -189,8 +189,6 @@ type step struct {
 	joint *match.Joint
 	links []*match.Link // links to all points on that side of the path
 	known bool          // the point saw this direction of this flow
-	// blind are points of either side which never saw the flow, though its ends say that it passes them.
-	blind []blind
 }
 
 // blind is a point whose recorder was not running for as long as another one, or hides a protocol.
@@ -202,7 +200,7 @@ type blind struct {
 // side judges the frames of direction d at capture c.
 func (j *judge) side(n int, f *match.Flow, c, d int) {
 	v := j.v
-	down, up := j.steps(f, c, d)
+	down, up, blinds := j.steps(f, c, d)
 	made, isMade := j.endedBy(f, c, d)
 	for k, id := range f.Sides[c].Convs {
 		dir := d ^ f.Sides[c].Forward[k]
@@ -225,13 +223,14 @@ func (j *judge) side(n int, f *match.Flow, c, d int) {
 				*m = made
 				continue
 			}
-			*m = j.frame(f, c, d, i, down, up)
+			*m = j.frame(f, c, d, i, down, up, blinds)
 		}
 	}
 }
 
-// steps finds the next point down and up the path of direction d from capture c.
-func (j *judge) steps(f *match.Flow, c, d int) (down, up step) {
+// steps finds the next point down and up the path of direction d from capture c, and points of either side that never saw the flow,
+// though its ends say that it passes them.
+func (j *judge) steps(f *match.Flow, c, d int) (down, up step, blinds []blind) {
 	down, up = step{to: -1, down: true}, step{to: -1}
 	p := f.Path[d]
 	at := -1
@@ -272,10 +271,10 @@ func (j *judge) steps(f *match.Flow, c, d int) (down, up step) {
 		}
 		hides := j.hidden(f, c, x, false)
 		if (hides || j.v.narrower(x, c)) && (next.to < 0 || !next.known || j.between(c, next.to, x)) {
-			down.blind = append(down.blind, blind{x, hides})
+			blinds = append(blinds, blind{x, hides})
 		}
 	}
-	return down, up
+	return down, up, blinds
 }
 
 // between reports whether whatever passes two points passes a third one in between, as long as that one's recorder runs and shows
@@ -446,7 +445,7 @@ func (s *Segment) seen(toB bool) bool {
 }
 
 // frame judges one frame.
-func (j *judge) frame(f *match.Flow, c, d int, i uint32, down, up step) Mark {
+func (j *judge) frame(f *match.Flow, c, d int, i uint32, down, up step, blinds []blind) Mark {
 	v := j.v
 	hasDown, logicalDown := j.has(down, c, i)
 	hasUp, logicalUp := j.has(up, c, i)
@@ -467,17 +466,18 @@ func (j *judge) frame(f *match.Flow, c, d int, i uint32, down, up step) Mark {
 				m.Fate = FateOutside // another one behind it has it
 			}
 		}
-		for _, x := range down.blind {
+		for _, x := range blinds {
 			switch outside := v.outsideOf(x.point, c, i); {
 			case x.hides && (!outside || j.throughout[[2]int{x.point, c}]):
 				m.Fate = FateFiltered
+				return m
 			case outside:
 				m.Fate = FateOutside
 			}
 		}
 		return m
 	}
-	for _, x := range down.blind {
+	for _, x := range blinds {
 		if !x.hides && v.outsideOf(x.point, c, i) && !j.onWay(c, down.to, x.point) && !j.onWay(c, up.to, x.point) {
 			return Mark{Fate: FateOutside, Origin: v.origin(f, d)} // it may have taken that branch
 		}
@@ -626,7 +626,7 @@ func (v *Verdict) untold(f *match.Flow, c int, i uint32, other int) bool {
 	switch {
 	case x.LacksQuote(f.Proto):
 		return true
-	case x.Is(flow.MarkLater) && f.Sides[other] == nil:
+	case x.Is(flow.MarkLater) && (f.Proto == flow.ProtoTCP || f.Proto == flow.ProtoUDP) && !v.Caps[c].Conv(x.ID()).HasPorts:
 		return true // a fragment whose first one was not there before it: whose it is, is not known
 	case x.Is(flow.MarkError):
 		return v.Caps[c].QuotesCut || v.Caps[other].QuotesCut

@@ -132,7 +132,7 @@ func writeExplanation(w io.Writer, f *annotate.File, doc *model.Document, point 
 	for _, t := range f.ChangedText(point, fr, cl) {
 		say("changed", "%s", t)
 	}
-	if fr.Peer == 0 {
+	if fr.Peer == 0 || cl.Fate == "outside" || cl.Fate == "filtered" { // a point in between may not have it
 		for _, t := range whyAlone(f, doc, point, fr, cl) {
 			say("because", "%s", t)
 		}
@@ -192,7 +192,7 @@ func whyAlone(f *annotate.File, doc *model.Document, point int, fr *annotate.Fra
 		"elsewhere": "no packet of its conversation in this direction passes another point",
 		"duplicate": "an earlier frame of this capture is the same packet, recorded twice (mirror port, interface any)",
 		"local":     "frames of its kind never leave the link",
-		"unknown":   "nothing tells whether it reached another point; packets there that are equal to several here may be any of these",
+		"unknown":   "nothing tells whether it reached another point: packets there may be this one or another that is equal to it, the recorder there missed frames, or a snapshot length took what would tell",
 	}[cl.Fate]; s != "" {
 		return []string{s}
 	}
@@ -211,10 +211,13 @@ func notRecording(f *annotate.File, doc *model.Document, point int, fr *annotate
 		if c.Name == f.Tables.Points[point].Name || c.Clock.OffsetS == nil || c.FirstNS == nil || c.LastNS == nil {
 			continue
 		}
-		offset := int64(*c.Clock.OffsetS * 1e9)
+		offset, jumped := int64(*c.Clock.OffsetS*1e9), int64(0)
+		for _, s := range c.Clock.Steps {
+			jumped += int64(s.StepS * 1e9)
+		}
 		if before := *c.FirstNS - offset - at; before > 0 {
 			out = append(out, fmt.Sprintf("%s starts to record %s later", c.Name, span(before)))
-		} else if after := at - (*c.LastNS - offset); after > 0 {
+		} else if after := at - (*c.LastNS - offset - jumped); after > 0 {
 			out = append(out, fmt.Sprintf("the last frame of %s is %s earlier", c.Name, span(after)))
 		}
 	}
