@@ -8,13 +8,13 @@ function corr.duration(sec, ns)
   return NSTime.new(sec, ns)
 end
 
--- A local time of point p on the reference clock, or nil. The same arithmetic as Point.Ref in backend/annotate, to the
--- nanosecond.
-function corr.reference_time(p, sec, ns)
+-- The local time of point p's frame n on the reference clock, or nil. The same arithmetic as Point.Ref in backend/annotate, to
+-- the nanosecond.
+function corr.reference_time(p, n, sec, ns)
   if not p.clock_known then return nil end
   local off_sec, off_ns = p.offset_sec, p.offset_ns
   for _, s in ipairs(p.steps) do
-    if corr.time_before(sec, ns, s.sec, s.ns) then break end
+    if n < s.from then break end
     off_sec, off_ns = s.offset_sec, s.offset_ns
   end
   local since = (sec - p.at_sec) * 1000000000 + (ns - p.at_ns)

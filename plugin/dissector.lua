@@ -166,7 +166,7 @@ local function next_page()
 end
 
 local function show_wanted(tree, p, sec, ns, flow, class, peer, delay, extra)
-  local f = fill(p, sec, ns, flow, class, peer, delay, extra)
+  local f = fill(p, ahead, sec, ns, flow, class, peer, delay, extra)
   if with_proto or flow >= FINDING then return show(tree, wanted, f) end
   for i = 1, #wanted do
     local x = wanted[i]

@@ -2,14 +2,14 @@
 
 local word, int, stamp = corr.word, corr.int, corr.stamp
 
-local VERSION = 3
+local VERSION = 4
 local HEADER = 64
 local CACHED = 4096 -- entries kept of each table before a cache starts anew
 
 -- Order of the sections in the directory and of those of a point.
 local SECTIONS = { "strings", "text", "flows", "flow_ats", "findings", "logs", "steps", "points" }
 local POINT_SECTIONS = { "records", "pages", "classes", "lists", "heap" }
-local WIDTHS = { strings = 8, text = 1, flows = 20, flow_ats = 44, findings = 12, logs = 8, steps = 16, points = 132,
+local WIDTHS = { strings = 8, text = 1, flows = 20, flow_ats = 44, findings = 12, logs = 8, steps = 12, points = 132,
   records = 32, pages = 36, classes = 68, lists = 4, heap = 4 }
 
 local Store = {}
@@ -176,9 +176,8 @@ function Store:make_point(i)
   local first = word(r, 45)
   for k = 1, word(r, 49) do
     local s = self:row(self.steps, first + k - 1)
-    local step = {}
-    step.sec, step.ns = stamp(s, 1)
-    step.offset_sec, step.offset_ns = stamp(s, 9)
+    local step = { from = word(s, 1) }
+    step.offset_sec, step.offset_ns = stamp(s, 5)
     p.steps[k] = step
   end
   for k, name in ipairs(POINT_SECTIONS) do p[name] = self:section(r, 53 + 16 * (k - 1), name) end

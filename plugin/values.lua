@@ -87,14 +87,14 @@ local frame = {}
 function corr.annotation(p, n)
   local lo, hi, _, flow, class, peer, delay, extra = corr.record(p, n - 1)
   local sec, ns = corr.unpack_stamp(lo, hi)
-  return corr.fill(p, sec, ns, flow, class, peer, delay, extra)
+  return corr.fill(p, n, sec, ns, flow, class, peer, delay, extra)
 end
 
-function corr.fill(p, sec, ns, flow, class, peer, delay, extra)
+function corr.fill(p, n, sec, ns, flow, class, peer, delay, extra)
   local f = frame
   f.finding = flow >= FINDING
   if f.finding then flow = flow - FINDING end
-  f.point, f.sec, f.ns, f.flow, f.peer, f.delay = p, sec, ns, flow, peer, delay
+  f.point, f.number, f.sec, f.ns, f.flow, f.peer, f.delay = p, n, sec, ns, flow, peer, delay
   f.class = p.known.of[class] or p.store:class(p, class)
   f.extra_at, f.extra_read = extra, nil
   return f
@@ -244,7 +244,7 @@ function value.delay(f)
   return corr.duration(sec, d - sec * 1000000000)
 end
 
-function value.time(f) return corr.reference_time(f.point, f.sec, f.ns) end
+function value.time(f) return corr.reference_time(f.point, f.number, f.sec, f.ns) end
 
 function value.message(f)
   local x = extra(f)

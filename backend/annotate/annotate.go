@@ -14,12 +14,12 @@ type Point struct {
 	At         capture.LocalTime
 	Offset     int64 // ns
 	DriftPPM   float64
-	Steps      []ClockStep // further offsets that hold from an instant on, ascending
+	Steps      []ClockStep // further offsets that hold from a frame on, ascending
 }
 
-// ClockStep replaces Offset from local time At on.
+// ClockStep replaces Offset from frame From on: a clock that jumped back shows the same times twice.
 type ClockStep struct {
-	At     capture.LocalTime
+	From   capture.FrameNo
 	Offset int64
 }
 

@@ -21,7 +21,7 @@ func sample() (Tables, []Class, [2][]Frame) {
 		Points: []Point{
 			{Name: "client", Cell: "a.pcap", File: "x/a.pcap", ClockKnown: true},
 			{Name: "server", Cell: "b\t.pcap", File: "x/b.pcap", ClockKnown: true, At: 1_700_000_000_000_000_000, Offset: -7_000_000_123, DriftPPM: 20.25,
-				Steps: []ClockStep{{At: 1_700_000_100_000_000_000, Offset: 5}}},
+				Steps: []ClockStep{{From: 3, Offset: 5}}},
 		},
 		Flows: []Flow{
 			{ID: 1, Path: "client > server", PathReverse: "server > client", At: []FlowAt{{Point: 0, Stream: 0, RTT: 3_700_000, RTTClient: -1, RTTServer: 3_700_000}, {Point: 1, Stream: 4, RTT: -1, RTTClient: -1, RTTServer: -1}}},
@@ -290,7 +290,7 @@ func TestOpenErrors(t *testing.T) {
 		{"cut in the header", good[:20], ErrTruncated, "cut short"},
 		{"cut", good[:len(good)-1], ErrTruncated, "cut short"},
 		{"longer", append(bytes.Clone(good), 0), ErrTruncated, "cut short"},
-		{"other version", change(headVersion, 2), ErrVersion, "another version of corr: layout 1, this one reads 3"},
+		{"other version", change(headVersion, 2), ErrVersion, "another version of corr: layout 6, this one reads 4"},
 		{"directory", change(len(good)-3, 1), ErrDamaged, "damaged"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -323,19 +323,22 @@ func TestStamp(t *testing.T) {
 }
 
 func TestRef(t *testing.T) {
-	p := Point{ClockKnown: true, At: 1000 * second, Offset: 250, DriftPPM: -20, Steps: []ClockStep{{At: 2000 * second, Offset: 700}}}
-	for _, tt := range []struct{ local, want int64 }{
-		{1000 * second, 1000*second - 250},
-		{1100 * second, 1100*second - 250 + 2_000_000},
-		{900 * second, 900*second - 250 - 2_000_000},
-		{2000*second - 1, 2000*second - 1 - 250 + 20_000_000},
-		{2000 * second, 2000*second - 700 + 20_000_000},
+	p := Point{ClockKnown: true, At: 1000 * second, Offset: 250, DriftPPM: -20, Steps: []ClockStep{{From: 9, Offset: 700}}}
+	for _, tt := range []struct {
+		n           capture.FrameNo
+		local, want int64
+	}{
+		{1, 1000 * second, 1000*second - 250},
+		{2, 1100 * second, 1100*second - 250 + 2_000_000},
+		{3, 900 * second, 900*second - 250 - 2_000_000},
+		{8, 2000 * second, 2000*second - 250 + 20_000_000},
+		{9, 2000 * second, 2000*second - 700 + 20_000_000},
 	} {
-		if got, ok := p.Ref(capture.LocalTime(tt.local)); got != tt.want || !ok {
+		if got, ok := p.Ref(tt.n, capture.LocalTime(tt.local)); got != tt.want || !ok {
 			t.Errorf("%d: got %d, want %d", tt.local, got, tt.want)
 		}
 	}
-	if _, ok := (&Point{}).Ref(1); ok {
+	if _, ok := (&Point{}).Ref(1, 1); ok {
 		t.Error("a time from an unknown clock")
 	}
 }
@@ -365,7 +368,7 @@ func TestTSV(t *testing.T) {
 			"a.pcap\t4\t9\tdelivered\tmiddlebox\t1699999995000000000\t8\n" +
 			"b\\t.pcap\t1\t\tlocal\t\t\t\n" +
 			"b\\t.pcap\t2\t1\tlocal\t\t1700000007000000130\t\n" +
-			"b\\t.pcap\t3\t\tdelivered\tmiddlebox\t34432000000124\t8\n"},
+			"b\\t.pcap\t3\t\tdelivered\tmiddlebox\t34424999999996\t8\n"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", tt.name, tt.got, tt.want)

@@ -8,13 +8,13 @@ import (
 
 // Ref converts a local time to the reference clock, ns since 1970; false where the clock's relation is not known.
 // The plugin does the same arithmetic, to the nanosecond.
-func (p *Point) Ref(t capture.LocalTime) (int64, bool) {
+func (p *Point) Ref(n capture.FrameNo, t capture.LocalTime) (int64, bool) {
 	if !p.ClockKnown {
 		return 0, false
 	}
 	offset := p.Offset
 	for _, s := range p.Steps {
-		if t < s.At {
+		if n < s.From {
 			break
 		}
 		offset = s.Offset

@@ -125,9 +125,8 @@ func (d *decoder) points(f *File, points, steps section) error {
 		}
 		for i := first; i < first+n; i++ {
 			s := row(sb, int(i), stepSize)
-			at, _ := getStamp(s)
-			off, _ := getStamp(s[8:])
-			p.Steps = append(p.Steps, ClockStep{capture.LocalTime(at), off})
+			off, _ := getStamp(s[4:])
+			p.Steps = append(p.Steps, ClockStep{capture.FrameNo(word(s, 0)), off})
 		}
 		var secs [pointSections]section
 		for i := range secs {

@@ -103,7 +103,7 @@ func (w *Writer) encodeTables(e *encoder) []byte {
 		steps = append(steps, t.Points[i].Steps...)
 	}
 	secs[secSteps] = e.table(len(steps), stepSize, func(i int) {
-		e.stamp(int64(steps[i].At), true)
+		e.word(uint32(steps[i].From))
 		e.stamp(steps[i].Offset, true)
 	})
 	firstStep := 0

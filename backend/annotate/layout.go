@@ -6,7 +6,7 @@ import (
 )
 
 // Version of the layout. A reader takes exactly its own: a correlation is cheap to make again.
-const Version = 3
+const Version = 4
 
 const (
 	magic        = "corr.ann"
@@ -19,7 +19,7 @@ const (
 	flowAtSize   = 11 * 4
 	findingSize  = 3 * 4
 	logSize      = 2 * 4
-	stepSize     = 4 * 4
+	stepSize     = 3 * 4
 	pointSize    = 33 * 4
 	sectionSize  = 4 * 4
 	stringSize   = 2 * 4

@@ -71,7 +71,7 @@ func WriteFrames(w io.Writer, f *File) error {
 		t.b = append(t.b, '\t')
 		t.text(c.Origin)
 		t.b = append(t.b, '\t')
-		ref, ok := f.Tables.Points[point].Ref(fr.Time)
+		ref, ok := f.Tables.Points[point].Ref(n, fr.Time)
 		t.known(ref, ok && fr.Time != 0)
 		t.b = append(t.b, '\t')
 		t.known(int64(c.Hops), c.Hops >= 0)

@@ -40,7 +40,7 @@ func (in *Input) point(c int) annotate.Point {
 	p := annotate.Point{Name: in.Points[c].Name, Cell: in.Points[c].Cell, File: absolute(in.Points[c].File), Frames: uint32(in.Caps[c].Len()),
 		ClockKnown: k.Known, At: k.At, Offset: k.Offset, DriftPPM: k.DriftPPM}
 	for _, s := range k.Steps {
-		p.Steps = append(p.Steps, annotate.ClockStep{At: s.At, Offset: k.Offset + s.By})
+		p.Steps = append(p.Steps, annotate.ClockStep{From: s.From, Offset: k.Offset + s.By})
 	}
 	return p
 }

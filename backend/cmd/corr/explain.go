@@ -133,7 +133,7 @@ func writeExplanation(w io.Writer, f *annotate.File, doc *model.Document, point 
 		say("changed", "%s", t)
 	}
 	if fr.Peer == 0 || cl.Fate == "outside" || cl.Fate == "filtered" { // a point in between may not have it
-		for _, t := range whyAlone(f, doc, point, fr, cl) {
+		for _, t := range whyAlone(f, doc, point, n, fr, cl) {
 			say("because", "%s", t)
 		}
 	}
@@ -174,7 +174,7 @@ func delayText(has bool, ns, bound int64) string {
 }
 
 // whyAlone says why a frame without counterpart has the fate it has.
-func whyAlone(f *annotate.File, doc *model.Document, point int, fr *annotate.Frame, cl *annotate.Class) []string {
+func whyAlone(f *annotate.File, doc *model.Document, point int, n capture.FrameNo, fr *annotate.Frame, cl *annotate.Class) []string {
 	from, to, ok := strings.Cut(cl.FateWhere, " > ")
 	agree := "agrees with this one in what the path keeps (numbers, identification, payload)"
 	switch {
@@ -185,7 +185,7 @@ func whyAlone(f *annotate.File, doc *model.Document, point int, fr *annotate.Fra
 	case cl.Fate == "consumed" && ok:
 		return []string{fmt.Sprintf("it ends between %s and %s: what stands there answers or drops such packets", from, to)}
 	case cl.Fate == "outside":
-		return notRecording(f, doc, point, fr)
+		return notRecording(f, doc, point, n, fr)
 	}
 	if s := map[string]string{
 		"filtered":  "the other captures hold no frame of its kind: their capture filters hide it",
@@ -200,8 +200,8 @@ func whyAlone(f *annotate.File, doc *model.Document, point int, fr *annotate.Fra
 }
 
 // notRecording lists the points that were not recording when a frame passed.
-func notRecording(f *annotate.File, doc *model.Document, point int, fr *annotate.Frame) []string {
-	at, ok := f.Tables.Points[point].Ref(fr.Time)
+func notRecording(f *annotate.File, doc *model.Document, point int, n capture.FrameNo, fr *annotate.Frame) []string {
+	at, ok := f.Tables.Points[point].Ref(n, fr.Time)
 	if !ok {
 		return nil
 	}
