@@ -135,6 +135,37 @@ func (r *result) file(name string) string {
 	return ""
 }
 
+// changed writes a recorded case that is changed, and gives the folder.
+func changed(t *testing.T, name, apply string) (c *lab.Case, dir string) {
+	t.Helper()
+	c, err := lab.Load(filepath.Join("../../testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Apply(apply, 5); err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	if err := c.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	return c, dir
+}
+
+// grade compares the matches with a case's truth.
+func (r *result) grade(t *testing.T, c *lab.Case) lab.Score {
+	t.Helper()
+	var b bytes.Buffer
+	if err := annotate.WriteMatches(&b, r.ann); err != nil {
+		t.Fatal(err)
+	}
+	s, err := lab.Grade(c, &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // No wrong pair and none missing; a proxy's relayed bytes and handshakes nearly all.
 func TestRecordedMatches(t *testing.T) {
 	for _, name := range cases(t) {
@@ -144,15 +175,7 @@ func TestRecordedMatches(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var b bytes.Buffer
-			if err := annotate.WriteMatches(&b, r.ann); err != nil {
-				t.Fatal(err)
-			}
-			s, err := lab.Grade(c, &b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range s.Pairs {
+			for _, p := range r.grade(t, c).Pairs {
 				opaque := name == "tls-offload" // no byte survives there: only handshakes of conversations that are told apart
 				if p.Wrong > 0 || p.Correct < p.Required || p.StreamFound*100 < p.Stream*98 || !opaque && p.Stream > 0 && p.LogicalFound*100 < p.Logical*98 || opaque && p.LogicalFound*100 < p.Logical*80 {
 					t.Errorf("%s-%s: %d of %d right, %d wrong (%v), stream %d of %d, handshakes %d of %d, missing %v\nrepeat: corr matches of testdata/%s",
@@ -232,17 +255,7 @@ func TestFatesAtOtherRecorders(t *testing.T) {
 		{"vlan-middle", "late=0.2@b"}, {"vxlan-middle", "early=0.8@b"}, {"four-points", "late=0.4@d"}, {"lb-two-servers", "late=0.2@b"},
 	} {
 		t.Run(x[0]+" "+x[1], func(t *testing.T) {
-			c, err := lab.Load(filepath.Join("../../testdata", x[0]))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Apply(x[1], 5); err != nil {
-				t.Fatal(err)
-			}
-			dir := t.TempDir()
-			if err := c.Write(dir); err != nil {
-				t.Fatal(err)
-			}
+			_, dir := changed(t, x[0], x[1])
 			r := correlateDir(t, dir, filepath.Join(dir, "out"))
 			defer r.ann.Close()
 			r.checkFates(t)
@@ -426,17 +439,7 @@ func TestEveryFindingFires(t *testing.T) {
 	}
 	for _, d := range infer.Docs() {
 		if how := rulesFire[d.ID]; len(fires[d.ID]) == 0 && how[0] != "" {
-			c, err := lab.Load(filepath.Join("../../testdata", how[0]))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Apply(how[1], 5); err != nil {
-				t.Fatal(err)
-			}
-			dir := t.TempDir()
-			if err := c.Write(dir); err != nil {
-				t.Fatal(err)
-			}
+			_, dir := changed(t, how[0], how[1])
 			r := correlateDir(t, dir, filepath.Join(dir, "out"))
 			for _, f := range r.doc.Findings {
 				fires[f.ID] = append(fires[f.ID], how[0]+" "+how[1])

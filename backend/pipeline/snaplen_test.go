@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,19 +21,9 @@ func TestSnapshotsEndInHeaders(t *testing.T) {
 	for n, name := range cases(t) {
 		t.Run(name, func(t *testing.T) {
 			whole := correlated(t, name)
-			c, err := lab.Load(filepath.Join("../../testdata", name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			caps := c.Captures
-			spec := fmt.Sprintf(specs[n%len(specs)]+"%.0[1]s%.0[2]s", caps[0].Label(), caps[len(caps)-1].Label())
-			if err := c.Apply(spec, 5); err != nil {
-				t.Fatal(err)
-			}
-			dir := t.TempDir()
-			if err := c.Write(dir); err != nil {
-				t.Fatal(err)
-			}
+			label := func(n int) string { return (&lab.Capture{File: whole.truth.Captures[n].File}).Label() }
+			spec := fmt.Sprintf(specs[n%len(specs)]+"%.0[1]s%.0[2]s", label(0), label(len(whole.truth.Captures)-1))
+			c, dir := changed(t, name, spec)
 			o := Options{Out: filepath.Join(dir, "out")}
 			for _, x := range whole.truth.Captures {
 				o.Inputs = append(o.Inputs, Input{Path: filepath.Join(dir, x.File)})
@@ -50,15 +39,7 @@ func TestSnapshotsEndInHeaders(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer r.ann.Close()
-			var b bytes.Buffer
-			if err := annotate.WriteMatches(&b, r.ann); err != nil {
-				t.Fatal(err)
-			}
-			s, err := lab.Grade(c, &b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range s.Pairs {
+			for _, p := range r.grade(t, c).Pairs {
 				if p.Wrong > 0 {
 					t.Errorf("%s: %s-%s: %d wrong pairs: %v", spec, p.A, p.B, p.Wrong, p.WrongList)
 				}

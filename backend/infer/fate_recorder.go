@@ -1,0 +1,220 @@
+package infer
+
+import (
+	"slices"
+
+	"github.com/corr-dev/corr/backend/clock"
+	"github.com/corr-dev/corr/backend/flow"
+	"github.com/corr-dev/corr/backend/match"
+)
+
+// classKey is a kind of traffic between two captures that a capture filter could hide: a protocol and the service port as
+// capture a sees it, or (port -1, a < b) the protocol as a whole.
+type classKey struct {
+	a, b  int
+	proto uint8
+	port  int32
+}
+
+type classCount struct{ both, onlyA, onlyB int }
+
+func (j *judge) classOf(a, b int, proto uint8, port int32) *classCount {
+	k := classKey{a, b, proto, port}
+	n := j.class[k]
+	if n == nil {
+		n = &classCount{}
+		j.class[k] = n
+	}
+	return n
+}
+
+// count is what was counted of a class.
+func (j *judge) count(a, b int, proto uint8, port int32) *classCount {
+	if n := j.class[classKey{a, b, proto, port}]; n != nil {
+		return n
+	}
+	return &classCount{}
+}
+
+// classes counts, for each two related captures, the flows of each class that both, or only one of them, saw.
+func (j *judge) classes() {
+	for key := range j.v.Relations {
+		a, b := key[0], key[1]
+		for _, f := range j.v.Flows {
+			x, y := f.Sides[a] != nil, f.Sides[b] != nil
+			if !x && !y {
+				continue
+			}
+			count := func(n *classCount, x, y bool) {
+				switch {
+				case x && y:
+					n.both++
+				case x:
+					n.onlyA++
+				default:
+					n.onlyB++
+				}
+			}
+			count(j.classOf(a, b, f.Proto, -1), x, y)
+			// A translation may change the port: each capture counts under its own.
+			if x {
+				count(j.classOf(a, b, f.Proto, int32(f.Tuple(a).Dport)), x, y)
+			}
+			if y {
+				count(j.classOf(b, a, f.Proto, int32(f.Tuple(b).Dport)), y, x)
+			}
+		}
+	}
+	j.narrow = map[[2]int]bool{}
+	both, more := map[[2]int]int{}, map[[2]int]int{} // protocols of two captures, and of the second one alone
+	for k, n := range j.class {
+		if k.port >= 0 {
+			continue
+		}
+		for _, p := range [2]struct {
+			pair       [2]int
+			mine, only int
+		}{{[2]int{k.a, k.b}, n.onlyA, n.onlyB}, {[2]int{k.b, k.a}, n.onlyB, n.onlyA}} {
+			switch {
+			case n.both > 0 || p.mine > 0:
+				both[p.pair]++
+			case p.only > 0:
+				more[p.pair]++
+			}
+		}
+	}
+	j.throughout = map[[2]int]bool{}
+	for p, n := range both {
+		if n == 1 && more[p] > 0 {
+			j.narrow[p], j.throughout[p] = more[p] > 1, j.whole(p[0], p[1])
+		}
+	}
+}
+
+// whole reports whether a capture filter of o hides whatever c holds of other protocols, even in front of o's first frame and behind
+// its last: some of it passed while o was running, or o holds all of TCP, or of UDP, that c does from its beginning to its end.
+func (j *judge) whole(o, c int) bool {
+	v := j.v
+	for _, f := range v.Flows {
+		if f.Sides[c] == nil || f.Sides[o] != nil || !j.hidden(f, c, o, false) {
+			continue
+		}
+		if from, to := v.Caps[c].Span(f.Sides[c].Convs[0]); from < to && !v.outsideOf(o, c, from) {
+			return true
+		}
+	}
+	outside := func(i uint32) bool { return !v.matched(c, o, i) && v.outsideOf(o, c, i) }
+	for _, f := range v.Flows {
+		if f.Sides[c] == nil || j.count(min(o, c), max(o, c), f.Proto, -1).both == 0 {
+			continue
+		}
+		if f.Proto != flow.ProtoTCP && f.Proto != flow.ProtoUDP {
+			return false
+		}
+		for _, id := range f.Sides[c].Convs {
+			if from, to := v.Caps[c].Span(id); from < to && (outside(from) || outside(to-1)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// blind is a point whose recorder was not running for as long as another one, or hides a protocol.
+type blind struct {
+	point int
+	hides bool
+}
+
+// between reports whether whatever passes two points passes a third one in between, as long as that one's recorder runs and shows
+// its protocol: not so on branches of a path.
+func (j *judge) between(a, b, x int) bool {
+	k := [3]int{min(a, b), max(a, b), x}
+	if yes, ok := j.passed.Load(k); ok {
+		return yes.(bool)
+	}
+	some, around := false, false
+	for _, f := range j.v.Flows {
+		if f.Sides[a] == nil || f.Sides[b] == nil {
+			continue
+		}
+		if f.Sides[x] != nil {
+			some = some || slices.ContainsFunc(f.Path[:], func(p []int) bool {
+				i, k, n := slices.Index(p, a), slices.Index(p, b), slices.Index(p, x)
+				return i >= 0 && k >= 0 && (i < n) == (n < k)
+			})
+			continue
+		}
+		from, _ := j.v.Caps[a].Span(f.Sides[a].Convs[0])
+		around = around || !j.v.outsideOf(x, a, from) && !j.hidden(f, a, x, false)
+	}
+	j.passed.Store(k, some && !around)
+	return some && !around
+}
+
+// onWay reports whether a point lies between two others, or one of them between the other one and it.
+func (j *judge) onWay(c, next, x int) bool {
+	return next >= 0 && (next == x || j.between(c, next, x) || j.between(c, x, next))
+}
+
+// hidden reports whether the other capture shows nothing at all of a flow's protocol, or of its port where ports count,
+// although both saw other traffic: its capture filter hides it.
+func (j *judge) hidden(f *match.Flow, c, other int, ports bool) bool {
+	a, b := min(c, other), max(c, other)
+	if !j.v.answered(f, c) {
+		return false
+	}
+	whole := j.count(a, b, f.Proto, -1)
+	port := j.count(c, other, f.Proto, int32(f.Tuple(c).Dport))
+	blind := func(n *classCount) bool {
+		if n == port {
+			return n.both == 0 && n.onlyB == 0 && n.onlyA > 0 // as c counts, who is first in this key
+		}
+		if other == b {
+			return n.both == 0 && n.onlyB == 0 && n.onlyA > 0
+		}
+		return n.both == 0 && n.onlyA == 0 && n.onlyB > 0
+	}
+	return blind(whole) || ports && blind(port)
+}
+
+// narrower reports whether recorder x ran for only a part of the time that recorder c did.
+func (v *Verdict) narrower(x, c int) bool {
+	return v.outsideOf(x, c, v.Caps[c].FirstFrame()) || v.outsideOf(x, c, v.Caps[c].LastFrame())
+}
+
+// outsideOf reports whether the recorder of capture o was not running when frame i of c should have been seen there.
+func (v *Verdict) outsideOf(o, c int, i uint32) bool {
+	t, ok := v.Time(c, i)
+	if !ok || !v.Clocks.Of[o].Known {
+		return false
+	}
+	first, last := v.ran[o][0], v.ran[o][1]
+	e := v.Clocks.Of[o].Error + v.Clocks.Of[c].Error
+	// A packet at c passes o up to a round trip, twice the bound, before or after; it may wait in a queue besides.
+	from, to := -e, 2*e
+	if f := v.Flow(c, v.At(c, i)); f != nil {
+		if toC, ok := v.Toward(f, f.Sides[c].Dir(v.At(c, i)), o, c); ok && toC {
+			from = v.slowest(o, c)
+		} else if ok {
+			to = max(to, v.slowest(c, o))
+		}
+	}
+	return int64(t) < int64(first)+from || int64(t) > int64(last)-to
+}
+
+// slowestLook bounds the pairs of a stretch that are looked at for the longest delay.
+const slowestLook = 1 << 14
+
+// slowest is the longest time, ns, that a packet took from one neighbouring point to another, of those that one looks at; 0 where
+// they are no neighbours.
+func (v *Verdict) slowest(from, to int) int64 {
+	s := v.Segment(from, to)
+	if s == nil {
+		return 0
+	}
+	s.slow.Do(func() {
+		v.Travels(s, slowestLook, func(to int, _ clock.RefTime, delay int64) { s.slowest[to] = max(s.slowest[to], delay) })
+	})
+	return s.slowest[toward(s, from)]
+}
