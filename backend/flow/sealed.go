@@ -98,6 +98,7 @@ func (c *Capture) Seal(k *Key, s *Sealed) {
 		f.Full, f.Head = k.word(f.Full), k.word(f.Head)
 	}
 	for id := range c.Convs {
+		c.Convs[id].Beyond = false // as are marks
 		for d := range c.Convs[id].Data {
 			h := &c.Convs[id].Data[d]
 			h.H16, h.H32, h.H64 = k.word(h.H16), k.word(h.H32), k.word(h.H64)
