@@ -23,7 +23,7 @@ const (
 
 // alike joins connectionless conversations that are alone, of captures whose clocks and hosts are known from others. It
 // gives what it joined.
-func (r *Result) alike(fo *forest, tk *taken, lvl level) (out []Candidate) {
+func (r *Result) alike(fo *forest, tk *taken) (out []Candidate) {
 	for _, key := range r.related() {
 		rel := r.Relations[key]
 		if rel.Time.len() == 0 {
@@ -34,11 +34,11 @@ func (r *Result) alike(fo *forest, tk *taken, lvl level) (out []Candidate) {
 			continue
 		}
 		h := r.hosts(fo, key[0], key[1])
-		ks := r.simultaneous(rel, x, y, lvl)
+		ks := r.simultaneous(rel, x, y, commonLevel(r.Caps[key[0]], r.Caps[key[1]]))
 		ks = h.rate(r, ks, x, y)
 		r.successive(ks)
 		either := func(t capture.LocalTime, _ int) (lo, hi capture.LocalTime, ok bool) { return rel.Time.window(t, 0) }
-		m := &matcher{lvl: lvl}
+		m := &matcher{}
 		for _, i := range byScore(ks, likely) {
 			k := ks[i]
 			if k.Margin < clear || fo.same(k.A, k.B) || fo.overlap(k.A, k.B) {

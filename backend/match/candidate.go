@@ -228,6 +228,10 @@ func sum(vs []vote) Candidate {
 			flip -= float64(v.w)
 		}
 	}
+	if kind[evWhole] > 0 {
+		k.Kinds |= 1 << evPayload
+		kind[evPayload], kind[evWhole] = max(kind[evPayload], kind[evWhole]), 0 // the same bytes
+	}
 	begin, numbers := 0., 0.
 	for e, w := range kind {
 		w = min(w, most[e])

@@ -36,19 +36,20 @@ const (
 	evAlike                       // addresses that other conversations show to belong together, and the time
 	evTransaction                 // a SIP message of one transaction
 	evNumber                      // sequence number alone, of a TCP header that may be cut behind it
+	evWhole                       // a datagram's bytes, more of them than every capture holds
 	nEvidence
 )
 
-var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports", "PROXY protocol header", "", "translations that a log records", "hosts that other conversations show to be the same, and the time", "SIP transactions", "sequence numbers"}
+var evidenceWords = [nEvidence]string{"initial sequence number", "sequence numbers of data segments", "sequence and acknowledgement numbers", "TCP timestamps", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "first bytes of the stream", "TLS hello", "payload bytes", "payload bytes and IP identification", "QUIC connection ID", "IP identifications", "runs of bytes in the stream", "encrypted bytes", "packets that ICMP errors quote", "requests and answers by time and size", "addresses and ports", "PROXY protocol header", "", "translations that a log records", "hosts that other conversations show to be the same, and the time", "SIP transactions", "sequence numbers", "payload bytes"}
 
 // bits is how much one shared key of a kind tells at best: the entropy of what it hashes. Sequence numbers are 32
 // random bits (RFC 6528) less what a birthday among many conversations costs; payloads of unknown make are taken for
 // less than they are.
-var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0, 50, 0, 30, 28}
+var bits = [nEvidence]float64{30, 30, 30, 24, 30, 14, 10, 20, 28, 12, 14, 30, 7, 12, 28, 14, 0, 8, 30, 0, 50, 0, 30, 28, 12}
 
 // most is what one kind may add up to: keys of one kind are not independent. Identifications are counters: that two of
 // them pass through the same values is one coincidence by direction, however many packets they number.
-var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 14, 20, 60, 28, 0, 8, 60, 0, 50, 0, 60, 60}
+var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 14, 20, 60, 28, 0, 8, 60, 0, 50, 0, 60, 60, 60}
 
 // entry is one key of one conversation.
 type entry struct {
@@ -78,7 +79,8 @@ const (
 	levelFull
 )
 
-func commonLevel(caps []*flow.Capture) level {
+// commonLevel is what all of some captures can hash.
+func commonLevel(caps ...*flow.Capture) level {
 	l := level{levelFull, levelFull}
 	for _, c := range caps {
 		for k := range l {
@@ -215,6 +217,7 @@ func conversationEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, l l
 		runEntries(emit, c, id)
 	}
 	seen := [2]int{}
+	own := commonLevel(c)
 	sip := speaksSIP(c, id)
 	from, to := c.Span(id)
 	for i := from; i < to; i++ {
@@ -238,6 +241,9 @@ func conversationEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, l l
 			}
 		} else {
 			datagramEntries(emit, f, cv.Proto, d, sm, l)
+			for t := l[1] + 1; t <= own[1]; t++ { // others hold more than the least one does
+				datagramEntry(emit, f, cv.Proto, d, sm, level{1: t})
+			}
 			if sip {
 				if key := transaction(c, i); key != 0 && sm.takes(key) {
 					emit(evTransaction, d, key, 0)
@@ -317,18 +323,31 @@ func tcpEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, d int, s
 	}
 }
 
+// datagramID is what a datagram says of itself beside its bytes.
+func datagramID(f *flow.Fact, proto uint8) uint64 {
+	id := uint64(f.Flags)<<48 | uint64(f.Window)<<32
+	switch {
+	case f.Is(flow.MarkLater):
+		return uint64(f.Ack)<<32 | 1
+	case proto == flow.ProtoESP, proto == flow.ProtoSCTP:
+		return uint64(f.Seq)<<32 | uint64(f.Ack)
+	case proto == flow.ProtoICMP, proto == flow.ProtoICMPv6:
+		id |= uint64(f.Ack) // the sequence number; a translation may rewrite the identifier
+	}
+	return id
+}
+
+// datagramEntry adds the key of a datagram's bytes at a level that not all captures have.
+func datagramEntry(emit func(evidence, int, uint64, uint64), f *flow.Fact, proto uint8, d int, sm sampler, l level) {
+	id := datagramID(f, proto)
+	if h := l.hash(f); h != 0 && proto != flow.ProtoESP && sm.takes(id^h) {
+		emit(evWhole, d, id, h<<32|uint64(f.Len)^uint64(l[1])<<24)
+	}
+}
+
 func datagramEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, proto uint8, d int, sm sampler, l level) {
 	h := l.hash(f)
-	id := uint64(f.Flags)<<48 | uint64(f.Window)<<32
-	switch proto {
-	case flow.ProtoICMP, flow.ProtoICMPv6:
-		id |= uint64(f.Ack) // the sequence number; a translation may rewrite the identifier
-	case flow.ProtoESP, flow.ProtoSCTP:
-		id = uint64(f.Seq)<<32 | uint64(f.Ack)
-	}
-	if f.Is(flow.MarkLater) {
-		id = uint64(f.Ack)<<32 | 1
-	}
+	id := datagramID(f, proto)
 	if proto == flow.ProtoESP {
 		if sm.takes(id) {
 			emit(evSegment, d, id, 0)

@@ -53,7 +53,7 @@ func (k *known) candidate(a, b Conv) *Candidate {
 }
 
 // joints probes every flow at every two captures that saw it. ks are candidates in the order of byPair, alike further ones.
-func (r *Result) joints(lvl level, ks, alike []Candidate) {
+func (r *Result) joints(ks, alike []Candidate) {
 	k := &known{ks: ks, alike: map[[2]Conv]*Candidate{}, first: make([]int32, len(r.Flows)), next: make([]int32, len(r.probed))}
 	for i := range alike {
 		k.alike[[2]Conv{alike[i].A, alike[i].B}] = &alike[i]
@@ -73,7 +73,7 @@ func (r *Result) joints(lvl level, ks, alike []Candidate) {
 		return of
 	})
 	r.each(len(r.Flows), func() func(i int) {
-		m := &matcher{lvl: lvl}
+		m := &matcher{}
 		return func(i int) {
 			f := r.Flows[i]
 			for a := range f.Sides {

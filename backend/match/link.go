@@ -206,14 +206,13 @@ func (k *linker) add(a, b int, ps []Pair) {
 // missed a packet.
 func Packets(ctx context.Context, r *Result) error {
 	k := &linker{links: map[[2]int]*Link{}, r: r}
-	lvl := commonLevel(r.Caps)
 	work := make(chan []*Flow, 64)
 	var wg sync.WaitGroup
 	for n := 0; n < workers(); n++ {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			m := &matcher{lvl: lvl}
+			m := &matcher{}
 			for fs := range work {
 				for _, f := range fs {
 					if ctx.Err() == nil {

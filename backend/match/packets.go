@@ -15,6 +15,7 @@ const fastAhead = 6
 
 func (m *matcher) between(a, b *Side) {
 	m.a, m.b, m.sideA = a.Cap, b.Cap, a
+	m.lvl = commonLevel(a.Cap, b.Cap)
 	m.optsCut = a.Cap.OptionsCut || b.Cap.OptionsCut
 	m.short = max(a.cut(), b.cut())
 	m.versions = a.Cap.Tuple(a.Convs[0], 0).Version != b.Cap.Tuple(b.Convs[0], 0).Version

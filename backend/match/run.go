@@ -59,7 +59,7 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 		routers[k] = routers[k] || translators[k]
 	})
 	r := &Result{Caps: caps, Routers: routers, Translators: translators, both: both, logged: newSaid(logged), Relations: map[[2]int]*Relation{}}
-	lvl := commonLevel(caps)
+	lvl := commonLevel(caps...)
 	heads := allHeaders(caps)
 	ks := r.gather(lvl, sampleMask, heads, nil, nil)
 	if err := ctx.Err(); err != nil {
@@ -78,12 +78,12 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 		anchors = append(anchors, r.anchor(fo, taken, ks)...)
 	}
 	anchors = append(anchors, r.several(fo, taken, ks, anchors)...)
-	r.relate(caps, lvl, anchors)
-	r.agreeing(fo, taken, lvl, ks)
-	alike := r.alike(fo, taken, lvl)
+	r.relate(caps, anchors)
+	r.agreeing(fo, taken, ks)
+	alike := r.alike(fo, taken)
 	r.twins(fo, taken)
 	r.flows(fo)
-	r.joints(lvl, ks, alike)
+	r.joints(ks, alike)
 	r.order()
 	return r, ctx.Err()
 }
@@ -323,11 +323,11 @@ func (r *Result) accept(fo *forest, tk *taken, k Candidate) bool {
 }
 
 // relate builds the relations of capture pairs from their anchors.
-func (r *Result) relate(caps []*flow.Capture, lvl level, anchors []Candidate) {
+func (r *Result) relate(caps []*flow.Capture, anchors []Candidate) {
 	done := make([]probed, len(anchors))
 	most := min(max(samplesAll/max(len(anchors), 1), samplesLeast), samplesMost)
 	r.each(len(anchors), func() func(i int) {
-		m := &matcher{lvl: lvl}
+		m := &matcher{}
 		return func(i int) { done[i] = r.probeAnchor(m, anchors[i], most) }
 	})
 	samples := map[*Relation]*[3]int{}
@@ -397,8 +397,8 @@ func (r *Result) each(n int, make func() func(i int)) {
 }
 
 // agreeing joins candidates with less evidence whose packets fit the clocks of both captures.
-func (r *Result) agreeing(fo *forest, tk *taken, lvl level, ks []Candidate) {
-	m := &matcher{lvl: lvl}
+func (r *Result) agreeing(fo *forest, tk *taken, ks []Candidate) {
+	m := &matcher{}
 	ends := map[*Relation]*hosts{}
 	for _, i := range byScore(ks, likely-timeMost) {
 		k := ks[i]
