@@ -13,22 +13,29 @@ func Vendor(m [6]byte) string { return oui.Vendor(m) }
 // that it made itself and that passed no router, or, where nothing else can stand between, frames from its side. "" where
 // that can't be known. A card's maker is a hint, not proof.
 func (v *Verdict) vendor(s *Segment, x *Box) string {
-	votes := map[string]int{}
+	maker := ""
 	for _, c := range []int{s.A, s.B} {
+		votes := map[string]int{}
 		for _, f := range v.sortedFlows(x.Flows)[:min(len(x.Flows), 64)] {
 			v.nextHop(s, x, f, c, votes)
 		}
-	}
-	best := ""
-	for name, n := range votes {
-		if n > votes[best] || n == votes[best] && name < best {
-			best = name
+		best := ""
+		for name, n := range votes {
+			if n > votes[best] || n == votes[best] && name < best {
+				best = name
+			}
+		}
+		switch {
+		case best == "":
+		case votes[best]*2 <= sum(votes):
+			return "" // several cards, none of them in the majority
+		case maker != "" && maker != best:
+			return "" // a card on either side, by two makers: neither tells who made the device
+		default:
+			maker = best
 		}
 	}
-	if n := len(votes); n > 1 && votes[best]*2 <= sum(votes) {
-		return "" // several cards, none of them in the majority
-	}
-	return best
+	return maker
 }
 
 func sum(m map[string]int) int {

@@ -244,6 +244,19 @@ func TestStepOfEitherClock(t *testing.T) {
 	}
 }
 
+// Cards by two makers on the two sides of a device name neither, whichever of their frames a recorder missed.
+func TestMakersOfBothSides(t *testing.T) {
+	for seed := range int64(4) {
+		for _, s := range derived(t, seed+1, "vxlan-middle", "drop=8@a,drop=8@b,drop=8@c").Segments {
+			for _, b := range s.Middleboxes {
+				if b.Vendor != "" {
+					t.Errorf("seed %d: %s between %s and %s by %s", seed+1, b.Kind, s.A, s.B, b.Vendor)
+				}
+			}
+		}
+	}
+}
+
 // Requests and answers nest at two offsets where a clock jumped, and the jump is known from nothing else.
 func TestStepWhereTLSEnds(t *testing.T) {
 	for apply, want := range map[string]float64{"step=-300ms@a": 0.3, "step=2s@b": 2} {
