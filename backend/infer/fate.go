@@ -27,10 +27,20 @@ func (v *Verdict) fates() {
 	for _, s := range v.Segments {
 		s.count(v)
 	}
+	var mu sync.Mutex
+	var made [][]madeFrame
 	v.parallel(func() func(n int, f *match.Flow) {
 		w := &judge{v: v, class: j.class, own: j.own, ends: j.ends, equal: j.equal, bare: j.bare, narrow: j.narrow, throughout: j.throughout, passed: j.passed, cover: map[coverKey]*coverage{}}
-		return w.flow
+		return func(n int, f *match.Flow) {
+			if w.flow(n, f); len(w.made) > 0 {
+				mu.Lock()
+				made = append(made, w.made)
+				mu.Unlock()
+				w.made = nil
+			}
+		}
 	})
+	v.missedInstead(made)
 	v.parallel(func() func(n int, f *match.Flow) { return j.late })
 }
 
@@ -50,6 +60,7 @@ type judge struct {
 	passed     *sync.Map              // what between found
 	cover      map[coverKey]*coverage // of the flow at hand
 	buf        []match.Pair
+	made       []madeFrame // of the flow at hand
 }
 
 // flow judges the frames of one flow.
@@ -261,9 +272,46 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		if v.usualWay(c, i) && v.leaks[s.to]() {
 			return Mark{Origin: m.Origin}, true // the recorder before it may have missed it
 		}
+		if v.usualWay(c, i) {
+			j.made = append(j.made, madeFrame{f, c, i, s.to, m.Origin})
+		}
 		m.Fate, m.Origin = FateInjected, OriginMiddlebox
 	}
 	return m, true
+}
+
+// madeFrame is a frame that the point before did not see, though nothing but that speaks for another sender.
+type madeFrame struct {
+	flow   *match.Flow
+	c      int
+	i      uint32
+	before int
+	origin Origin
+}
+
+// missedLeast is of how many conversations a point must lack payload that comes from its side the usual way, for its recorder to have
+// missed frames: nobody makes up what ends say to each other.
+const missedLeast = 2
+
+// missedInstead takes back that frames were made between two points, where the recorder of the first one misses frames.
+func (v *Verdict) missedInstead(made [][]madeFrame) {
+	flows := map[[2]int]int{}
+	for _, l := range made {
+		seen := map[[2]int]bool{}
+		for _, x := range l {
+			if k := [2]int{x.before, x.c}; v.At(x.c, x.i).Len > 0 && !seen[k] {
+				seen[k] = true
+				flows[k]++
+			}
+		}
+	}
+	for _, l := range made {
+		for _, x := range l {
+			if flows[[2]int{x.before, x.c}] >= missedLeast {
+				v.Marks[x.c][x.i] = Mark{Origin: x.origin}
+			}
+		}
+	}
 }
 
 // usualWay reports whether a frame has as many routers behind it as others of its direction have, so that nothing speaks for another

@@ -98,6 +98,7 @@ func TestNotSaid(t *testing.T) {
 		{3, "partial-reuse-span", "drop=6@a", "tcp-terminated"}, // the SYN of a connection on ports used again is missed
 		{11, "haproxy-tcp", "renumber,isn,drop=6@a,ipid=zero", "closed-by-middlebox"},
 		{11, "quic-nat", "drop=10@a,drop=10@b", "payload-rewritten"},
+		{1, "udp-icmp-nat", "drop=4@a,drop=4@b", "rst-injected"}, // the recorder before it missed an end's RST
 		{3, "sip-alg", "ipid=zero,isn", "message-forwarder"},
 		{15, "lb-two-servers", "ipid=random,drop=6@a,drop=6@c", "reset-injector"}, // the RST of a closed port was missed at one point
 		{13, "quic-nat", "drop=3@b,isn", "no-answer"},                             // answers that a forwarder gave on were only missed
