@@ -68,30 +68,30 @@ type unit struct {
 	missed   *gap // it is what was missed of the client's
 }
 
-// units reads the messages of both directions, and lists what was missed of the client's that lies in none. client is the
-// direction of the initiator; server is the sequence number that offsets of what answers count from.
-func units(c *flow.Capture, id flow.ConvID, client int) (us [2][]unit, segs [2][]segment, gs []gap, server uint32) {
-	var base uint32
-	var have bool
+// dialogue is what both directions of a conversation said, the client's first.
+type dialogue struct {
+	units [2][]unit
+	segs  [2][]segment
+	base  [2]uint32 // the sequence number that offsets count from
+	known [2]bool   // base is: something was seen of the direction
+	gaps  []gap     // what was missed of the client's that lies in none of its units
+}
+
+// read reads the messages of both directions. client is the direction of the initiator.
+func read(c *flow.Capture, id flow.ConvID, client int) (x dialogue) {
 	port := c.Tuple(id, client).Dport
 	for _, d := range [2]int{client, 1 - client} {
 		k := d ^ client
-		var from uint32
-		var any bool
-		if segs[k], from, any = segments(c, id, d); k == 0 {
-			base, have = from, any
-		} else {
-			server = from
-		}
+		x.segs[k], x.base[k], x.known[k] = segments(c, id, d)
 		s := message.NewStream(k == 0, port)
 		take := func() {
 			for _, m := range s.Messages() {
 				u := unit{m: m, from: int64(m.Off), to: int64(m.End()), dir: k}
-				u.first, u.last = frameAt(segs[k], u.from), frameAt(segs[k], max(u.from, u.to-1))
-				us[k] = append(us[k], u)
+				u.first, u.last = frameAt(x.segs[k], u.from), frameAt(x.segs[k], max(u.from, u.to-1))
+				x.units[k] = append(x.units[k], u)
 			}
 		}
-		for _, g := range segs[k] {
+		for _, g := range x.segs[k] {
 			if b, ok := c.Payload(g.frame); ok {
 				s.Write(uint64(g.off), b)
 				take()
@@ -100,10 +100,10 @@ func units(c *flow.Capture, id flow.ConvID, client int) (us [2][]unit, segs [2][
 		s.Close()
 		take()
 	}
-	if have {
-		gs = beside(gaps(c, id, client, segs[0], base), us[0])
+	if x.known[0] {
+		x.gaps = beside(gaps(c, id, client, x.segs[0], x.base[0]), x.units[0])
 	}
-	return us, segs, gs, server
+	return x
 }
 
 // frameAt is the frame that carries a stream offset, or the next one.
@@ -119,7 +119,8 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 		return nil
 	}
 	client := c.ClientDir(cv.ID)
-	us, segs, gs, base := units(c, cv.ID, client)
+	all := read(c, cv.ID, client)
+	us, segs, gs := all.units, all.segs, all.gaps
 	var out []*Exchange
 	switch {
 	case cutShort(c, segs):
@@ -143,8 +144,8 @@ func streamExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchan
 			out = segmentTurns(c, segs, gs)
 		}
 	}
-	if n := len(out); n > 0 {
-		hears(c, cv.ID, client, segs[1], base, out[n-1])
+	if n := len(out); n > 0 && all.known[1] {
+		hears(c, cv.ID, client, segs[1], all.base[1], out[n-1])
 	}
 	tls := in.Data[client].Class == uint8(message.ProtoTLS)
 	start, end := ends(c, cv.ID)
