@@ -166,14 +166,10 @@ func within(x, y map[hop]bool) bool {
 // mayMiss reports whether a recorder that misses a share of all frames may have missed directions of conversations, of so many
 // packets, wholly, where it holds others of held.
 func mayMiss(held, missed []int, share float64) bool {
+	slices.Sort(held)
 	for _, n := range missed {
-		like := 1 // those that are as short
-		for _, h := range held {
-			if h <= n {
-				like++
-			}
-		}
-		if float64(like)*math.Pow(share, float64(n)) < missLeast {
+		like, _ := slices.BinarySearch(held, n+1) // those that are as short
+		if float64(like+1)*math.Pow(share, float64(n)) < missLeast {
 			return false
 		}
 	}

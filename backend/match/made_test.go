@@ -67,6 +67,19 @@ func grade(t *testing.T, c *lab.Case) lab.Score {
 	return s
 }
 
+// gradeDerived grades a recorded case that is changed.
+func gradeDerived(t *testing.T, from, apply string) lab.Score {
+	t.Helper()
+	c, err := lab.Load(filepath.Join("../../testdata", from))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Apply(apply, 11); err != nil {
+		t.Fatal(err)
+	}
+	return grade(t, c)
+}
+
 // madeUpWrong are seeds whose wrong pairs are known, and why they are.
 var madeUpWrong = map[int64]string{
 	5461: "of a segment that was lost and sent again one capture holds the first sending only, the other the second, and no timestamps tell",
@@ -169,14 +182,7 @@ func TestDerivedCases(t *testing.T) {
 		{"raw IP against Linux cooked", "mss-loss-reorder", "raw@a,sll2@b"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			c, err := lab.Load(filepath.Join("../../testdata", x.from))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := c.Apply(x.apply, 11); err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range grade(t, c).Pairs {
+			for _, p := range gradeDerived(t, x.from, x.apply).Pairs {
 				if p.Wrong > 0 || p.Correct*1000 < p.Required*995 {
 					t.Errorf("%s %s: %s-%s: %d of %d right, %d wrong; missing %v", x.from, x.apply, p.A, p.B, p.Correct, p.Required, p.Wrong, p.MissingList[:min(6, len(p.MissingList))])
 				}
@@ -187,14 +193,7 @@ func TestDerivedCases(t *testing.T) {
 
 // A mapping that changes under a conversation may carry one datagram only: its bytes, the hosts and the time are enough.
 func TestLoneDatagramOfNewMapping(t *testing.T) {
-	c, err := lab.Load("../../testdata/quic-nat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Apply("late=0.4@a", 11); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range grade(t, c).Pairs {
+	for _, p := range gradeDerived(t, "quic-nat", "late=0.4@a").Pairs {
 		if p.Wrong > 0 || p.Correct < p.Required {
 			t.Errorf("%s-%s: %d of %d right, %d wrong; missing %v", p.A, p.B, p.Correct, p.Required, p.Wrong, p.MissingList)
 		}
@@ -203,14 +202,7 @@ func TestLoneDatagramOfNewMapping(t *testing.T) {
 
 // Two captures are compared by what both hold, whatever a third one was cut to.
 func TestOneCaptureCutShort(t *testing.T) {
-	c, err := lab.Load("../../testdata/lb-two-servers")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Apply("ipid=zero,snaplen=54@c", 3); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range grade(t, c).Pairs {
+	for _, p := range gradeDerived(t, "lb-two-servers", "ipid=zero,snaplen=54@c").Pairs {
 		if p.Wrong > 0 || p.A == "a.pcap" && p.B == "b.pcapng" && p.Correct < p.Required {
 			t.Errorf("%s-%s: %d of %d right, %d wrong", p.A, p.B, p.Correct, p.Required, p.Wrong)
 		}

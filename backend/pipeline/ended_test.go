@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -241,6 +242,30 @@ func TestStepOfEitherClock(t *testing.T) {
 		c := derived(t, 5, "mss-loss-reorder", apply).Captures[1].Clock
 		if c.OffsetS == nil || math.Abs(*c.OffsetS-1.1) > *c.OffsetErrorS || len(c.Steps) != 1 || math.Abs(c.Steps[0].StepS-want) > 0.005 {
 			t.Errorf("%s: %+v", apply, c.Steps)
+		}
+	}
+}
+
+// A recorder that missed whole conversations of few packets is no branch of the path, and a gateway's own one no second translator.
+func TestMissedConversationsAreNoBranch(t *testing.T) {
+	for name, want := range map[string]string{
+		"four-points": "a-b b-c c-d", "softwire": "a-b b-c", "asymmetric-route": "a-b a-c b-d c-d", "gateway": "a-b b-c",
+	} {
+		apply := "drop=8@a,drop=8@b,drop=8@c"
+		if len(want) > len("a-b b-c") {
+			apply += ",drop=8@d"
+		}
+		for _, seed := range []int64{21, 22} {
+			var got []string
+			for _, s := range derived(t, seed, name, apply).Segments {
+				got = append(got, s.A+"-"+s.B)
+				if name == "gateway" && s.A == "a" && len(s.Middleboxes) > 0 {
+					t.Errorf("%s, seed %d: a %s between a and b", name, seed, s.Middleboxes[0].Kind)
+				}
+			}
+			if slices.Sort(got); strings.Join(got, " ") != want {
+				t.Errorf("%s, seed %d: stretches %v, want %s", name, seed, got, want)
+			}
 		}
 	}
 }
