@@ -9,7 +9,7 @@ import (
 
 // WindowMost and windowLeast bound Writer.Window; all captures' together hold windows records, as far as those let them. In a large
 // window lie more packets of one conversation, and turning to another one costs.
-const WindowMost, windowLeast, windows = 1 << 19, 1 << 17, 1 << 20
+const WindowMost, windowLeast, windows = 1 << 16, 1 << 14, 1 << 18
 
 // Window is the number of frames whose records are gathered before they are written: they may be put in any order, but
 // all of one window, which are the frames from k*Window+1 on, before any of the next.

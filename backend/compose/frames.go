@@ -9,6 +9,7 @@ import (
 
 	"github.com/corr-dev/corr/backend/annotate"
 	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/infer"
 	"github.com/corr-dev/corr/backend/match"
@@ -77,7 +78,7 @@ type pen struct {
 	errors   []int64 // by capture: the bound of times that compare it to this one
 	conv     flow.ConvID
 	fl       *match.Flow        // of conv
-	at       [2]heading         // of conv's directions
+	at       *[2]heading        // of conv's directions
 	views    []*view            // by flow
 	alike    map[[2]boxes]*view // by always and clamp: of flows that no device drops packets of
 	seen     *view              // of fl
@@ -88,10 +89,23 @@ const looksKept = 16
 
 // heading is what the frames of one direction of a conversation share.
 type heading struct {
+	conv   flow.ConvID // + 1; 0: nothing filled
 	d      int // the flow's direction
 	hops   infer.Hop
 	routes []route // by link
+	usual  [usualKept]usual
 }
+
+// usual is an annotation's class by what it depends on among the ordinary frames of a direction; key 0: none yet.
+type usual struct {
+	key  uint64
+	peer uint32 // the counterpart's Conv
+	link uint32
+	id   annotate.ClassID
+}
+
+// usualKept is how many classes a direction's frames are looked up in: TTLs and fates vary little.
+const usualKept = 4
 
 // route is what is known of the way from a conversation's frames to their counterparts over one link.
 type route struct {
@@ -177,8 +191,13 @@ func (p *pen) write(ctx context.Context) error {
 	src := p.in.Caps[p.c]
 	out := p.w.Capture(p.c)
 	var fr annotate.Frame
-	type rest struct{ from, to uint32 }
+	type rest struct {
+		from, to uint32
+		id       flow.ConvID
+		at       *[2]heading // once a frame of it was written
+	}
 	var active []rest
+	var unused []*[2]heading
 	ids := src.ByFirstFrame()
 	tie, stop := iter.Pull(src.Ties())
 	defer stop()
@@ -186,12 +205,12 @@ func (p *pen) write(ctx context.Context) error {
 	tied := map[capture.FrameNo]uint32{} // the window's digests, which few frames have
 	isTied := make([]uint64, (min(int(window), src.Len())+63)/64)
 	t, any := tie()
-	if l := (rest{src.LooseFrom(), uint32(src.Len())}); l.from < l.to {
+	if l := (rest{from: src.LooseFrom(), to: uint32(src.Len()), id: flow.NoConv}); l.from < l.to {
 		active = append(active, l)
 	}
 	for end := window; ; end += window {
 		for ; len(ids) > 0; ids = ids[1:] {
-			l := rest{}
+			l := rest{id: ids[0]}
 			if l.from, l.to = src.Span(ids[0]); src.Frame(l.from) > end {
 				break
 			}
@@ -207,6 +226,12 @@ func (p *pen) write(ctx context.Context) error {
 		left := active[:0]
 		for _, l := range active {
 			since := l.from
+			if k := len(unused) - 1; l.at == nil && k >= 0 {
+				l.at, unused = unused[k], unused[:k]
+			} else if l.at == nil {
+				l.at = &[2]heading{}
+			}
+			p.turn(l.id, l.at)
 			for ; l.from < l.to; l.from++ {
 				n := src.Frame(l.from)
 				if n > end {
@@ -215,7 +240,9 @@ func (p *pen) write(ctx context.Context) error {
 				if p.extra.Tie = 0; isTied[(n-base)/64]>>((n-base)%64)&1 != 0 {
 					p.extra.Tie = tied[n]
 				}
-				p.frame(l.from, &fr)
+				if !p.ordinary(l.from, &fr) {
+					p.frame(l.from, &fr)
+				}
 				if err := out.Put(n, &fr); err != nil {
 					return err
 				}
@@ -223,6 +250,8 @@ func (p *pen) write(ctx context.Context) error {
 			src.Store.Visit(int(2 * (l.from - since)))
 			if l.from < l.to {
 				left = append(left, l)
+			} else {
+				unused = append(unused, l.at)
 			}
 		}
 		active = left
@@ -232,10 +261,10 @@ func (p *pen) write(ctx context.Context) error {
 	}
 }
 
-// turn makes the pen ready for a conversation.
-func (p *pen) turn(id flow.ConvID) {
+// turn makes the pen ready for a conversation, of whose directions at holds what frames before told.
+func (p *pen) turn(id flow.ConvID, at *[2]heading) {
 	in := p.in
-	p.conv, p.fl = id, nil
+	p.conv, p.at, p.fl = id, at, nil
 	if id == flow.NoConv {
 		return
 	}
@@ -244,16 +273,80 @@ func (p *pen) turn(id flow.ConvID) {
 	}
 	for dir := range p.at {
 		h := &p.at[dir]
+		if h.conv == id+1 {
+			continue
+		}
+		h.conv = id + 1
 		h.hops = in.Hops.Usual(p.c, id, dir)
 		if cap(h.routes) < len(p.links) {
 			h.routes = make([]route, len(p.links))
 		}
 		h.routes = h.routes[:len(p.links)]
 		clear(h.routes)
+		clear(h.usual[:])
 		if p.fl != nil {
 			h.d = p.fl.Sides[p.c].DirOf(id, dir)
 		}
 	}
+}
+
+// ordinary fills the annotation of a frame of the common kind, and reports whether it did: one that has one counterpart and differs
+// from it in nothing that frames before it did not, and of which there is nothing else to say. frame says the same, and looks
+// at everything anew.
+func (p *pen) ordinary(i uint32, fr *annotate.Frame) bool {
+	in := p.in
+	f := in.At(p.c, i)
+	if p.fl == nil || p.special[i/64]>>(i%64)&1 != 0 || p.extra.Tie != 0 {
+		return false
+	}
+	n := -1
+	for k, l := range p.links {
+		if l.Has(p.c, i) {
+			if n >= 0 {
+				return false
+			}
+			n = k
+		}
+	}
+	if n < 0 {
+		return false
+	}
+	l := p.links[n]
+	j, how, only := l.Only(p.c, i)
+	if !only || how > match.HowOrder {
+		return false
+	}
+	other := l.A + l.B - p.c
+	g := in.At(other, j)
+	if !unchanged(f, g) {
+		return false
+	}
+	m := in.Marks[p.c][i]
+	key := 1 | uint64(f.Mark&flow.MarkError)<<1 | uint64(how)<<6 | uint64(m.Fate)<<16 | uint64(m.Where)<<24 | uint64(m.Origin)<<32 | uint64(f.TTL)<<40 | uint64(g.TTL)<<48
+	h := &p.at[f.Dir()]
+	e := &h.usual[(key>>40^key>>48^key>>16)%usualKept]
+	if e.key != key || e.peer != g.Conv || e.link != uint32(n) {
+		if p.frame(i, fr); fr.Extra == nil {
+			*e = usual{key: key, peer: g.Conv, link: uint32(n), id: fr.Class}
+		}
+		return true
+	}
+	fr.Time, fr.Len, fr.Flow, fr.Class, fr.Peer, fr.Extra = f.Time, f.FrameLen, p.fl.ID, e.id, in.Caps[other].Frame(j), nil
+	fr.Delay, fr.HasDelay = p.delay(i, f, &peer{capture: other, frame: j, down: h.routes[n].down}, g)
+	return true
+}
+
+// compared are the marks that a frame and its counterpart are compared by.
+const compared = flow.MarkFragment | flow.MarkLater | flow.MarkError | flow.MarkHasID | flow.MarkDF | flow.MarkTS | flow.MarkOptionsCut | flow.MarkTCP
+
+// unchanged reports that compareFacts finds nothing, and compareOptions is not asked.
+func unchanged(f, g *flow.Fact) bool {
+	if f.Seq != g.Seq || f.Ack != g.Ack || f.TSval != g.TSval || f.Len != g.Len || f.IPID != g.IPID || f.Window != g.Window || f.Flags != g.Flags || f.TOS != g.TOS ||
+		(f.Mark^g.Mark)&compared != 0 || f.Flags&decode.SYN != 0 {
+		return false
+	}
+	same, known := flow.SamePayload(f, g)
+	return same || !known
 }
 
 // frame fills the annotation of one frame.
@@ -265,9 +358,6 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	k := &p.look // in place: a value of its own would be written piece by piece and read at once
 	*k = nothing
 	k.fate, k.where, k.origin = m.Fate, m.Where, m.Origin
-	if id := f.ID(); id != p.conv {
-		p.turn(id)
-	}
 	x := &p.extra
 	x.Peers, x.ChangedText, x.Logs = x.Peers[:0], x.ChangedText[:0], nil
 	plain := p.special[i/64]>>(i%64)&1 == 0

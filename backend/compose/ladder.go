@@ -154,7 +154,7 @@ func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, done map[f
 		e.Where = in.Points[s.A].Name + " > " + in.Points[s.B].Name
 	}
 	if id := x.ID(); id != p.conv {
-		p.turn(id)
+		p.turn(id, &[2]heading{})
 	}
 	p.extra.ChangedText = nil
 	h := &p.at[x.Dir()]

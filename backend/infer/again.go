@@ -25,6 +25,44 @@ type firstAck struct {
 	lost bool
 }
 
+// starts tells the segments of a stream by where they begin: a list in the order of sequence numbers, which most come in, and
+// what came later than numbers behind it.
+type starts struct {
+	l    []start
+	late map[uint32]uint32
+}
+
+// start is the place of the latest segment that begins at a sequence number.
+type start struct{ seq, place uint32 }
+
+// startsSpan bounds the sequence numbers of a list: comparisons need them within half of all (RFC 9293 §3.4), and nothing is sent
+// again after so much else.
+const startsSpan = 1 << 30
+
+// at notes a segment, and gives the place of the last one that began there, if any did.
+func (s *starts) at(seq, place uint32) (before uint32, again bool) {
+	n := len(s.l)
+	if n == 0 || int32(seq-s.l[n-1].seq) > 0 {
+		if n > 0 && seq-s.l[0].seq > startsSpan {
+			k := sort.Search(n, func(i int) bool { return seq-s.l[i].seq <= startsSpan/2 })
+			s.l, s.late = s.l[:copy(s.l, s.l[k:])], nil
+		}
+		s.l = append(s.l, start{seq, place})
+		return 0, false
+	}
+	k := sort.Search(n, func(i int) bool { return int32(s.l[i].seq-seq) >= 0 })
+	if s.l[k].seq == seq {
+		before, s.l[k].place = s.l[k].place, place
+		return before, true
+	}
+	before, again = s.late[seq]
+	if s.late == nil {
+		s.late = map[uint32]uint32{}
+	}
+	s.late[seq] = place
+	return before, again
+}
+
 // AgainOf tells for one direction of a TCP conversation that several points saw which segments were sent again in vain. Not
 // more than the first most frames of a point are looked at.
 func (v *Verdict) AgainOf(f *match.Flow, d, most int) (out Again) {
@@ -37,7 +75,7 @@ func (v *Verdict) AgainOf(f *match.Flow, d, most int) (out Again) {
 	acks, whole := v.acksAt(f, 1-d, last, most)
 	s, looked := f.Sides[first], 0
 	for _, id := range s.Convs {
-		sent := map[uint32]uint32{} // sequence number → place of the latest segment that begins there
+		var sent starts
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			if looked++; looked > most {
 				return out
@@ -47,7 +85,7 @@ func (v *Verdict) AgainOf(f *match.Flow, d, most int) (out Again) {
 			if s.Dir(x) != d || x.Len <= 1 || x.Flags&decode.SYN != 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
 				continue
 			}
-			if k, ok := sent[x.Seq]; ok {
+			if k, again := sent.at(x.Seq, i); again {
 				out.Segments++
 				switch m := v.Marks[first][k]; {
 				case (m.Fate == FateLost || m.Fate == FateConsumed) && m.Where > 0:
@@ -60,7 +98,6 @@ func (v *Verdict) AgainOf(f *match.Flow, d, most int) (out Again) {
 					out.Needless++
 				}
 			}
-			sent[x.Seq] = i
 		}
 	}
 	return out

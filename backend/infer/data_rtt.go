@@ -30,6 +30,30 @@ type unacknowledged struct {
 	again bool // it, or bytes before its end, were sent more than once
 }
 
+// queue holds what waits, oldest first, in room that is used again.
+type queue struct {
+	l    []unacknowledged
+	done int // of l, what waits no longer
+}
+
+func (q *queue) waiting() []unacknowledged { return q.l[q.done:] }
+
+func (q *queue) len() int { return len(q.l) - q.done }
+
+// drop takes the n oldest out.
+func (q *queue) drop(n int) {
+	if q.done += n; q.done == len(q.l) {
+		q.l, q.done = q.l[:0], 0
+	}
+}
+
+func (q *queue) add(x unacknowledged) {
+	if len(q.l) == cap(q.l) && q.done > len(q.l)/2 {
+		q.l, q.done = q.l[:copy(q.l, q.l[q.done:])], 0
+	}
+	q.l = append(q.l, x)
+}
+
 // openMost bounds the segments that wait for their acknowledgement.
 const openMost = 1 << 12
 
@@ -44,9 +68,11 @@ func (v *Verdict) DataRTTAt(f *match.Flow, c, most int) (out [2]Spread) {
 	}
 	var times [2][]int64
 	looked := 0
+	var open [2]queue
 	for _, id := range s.Convs {
-		var open [2][]unacknowledged
 		var high [2]reach
+		open[0].drop(open[0].len())
+		open[1].drop(open[1].len())
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			if looked++; looked > most {
 				break
@@ -57,28 +83,28 @@ func (v *Verdict) DataRTTAt(f *match.Flow, c, most int) (out [2]Spread) {
 			}
 			d := s.Dir(x)
 			if x.Flags&(decode.ACK|decode.RST) == decode.ACK {
-				q, n := open[1-d], 0
+				q, n := open[1-d].waiting(), 0
 				for n < len(q) && int32(x.Ack-q[n].end) >= 0 {
 					n++
 				}
 				if n > 0 && q[n-1].end == x.Ack && !q[n-1].again && x.Time >= q[n-1].at {
 					times[1-d] = append(times[1-d], int64(x.Time-q[n-1].at))
 				}
-				open[1-d] = q[n:]
+				open[1-d].drop(n)
 			}
 			if x.Len == 0 || x.Flags&decode.SYN != 0 {
 				continue
 			}
 			end := x.Seq + x.Len
 			if high[d].known && int32(end-high[d].seq) <= 0 {
-				for k := range open[d] {
-					open[d][k].again = open[d][k].again || int32(open[d][k].end-x.Seq) > 0
+				for k, q := 0, open[d].waiting(); k < len(q); k++ {
+					q[k].again = q[k].again || int32(q[k].end-x.Seq) > 0
 				}
 			} else {
-				if len(open[d]) == openMost {
-					open[d] = open[d][1:]
+				if open[d].len() == openMost {
+					open[d].drop(1)
 				}
-				open[d] = append(open[d], unacknowledged{end: end, at: x.Time})
+				open[d].add(unacknowledged{end: end, at: x.Time})
 			}
 			high[d].to(end)
 		}

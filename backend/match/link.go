@@ -85,6 +85,18 @@ func (l *Link) Peers(c int, i uint32, buf []Pair) []Pair {
 	return buf
 }
 
+// Only is the counterpart of a frame of capture c, which is one of the link's and has one; ok is false where it may have more.
+func (l *Link) Only(c int, i uint32) (peer uint32, how How, ok bool) {
+	if len(l.More) > 0 || l.shared {
+		return 0, 0, false
+	}
+	if c == l.A {
+		return l.ToB[i] - 1, l.How[i], true
+	}
+	a := l.ToA[i] - 1
+	return a, l.How[a], true
+}
+
 // index sorts by B what Peers can't find by A: the further pairs, and the first pairs of A's frames whose counterpart
 // has an earlier A frame.
 func (l *Link) index() {

@@ -14,7 +14,7 @@ func TestWrite(t *testing.T) {
 		"empty lists": {Version: 1, Captures: []Capture{}, Segments: []Segment{}, Flows: []Flow{}, Relations: []Relation{}, Requests: []Request{}, Findings: []Finding{},
 			Logs: []Log{}},
 		"some": {Version: 1, Captures: []Capture{{Name: "client <&>", Clock: Clock{OffsetS: &offset, Steps: []ClockStep{{AtNS: 1}, {AtNS: 2}}}}, {Name: "server\n", FirstNS: &at, Fates: map[string]int64{"lost": 1, "local": 2}}},
-			Flows: []Flow{{}}, Requests: []Request{{}, {}, {}}},
+			Flows: []Flow{{Detail: `"quoted" \ [ { , : } ] <\u2028>` + "\n\u2028", App: "\\", Findings: []string{"", "\"", "]"}}}, Requests: []Request{{}, {}, {}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var want, got bytes.Buffer
