@@ -59,8 +59,8 @@ var reorderingFound = rule{Doc{ID: "reordering", weight: 14,
 	Sign:    "Packets of one conversation and direction arrive in another order than they left in.", Not: "Disorder of less than 10 µs, which a capturing host's queues make themselves."},
 	func(v *Verdict) (out []*Finding) {
 		for _, s := range v.Segments {
-			for d := 0; d < 2; d++ {
-				if x := v.overtaking(s, d); x != nil {
+			for _, x := range v.overtaking(s) {
+				if x != nil {
 					out = append(out, x)
 				}
 			}
@@ -71,76 +71,85 @@ var reorderingFound = rule{Doc{ID: "reordering", weight: 14,
 // ownDisorder is the disorder that a capturing host may make itself, ns.
 const ownDisorder = 10_000
 
-// overtaking looks at the stretch's packets toward B (d 0) or toward A (d 1).
-func (v *Verdict) overtaking(s *Segment, d int) *Finding {
-	from, to := s.A, s.B
-	if d == 1 {
-		from, to = to, from
-	}
+// overtaking looks at the stretch's packets toward B and toward A.
+func (v *Verdict) overtaking(s *Segment) (out [2]*Finding) {
 	type state struct {
 		sent, arrived int64
 		at            uint32
+		seen          bool
 	}
-	last := map[*match.Flow]state{}
-	var fl *match.Flow // the flow at hand, its state, and whether its directions come this way
-	var o state
-	var seen bool
-	var comes [2]bool
-	x := &Finding{Severity: Note, Confidence: 95, Segment: s}
-	n, all := 0, 0
+	last := map[*match.Flow][2]state{} // both ways
+	var fl *match.Flow                 // the flow at hand, its state, and which way its directions go: 0, 1 or, not known, -1
+	var at [2]state
+	var ways [2]int
+	var n, all [2]int
+	ends := [2][2]int{{s.A, s.B}, {s.B, s.A}}
+	for d := range out {
+		out[d] = &Finding{Severity: Note, Confidence: 95, Segment: s}
+	}
 	s.Link.Each(func(p match.Pair) {
-		a, b := p.A, p.B
-		if s.Link.A != s.A {
-			a, b = b, a
-		}
-		i, k := a, b
-		if d == 1 {
-			i, k = b, a
-		}
 		if p.How != match.HowIdentity && p.How != match.HowUnique {
 			return
 		}
-		f := v.Flow(from, v.At(from, i))
-		y, z := v.At(from, i), v.At(to, k)
-		if f == nil || y.Mark&(flow.MarkNoTime|flow.MarkError) != 0 {
+		i := [2]uint32{p.A, p.B}
+		if s.Link.A != s.A {
+			i = [2]uint32{p.B, p.A}
+		}
+		y := [2]*flow.Fact{v.At(s.A, i[0]), v.At(s.B, i[1])}
+		f := v.Flow(s.A, y[0])
+		if f == nil {
 			return
 		}
 		if f != fl {
-			if fl != nil && seen && len(fl.Sides[s.Link.A].Convs) > 1 { // others come only once
-				last[fl] = o
+			if fl != nil && len(fl.Sides[s.Link.A].Convs) > 1 { // others come only once
+				last[fl] = at
 			}
-			fl = f
-			o, seen = last[f]
-			for dir := range comes {
-				ok, known := v.Toward(f, dir, from, to)
-				comes[dir] = ok && known
+			fl, at = f, last[f]
+			for dir := range ways {
+				toB, known := v.Toward(f, dir, s.A, s.B)
+				switch {
+				case !known:
+					ways[dir] = -1
+				case toB:
+					ways[dir] = 0
+				default:
+					ways[dir] = 1
+				}
 			}
 		}
-		if !comes[f.Sides[from].Dir(y)] {
+		d := ways[f.Sides[s.A].Dir(y[0])]
+		if d < 0 || y[d].Mark&(flow.MarkNoTime|flow.MarkError) != 0 {
 			return
 		}
-		all++
-		now := state{int64(y.Time), int64(z.Time), i}
-		if seen && now.sent > o.sent+ownDisorder && now.arrived < o.arrived-ownDisorder {
-			n++
+		all[d]++
+		o := &at[d]
+		now := state{int64(y[d].Time), int64(y[1-d].Time), i[d], true}
+		if o.seen && now.sent > o.sent+ownDisorder && now.arrived < o.arrived-ownDisorder {
+			n[d]++
+			x := out[d]
 			if len(x.Evidence) < evidenceMost {
-				x.Evidence = append(x.Evidence, Evidence{from, int64(i), "corr.delay", "overtakes " + v.frame(from, int64(o.at))}, Evidence{to, int64(k), "corr.delay", "arrives before it"})
+				x.Evidence = append(x.Evidence, Evidence{ends[d][0], int64(i[d]), "corr.delay", "overtakes " + v.frame(ends[d][0], int64(o.at))},
+					Evidence{ends[d][1], int64(i[1-d]), "corr.delay", "arrives before it"})
 			}
 			if len(x.Flows) == 0 || x.Flows[len(x.Flows)-1] != f {
 				x.Flows = append(x.Flows, f)
 			}
 		}
-		if !seen || now.arrived > o.arrived {
-			o, seen = now, true
+		if !o.seen || now.arrived > o.arrived {
+			*o = now
 		}
 	})
-	if n == 0 {
-		return nil
+	for d, x := range out {
+		if n[d] == 0 {
+			out[d] = nil
+			continue
+		}
+		from, to := ends[d][0], ends[d][1]
+		x.Title = fmt.Sprintf("%d of %d packets overtake others between %s and %s", n[d], all[d], v.point(from), v.point(to))
+		x.Detail = fmt.Sprintf("seen: %s %s", v.frame(from, x.Evidence[0].Frame), x.Evidence[0].Value)
+		x.Next = "look for links or queues in parallel on the stretch"
 	}
-	x.Title = fmt.Sprintf("%d of %d packets overtake others between %s and %s", n, all, v.point(from), v.point(to))
-	x.Detail = fmt.Sprintf("seen: %s %s", v.frame(from, x.Evidence[0].Frame), x.Evidence[0].Value)
-	x.Next = "look for links or queues in parallel on the stretch"
-	return x
+	return out
 }
 
 var duplicatesFound = rule{Doc{ID: "duplicates", weight: 13,

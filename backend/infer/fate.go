@@ -83,6 +83,7 @@ func (j *judge) side(n int, f *match.Flow, c, d int) {
 	v := j.v
 	down, up, blinds := j.steps(f, c, d)
 	made, isMade := j.endedBy(f, c, d)
+	links, delivered := v.passed(c, down, up, blinds), Mark{Fate: FateDelivered, Origin: v.origin(f, d)}
 	for k, id := range f.Sides[c].Convs {
 		dir := d ^ f.Sides[c].Forward[k]
 		local := linkLocal(v.Caps[c], id, dir)
@@ -102,6 +103,10 @@ func (j *judge) side(n int, f *match.Flow, c, d int) {
 			}
 			if isMade {
 				*m = made
+				continue
+			}
+			if len(links) > 0 && passedAll(links, c, i) {
+				*m = delivered
 				continue
 			}
 			*m = j.frame(f, c, d, i, down, up, blinds)
@@ -127,7 +132,7 @@ func (j *judge) frame(f *match.Flow, c, d int, i uint32, down, up step, blinds [
 	if hasDown || hasUp {
 		m := Mark{Fate: FateDelivered, Origin: v.origin(f, d)}
 		for _, s := range []step{down, up} {
-			if s.to >= 0 && s.known && v.outsideOf(s.to, c, i) && !v.matched(c, s.to, i) {
+			if s.to >= 0 && s.known && !v.matched(c, s.to, i) && v.outsideOf(s.to, c, i) {
 				m.Fate = FateOutside // another one behind it has it
 			}
 		}

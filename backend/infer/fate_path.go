@@ -168,11 +168,39 @@ func (v *Verdict) passes(c, x int, f *match.Flow, d int) bool {
 	return s.seen(toB)
 }
 
+// passed lists the links of which a counterpart over each says that a frame of c was delivered, whatever else may be known; nil where
+// there is no such list.
+func (v *Verdict) passed(c int, down, up step, blinds []blind) (out []*match.Link) {
+	if len(blinds) > 0 {
+		return nil
+	}
+	for _, s := range []step{down, up} {
+		if s.to < 0 {
+			continue
+		}
+		l := v.Link(c, s.to)
+		if !s.known || l == nil {
+			return nil
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// passedAll reports whether a frame of c has a counterpart over each of some links, none of them one in meaning only.
+func passedAll(ls []*match.Link, c int, i uint32) bool {
+	for _, l := range ls {
+		if how := l.HowOf(c, i); how == match.HowNone || how == match.HowLogical {
+			return false
+		}
+	}
+	return true
+}
+
 // matched reports whether a frame of c has a counterpart at another point.
 func (v *Verdict) matched(c, other int, i uint32) bool {
 	l := v.Link(c, other)
-	var space [1]match.Pair
-	return l != nil && len(l.Peers(c, i, space[:0])) > 0
+	return l != nil && l.Has(c, i)
 }
 
 // count fills travel: how many directions of flows pass both ends each way.

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ func (v *Verdict) messages() {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			var buf []tcpSegment
+			var buf [2][]tcpSegment
 			for _, f := range v.Flows {
 				if f.Sides[c] != nil {
 					v.messagesAt(f, c, &buf)
@@ -34,8 +35,12 @@ func (v *Verdict) messages() {
 		}()
 	}
 	wg.Wait()
+	named := make([][]uint32, len(v.Caps))
+	for c, m := range v.Messages {
+		named[c] = slices.Sorted(maps.Keys(m))
+	}
 	v.parallel(func() func(n int, f *match.Flow) {
-		return func(n int, f *match.Flow) { v.State[n].App = v.app(f) }
+		return func(n int, f *match.Flow) { v.State[n].App = v.app(f, named) }
 	})
 }
 
@@ -43,7 +48,7 @@ func (v *Verdict) messages() {
 // known from another capture only; then both ways are read.
 func Names(c *flow.Capture) map[flow.ConvID]flow.Names {
 	out := map[flow.ConvID]flow.Names{}
-	var buf []tcpSegment
+	var buf [2][]tcpSegment
 	for id := range c.Convs {
 		id := flow.ConvID(id)
 		in, proto := &c.Convs[id], c.Conv(id).Proto
@@ -71,7 +76,7 @@ func Names(c *flow.Capture) map[flow.ConvID]flow.Names {
 }
 
 // messagesAt names a flow's messages at one capture.
-func (v *Verdict) messagesAt(f *match.Flow, c int, buf *[]tcpSegment) {
+func (v *Verdict) messagesAt(f *match.Flow, c int, buf *[2][]tcpSegment) {
 	if s := f.Sides[c]; s.Cap.Sealed != nil {
 		for k, id := range s.Convs {
 			names := s.Cap.Sealed.Names[id]
@@ -91,8 +96,10 @@ func (v *Verdict) messagesAt(f *match.Flow, c int, buf *[]tcpSegment) {
 		return
 	}
 	before := len(v.Messages[c])
-	v.streamMessages(f, c, 0, buf)
-	v.streamMessages(f, c, 1, buf)
+	for d := range buf {
+		buf[d] = v.segmentsOf(f, c, d, buf[d])
+		v.streamMessages(f, c, d, buf[d])
+	}
 	if len(v.Messages[c]) == before {
 		v.segmentMessages(f, c, buf)
 	}
@@ -101,7 +108,7 @@ func (v *Verdict) messagesAt(f *match.Flow, c int, buf *[]tcpSegment) {
 // segmentMessages names the messages of TCP conversations whose messages have no framing that a stream is followed by: the
 // lines of SMTP, FTP, POP and IMAP, the banner of SSH, what MQTT, LDAP and others begin with. What the first segment of
 // either direction is, the conversation is.
-func (v *Verdict) segmentMessages(f *match.Flow, c int, buf *[]tcpSegment) {
+func (v *Verdict) segmentMessages(f *match.Flow, c int, segs *[2][]tcpSegment) {
 	s, t := f.Sides[c], f.Tuple(c)
 	spoken := message.ProtoNone
 	each := func(d int, name func(n int, src, dst uint16, b []byte, g tcpSegment) bool) {
@@ -109,8 +116,7 @@ func (v *Verdict) segmentMessages(f *match.Flow, c int, buf *[]tcpSegment) {
 		if d == 1 {
 			src, dst = dst, src
 		}
-		*buf = v.segmentsOf(f, c, d, *buf)
-		for n, g := range *buf {
+		for n, g := range segs[d] {
 			if n >= namedMost && s.Cap.Len() > largeCapture {
 				return
 			}
@@ -179,9 +185,7 @@ type tcpSegment struct {
 
 // streamMessages names the messages of one direction of a TCP conversation; a message's name stands at the frame that
 // its last byte came in, for a receiver can't act on it before.
-func (v *Verdict) streamMessages(f *match.Flow, c, d int, buf *[]tcpSegment) {
-	segs := v.segmentsOf(f, c, d, *buf)
-	*buf = segs
+func (v *Verdict) streamMessages(f *match.Flow, c, d int, segs []tcpSegment) {
 	if len(segs) == 0 {
 		return
 	}
@@ -292,7 +296,10 @@ func (v *Verdict) segmentsOf(f *match.Flow, c, d int, out []tcpSegment) []tcpSeg
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b tcpSegment) int { return cmp.Compare(a.off, b.off) })
+	inOrder := func(a, b tcpSegment) int { return cmp.Compare(a.off, b.off) }
+	if !slices.IsSortedFunc(out, inOrder) {
+		slices.SortStableFunc(out, inOrder)
+	}
 	end := uint64(0)
 	kept := out[:0]
 	for _, g := range out {
@@ -307,16 +314,17 @@ func (v *Verdict) segmentsOf(f *match.Flow, c, d int, out []tcpSegment) []tcpSeg
 // appLook is how many packets of a conversation its name is looked for in.
 const appLook = 64
 
-// app names what a conversation carries, from its first messages.
-func (v *Verdict) app(f *match.Flow) string {
+// app names what a conversation carries, from its first messages; named are the places of all, by capture, ascending.
+func (v *Verdict) app(f *match.Flow, named [][]uint32) string {
 	for d := 0; d < 2; d++ {
 		for _, c := range f.Path[d] {
 			s := f.Sides[c]
 			for _, id := range s.Convs {
 				from, to := s.Cap.Span(id)
-				for i := from; i < min(to, from+appLook); i++ {
-					if x := s.Cap.At(i); s.Dir(x) == d && v.Messages[c][i] != "" {
-						return v.Messages[c][i]
+				l := named[c]
+				for k, _ := slices.BinarySearch(l, from); k < len(l) && l[k] < min(to, from+appLook); k++ {
+					if s.Dir(s.Cap.At(l[k])) == d {
+						return v.Messages[c][l[k]]
 					}
 				}
 			}

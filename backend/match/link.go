@@ -97,6 +97,18 @@ func (l *Link) Only(c int, i uint32) (peer uint32, how How, ok bool) {
 	return a, l.How[a], true
 }
 
+// HowOf tells how a frame of capture c, which is one of the link's, was paired: HowNone where it has no counterpart, or where that takes
+// more than a look (Peers).
+func (l *Link) HowOf(c int, i uint32) How {
+	if c == l.A {
+		return l.How[i] // none where there is none
+	}
+	if a := l.ToA[i]; a != 0 && l.ToB[a-1] == i+1 {
+		return l.How[a-1]
+	}
+	return HowNone
+}
+
 // index sorts by B what Peers can't find by A: the further pairs, and the first pairs of A's frames whose counterpart
 // has an earlier A frame.
 func (l *Link) index() {
