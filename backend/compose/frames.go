@@ -90,7 +90,7 @@ const looksKept = 16
 // heading is what the frames of one direction of a conversation share.
 type heading struct {
 	conv   flow.ConvID // + 1; 0: nothing filled
-	d      int // the flow's direction
+	d      int         // the flow's direction
 	hops   infer.Hop
 	routes []route // by link
 	usual  [usualKept]usual

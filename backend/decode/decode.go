@@ -31,7 +31,7 @@ type state struct {
 // Decode reads data, a frame of the given link type with origLen bytes on the wire, into p. It never fails: p.Reach
 // says how far it came.
 func Decode(link capture.LinkType, data []byte, origLen uint32, p *Packet) {
-	*p = Packet{}
+	p.reset()
 	var s state // field by field: a literal would be built elsewhere and copied
 	s.p, s.b, s.wire = p, data, max(int(origLen), len(data))
 	if link == capture.LinkEthernet {
@@ -42,6 +42,17 @@ func Decode(link capture.LinkType, data []byte, origLen uint32, p *Packet) {
 	if p.Reach >= ReachNetwork && !s.nested {
 		p.Outer = p.IP
 	}
+}
+
+// reset clears a packet but for entries of Socket, which are set in whole: they are half of it.
+func (p *Packet) reset() {
+	p.Reach, p.Kind, p.Cut, p.HasMAC = 0, 0, false, false
+	p.SrcMAC, p.DstMAC, p.EtherType = [6]byte{}, [6]byte{}, 0
+	p.Direction, p.InterfaceIndex, p.VLANs, p.VLAN = 0, 0, 0, 0
+	p.NTunnel, p.Tunnel, p.VNI = 0, [4]Tunnel{}, 0
+	p.Outer, p.IP, p.Sport, p.Dport, p.TCP = IP{}, IP{}, 0, 0, TCP{}
+	p.ICMPType, p.ICMPCode, p.ICMPSeq, p.Quote = 0, 0, 0, Quote{}
+	p.Payload, p.PayloadLen, p.PayloadOffset, p.NSocket = nil, 0, 0, 0
 }
 
 // has reports whether n bytes at off were captured, and notes it where the snaplen is why not.

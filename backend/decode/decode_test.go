@@ -448,12 +448,36 @@ func TestReset(t *testing.T) {
 		"",
 	} {
 		frame := unhex(text)
+		soil(reflect.ValueOf(&used).Elem())
 		Decode(capture.LinkEthernet, frame, uint32(len(frame)), &used)
+		clear(used.Socket[used.NSocket:])
 		fresh = Packet{}
 		Decode(capture.LinkEthernet, frame, uint32(len(frame)), &fresh)
 		if !reflect.DeepEqual(used, fresh) {
 			t.Errorf("frame %x\nused %+v\nfresh %+v", frame, used, fresh)
 		}
+	}
+}
+
+// soil puts something into every field.
+func soil(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			soil(v.Field(i))
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			soil(v.Index(i))
+		}
+	case reflect.Slice:
+		v.SetBytes([]byte{1})
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int16, reflect.Int32:
+		v.SetInt(1)
+	default:
+		v.SetUint(1)
 	}
 }
 

@@ -90,6 +90,7 @@ type builder struct {
 	facts    arranger
 	pkt      decode.Packet
 	links    map[Link]uint16
+	lately   [linksKept]linkAt
 	lastLink Link
 	lastID   uint16
 	ties     tieFinder
@@ -319,8 +320,41 @@ func icmpType(d *decode.Packet) (kind, code uint16) {
 	return kind << 8, code // has no counterpart
 }
 
+// linkAt is what a link-layer context is made from, as far as frames without tunnel and cooked header have it: the two directions of
+// a capture alternate, so most frames are like the last one with their destination.
+type linkAt struct {
+	src, dst  [6]byte
+	face      uint32
+	vlan      uint16
+	vlans     uint8
+	hasMAC    bool
+	direction capture.Direction
+	used      bool
+	id        uint16
+}
+
+// linksKept is how many contexts are looked at before the map of all.
+const linksKept = 16
+
 // link interns the frame's link-layer context.
 func (b *builder) link(p *capture.Packet, d *decode.Packet) uint16 {
+	if d.NTunnel > 0 || d.Direction != capture.DirectionUnknown {
+		return b.linkID(p, d)
+	}
+	k := &b.lately[(d.DstMAC[5]^d.SrcMAC[5]<<2^d.DstMAC[4])%linksKept]
+	if !k.used || k.src != d.SrcMAC || k.dst != d.DstMAC || k.face != p.Interface || k.direction != p.Direction || k.hasMAC != d.HasMAC || k.vlans != d.VLANs || k.vlan != d.VLAN {
+		*k = linkAt{src: d.SrcMAC, dst: d.DstMAC, face: p.Interface, direction: p.Direction, hasMAC: d.HasMAC, vlans: d.VLANs, vlan: d.VLAN, used: true, id: b.linkID(p, d)}
+	} else if k.id == noLink {
+		b.c.Oddities["too-many-links"]++
+	}
+	return k.id
+}
+
+// noLink is shared by the contexts beyond those that a capture has room for, and is empty.
+const noLink = 1<<16 - 1
+
+// linkID is the number of a frame's context among all.
+func (b *builder) linkID(p *capture.Packet, d *decode.Packet) uint16 {
 	l := Link{Src: d.SrcMAC, Dst: d.DstMAC, HasMAC: d.HasMAC, Interface: p.Interface, Direction: p.Direction, VLANs: d.VLANs, VLAN: d.VLAN, NTunnel: d.NTunnel, Tunnel: d.Tunnel}
 	if d.Direction != capture.DirectionUnknown {
 		l.Direction, l.Interface = d.Direction, l.Interface<<16^d.InterfaceIndex
@@ -333,14 +367,12 @@ func (b *builder) link(p *capture.Packet, d *decode.Packet) uint16 {
 	}
 	id, ok := b.links[l]
 	if !ok {
-		if len(b.c.Links) == 1<<16-1 {
-			// A capture with more than 65,534 link contexts: later ones share the last entry, which is empty.
-			id = 1<<16 - 1
-			if len(b.c.Links) < 1<<16 {
+		if len(b.c.Links) >= noLink {
+			if len(b.c.Links) == noLink {
 				b.c.Links = append(b.c.Links, Link{})
 			}
 			b.c.Oddities["too-many-links"]++
-			return id
+			return noLink
 		}
 		id = uint16(len(b.c.Links))
 		b.c.Links = append(b.c.Links, l)

@@ -24,25 +24,26 @@ const (
 // Conv is a conversation: the two ends, in the direction of the first frame seen. UDP-Lite shares UDP's, as in
 // Wireshark.
 type Conv struct {
+	// What a frame's key is compared with, and what every frame changes, lies together.
 	Src, Dst     decode.Addr
+	word         word
+	Packets      uint32 // frames that this is the innermost conversation of; 0: seen as a tunnel's outer header or in a quote only
+	Stream       int32  // tcp.stream or udp.stream; -1: Wireshark gives it none
+	set          uint8  // TCP: which of base is known, bit 0 for the direction of Src; UDP: 1 once numbered by its tuple
+	closed       uint8  // TCP: which of fin is known, as set, and wasReset
+	Instance     uint16 // TCP: how often the same ports were used before in this capture
 	Sport, Dport uint16 // ICMP echo: the identifier in both; without ports: 0
-	Proto        uint8
-	Version      uint8 // of IP
-	// HasPorts: Sport and Dport are part of what tells the conversation apart. Otherwise it is all that the two addresses
-	// exchange of this protocol: ESP, GRE, ICMP errors about unknown packets, fragments that came before their first.
-	HasPorts bool
-	set      uint8  // TCP: which of base is known, bit 0 for the direction of Src; UDP: 1 once numbered by its tuple
-	closed   uint8  // TCP: which of fin is known, as set, and wasReset
-	Instance uint16 // TCP: how often the same ports were used before in this capture
-	Stream   int32  // tcp.stream or udp.stream; -1: Wireshark gives it none
 	// StreamBack is the number of frames from Dst to Src, -1 before there is one. It differs from Stream only in media
 	// that SIP announced, where Stream and StreamBack are the first of maybe several numbers.
 	StreamBack int32
-	Packets    uint32 // frames that this is the innermost conversation of; 0: seen as a tunnel's outer header or in a quote only
-	First      capture.FrameNo
-	word       word
-	base       [2]uint32 // TCP: what Wireshark takes for the initial sequence numbers
-	fin        [2]uint32 // TCP: where each direction ended
+	Proto      uint8
+	Version    uint8 // of IP
+	// HasPorts: Sport and Dport are part of what tells the conversation apart. Otherwise it is all that the two addresses
+	// exchange of this protocol: ESP, GRE, ICMP errors about unknown packets, fragments that came before their first.
+	HasPorts bool
+	First    capture.FrameNo
+	base     [2]uint32 // TCP: what Wireshark takes for the initial sequence numbers
+	fin      [2]uint32 // TCP: where each direction ended
 }
 
 // wasReset in Conv.closed: some RST was seen.

@@ -15,6 +15,9 @@ const copyWithin = 20_000_000 // ns
 // copyAhead is how many packets of its conversation may lie between a copy and its original, this one counted.
 const copyAhead = 16
 
+// latestBits is how many bits of a packet's sum tell whether there may be a like one among the last copyAhead: some 6 % have by chance.
+const latestBits = 8
+
 // systematic is the share of packets with an exact copy from which a capture is taken to double everything, so that
 // copies without an IP identification are copies too.
 const systematic = 0.25
@@ -26,6 +29,8 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 	var unsure []likeness
 	var gaps []capture.LocalTime // between copies and originals
 	seen, stepped := 0, 0
+	// By a few bits of sum: the latest packet, as place + 1, that had them. Most packets are like none of those before them.
+	var latest [1 << latestBits]uint32
 	for id := range c.Convs {
 		from, to := c.Span(flow.ConvID(id))
 		var lately [copyAhead]uint32
@@ -37,10 +42,15 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 			}
 			sum := f.Seq ^ f.Ack<<7 ^ f.Full ^ uint32(f.IPID)<<16
 			slot := i % copyAhead
-			older := lately
-			lately[slot] = sum
+			older := &latest[sum*0x9e3779b1>>(32-latestBits)]
+			before := *older
+			*older = i + 1
+			if before <= from || i+1-before > copyAhead {
+				lately[slot] = sum
+				continue
+			}
 			for k := uint32(1); k <= min(copyAhead, i-from); k++ {
-				if older[(slot-k)%copyAhead] != sum {
+				if lately[(slot-k)%copyAhead] != sum {
 					continue
 				}
 				g := c.At(i - k)
@@ -68,6 +78,7 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 				}
 				break
 			}
+			lately[slot] = sum
 		}
 	}
 	if float64(len(exact)+len(unsure)) > systematic*float64(seen) {
