@@ -57,9 +57,9 @@ type arranger struct {
 	before  uint32 // frames in earlier stretches
 
 	slab   []Fact     // room for stretches to come,
-	slabF  []uint32   // and for their frames
+	slabF  []uint16   // and for their frames
 	chunks [][]Fact   // sorted stretches
-	frames [][]uint32 // by stretch: of its facts, the frame indexes
+	frames [][]uint16 // by stretch: of its facts, the frame indexes, counted from its first
 	runs   runs
 	// By conversation, the one without conversation first.
 	head, tail []uint32 // runs, index + 1
@@ -119,7 +119,7 @@ func (a *arranger) sort() {
 		s := slotOf(&a.stretch[i])
 		p := a.count[s] - a.before
 		a.count[s]++
-		facts[p], frames[p] = a.stretch[i], a.before+uint32(i)
+		facts[p], frames[p] = a.stretch[i], uint16(i)
 	}
 	for len(facts) > 0 { // the last stretch's last chunk is short
 		n := min(len(facts), factChunk)
@@ -156,16 +156,16 @@ func longer[T any](l []T, n int) []T {
 }
 
 // room gives space for n sorted facts and their frames.
-func (a *arranger) room(n int) ([]Fact, []uint32) {
+func (a *arranger) room(n int) ([]Fact, []uint16) {
 	if n < stretchMost {
-		return make([]Fact, n), make([]uint32, n) // the last stretch
+		return make([]Fact, n), make([]uint16, n) // the last stretch
 	}
 	if len(a.slab) == 0 {
 		size := slabMost
 		if a.before == 0 {
 			size = stretchMost
 		}
-		a.slab, a.slabF = Column[Fact](a.store, size), Column[uint32](a.store, size)
+		a.slab, a.slabF = Column[Fact](a.store, size), Column[uint16](a.store, size)
 	}
 	f, k := a.slab[:n:n], a.slabF[:n:n]
 	a.slab, a.slabF = a.slab[n:], a.slabF[n:]
@@ -192,7 +192,10 @@ func (a *arranger) finish(c *Capture) {
 	}
 	c.start[n] = total
 	if a.before <= stretchMost {
-		c.chunks, c.frames = a.chunks, a.frames[0]
+		c.chunks, c.frames = a.chunks, make([]uint32, a.before)
+		for i, f := range a.frames[0] {
+			c.frames[i] = uint32(f)
+		}
 		return
 	}
 	m := &merger{a: a, frames: Column[uint32](a.store, int(a.before))[:0], left: make([]uint32, len(a.chunks))}
@@ -230,7 +233,10 @@ func (m *merger) conversation(r uint32) {
 		r = x.next
 		m.a.store.Visit(int(2 * x.n))
 		at := x.from % stretchMost
-		m.frames = append(m.frames, m.a.frames[x.from/stretchMost][at:at+x.n]...)
+		first := x.from - at
+		for _, f := range m.a.frames[x.from/stretchMost][at : at+x.n] {
+			m.frames = append(m.frames, first+uint32(f))
+		}
 		for x.n > 0 {
 			k, at := x.from>>factBits, x.from&(factChunk-1)
 			n := min(x.n, uint32(len(m.a.chunks[k]))-at)
@@ -281,30 +287,59 @@ func (c *Capture) settle() {
 	if cap(c.Convs)-len(c.Convs) > len(c.Convs)/8 {
 		c.Convs = slices.Clone(c.Convs) // room for more
 	}
-	place := c.places()
-	c.first, c.last = place[0], place[c.n-1]
+	var place []uint32 // of every frame, for conversations without any
 	for k := range c.Convs {
 		in := &c.Convs[k]
-		in.First, in.Last = place[in.First], place[in.Last]
+		from, to := c.start[k], c.start[k+1]
+		if from == to {
+			if place == nil {
+				place = c.places()
+			}
+			in.First, in.Last = place[in.First], place[in.Last]
+			continue
+		}
+		in.First, in.Last = from, to-1
+		of := func(frame uint32) uint32 { // a frame of the conversation
+			k, _ := slices.BinarySearch(c.frames[from:to], frame)
+			return from + uint32(k)
+		}
 		for d := range in.Data {
 			if h := &in.Data[d]; h.Seen {
-				h.Fact = place[h.Fact]
+				h.Fact = of(h.Fact)
+			}
+		}
+		for _, k := range [2]int32{in.SYN, in.SYNACK} {
+			if k >= 0 {
+				h := &c.Handshakes[k]
+				h.Fact = of(h.Fact)
 			}
 		}
 	}
-	c.settleHandshakes(place)
-	c.kept.settle(place)
+	c.settleHandshakes()
+	c.kept.settle(c.frames)
+	c.settleEnds()
+}
+
+// settleEnds finds the places of the file's first and last frame.
+func (c *Capture) settleEnds() {
+	for i, f := range c.frames {
+		if f == 0 {
+			c.first = uint32(i)
+		}
+		if int(f) == c.n-1 {
+			c.last = uint32(i)
+		}
+	}
 }
 
 // settleHandshakes sorts the handshakes by place, which their conversations follow.
-func (c *Capture) settleHandshakes(place []uint32) {
+func (c *Capture) settleHandshakes() {
 	if len(c.Handshakes) == 0 {
 		return
 	}
 	hs := c.Handshakes
 	old := make([]uint32, len(hs)) // by new index
 	for k := range hs {
-		hs[k].Fact = place[hs[k].Fact]
 		old[k] = uint32(k)
 	}
 	slices.SortFunc(old, func(x, y uint32) int { return int(int64(hs[x].Fact) - int64(hs[y].Fact)) })

@@ -198,10 +198,7 @@ func (c *Capture) check() error {
 			return damaged("handshake %d", k)
 		}
 	}
-	if c.n > 0 {
-		place := c.places()
-		c.first, c.last = place[0], place[c.n-1]
-	}
+	c.settleEnds()
 	return nil
 }
 

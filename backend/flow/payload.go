@@ -2,6 +2,7 @@ package flow
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 )
 
@@ -60,12 +61,24 @@ func (p *payloads) room(i uint32, n int) []byte {
 	return p.blocks[k][from:]
 }
 
-// settle turns frame indexes into places.
-func (p *payloads) settle(place []uint32) {
-	for k := range p.kept {
-		p.kept[k].place = place[p.kept[k].place]
+// settle turns frame indexes, which kept ascends by, into places; frames are those of all places.
+func (p *payloads) settle(frames []uint32) {
+	// A set of the frames, and how many are in front of each of its words.
+	set, before := make([]uint64, len(frames)/64+1), make([]uint32, len(frames)/64+1)
+	for _, x := range p.kept {
+		set[x.place/64] |= 1 << (x.place % 64)
 	}
-	p.indexed(len(place))
+	n := 0
+	for k, w := range set {
+		before[k] = uint32(n)
+		n += bits.OnesCount64(w)
+	}
+	for i, f := range frames {
+		if w := set[f/64]; w>>(f%64)&1 != 0 {
+			p.kept[before[f/64]+uint32(bits.OnesCount64(w&(1<<(f%64)-1)))].place = uint32(i)
+		}
+	}
+	p.indexed(len(frames))
 }
 
 // indexed makes what get looks things up in, for n places.
