@@ -9,7 +9,7 @@ import (
 
 // WindowMost and windowLeast bound Writer.Window; all captures' together hold windows records, as far as those let them. In a large
 // window lie more packets of one conversation, and turning to another one costs.
-const WindowMost, windowLeast, windows = 1 << 16, 1 << 14, 1 << 18
+const WindowMost, windowLeast, windows = 1 << 17, 1 << 14, 1 << 19
 
 // Window is the number of frames whose records are gathered before they are written: they may be put in any order, but
 // all of one window, which are the frames from k*Window+1 on, before any of the next.
@@ -33,6 +33,7 @@ type CaptureWriter struct {
 	base  uint32 // frames before the window
 	buf   []byte // the window's records
 	err   error
+	sum   uint32 // of what Expect read
 
 	// Classes by first use in this capture: local[ClassID] is the number here plus one. So the bytes do not depend
 	// on which goroutine registered a class first.
@@ -60,6 +61,49 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 	if c.err != nil {
 		return c.err
 	}
+	tooLong := f.HasDelay && (f.Delay <= math.MinInt32+1 || f.Delay > math.MaxInt32)
+	if f.Extra == nil && !tooLong {
+		return c.PutPlain(n, f.Time, f.Len, f.Flow, f.Class, f.Peer, f.Delay, f.HasDelay)
+	}
+	extra, err := c.heap.entry(f, tooLong, &c.w.tables)
+	if err != nil {
+		return c.fail(fmt.Errorf("frame %d: %w", n, err))
+	}
+	delay := uint32(delayNone)
+	switch {
+	case tooLong:
+		delay = delayInExtra
+	case f.HasDelay:
+		delay = uint32(int32(f.Delay))
+	}
+	return c.put(n, f.Time, f.Len, f.Flow, f.Class, f.Peer, delay, extra, f.Extra != nil && len(f.Extra.Findings) > 0)
+}
+
+// PutPlain is Put of a frame without Extra. It takes values: records lie anywhere in the window, and what is written to memory
+// behind them only to be read again waits for them.
+func (c *CaptureWriter) PutPlain(n capture.FrameNo, t capture.LocalTime, length, flow uint32, class ClassID, peer capture.FrameNo, delay int64, hasDelay bool) error {
+	word := uint32(delayNone)
+	if hasDelay {
+		if delay <= math.MinInt32+1 || delay > math.MaxInt32 {
+			return c.Put(n, &Frame{Time: t, Len: length, Flow: flow, Class: class, Peer: peer, Delay: delay, HasDelay: true})
+		}
+		word = uint32(int32(delay))
+	}
+	return c.put(n, t, length, flow, class, peer, word, 0, false)
+}
+
+// Expect has the place of frame n's record brought from memory: a row of calls waits for many at once, a row of Put for each in turn.
+func (c *CaptureWriter) Expect(n capture.FrameNo) {
+	if k := (uint32(n) - 1 - c.base) * recordSize; k < uint32(len(c.buf)) {
+		c.sum += uint32(c.buf[k])
+	}
+}
+
+// put writes a record.
+func (c *CaptureWriter) put(n capture.FrameNo, t capture.LocalTime, length, flow uint32, id ClassID, peer capture.FrameNo, delay, extra uint32, finding bool) error {
+	if c.err != nil {
+		return c.err
+	}
 	if c.count == c.limit {
 		return c.fail(fmt.Errorf("more than the announced %d frames", c.limit))
 	}
@@ -70,39 +114,23 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 	if n == 0 || k >= c.window() {
 		return c.fail(fmt.Errorf("frame %d is not of the %d frames behind frame %d", n, c.window(), c.base))
 	}
-	class, ok := c.class(f.Class)
+	class, ok := c.class(id)
 	if !ok {
-		return c.fail(fmt.Errorf("frame %d: class %d was never registered", n, f.Class))
+		return c.fail(fmt.Errorf("frame %d: class %d was never registered", n, id))
 	}
-	delay, inExtra := uint32(delayNone), false
-	if f.HasDelay {
-		if f.Delay > math.MinInt32+1 && f.Delay <= math.MaxInt32 {
-			delay = uint32(int32(f.Delay))
-		} else {
-			delay, inExtra = delayInExtra, true
-		}
-	}
-	flow, extra := f.Flow, uint32(0)
 	if flow >= flowFinding {
 		return c.fail(fmt.Errorf("frame %d: conversation %d is beyond what a record holds", n, flow))
 	}
-	if inExtra || f.Extra != nil {
-		var err error
-		if extra, err = c.heap.entry(f, inExtra, &c.w.tables); err != nil {
-			return c.fail(fmt.Errorf("frame %d: %w", n, err))
-		}
-		if f.Extra != nil && len(f.Extra.Findings) > 0 {
-			flow |= flowFinding
-		}
+	if finding {
+		flow |= flowFinding
 	}
+	// In as few pieces as can be, each of two words.
 	b := c.buf[k*recordSize : (k+1)*recordSize : (k+1)*recordSize]
-	putStamp(b[recTime:], int64(f.Time))
-	le.PutUint32(b[recLen:], f.Len)
-	le.PutUint32(b[recFlow:], flow)
-	le.PutUint32(b[recClass:], class)
-	le.PutUint32(b[recPeer:], uint32(f.Peer))
-	le.PutUint32(b[recDelay:], delay)
-	le.PutUint32(b[recExtra:], extra)
+	stamp, _ := stampOf(int64(t))
+	le.PutUint64(b[recTime:], stamp)
+	le.PutUint64(b[recLen:], uint64(length)|uint64(flow)<<32)
+	le.PutUint64(b[recClass:], uint64(class)|uint64(peer)<<32)
+	le.PutUint64(b[recDelay:], uint64(delay)|uint64(extra)<<32)
 	c.count++
 	if c.count-c.base == c.window() {
 		return c.flush()

@@ -130,8 +130,8 @@ func getSection(b []byte) section {
 
 const second = 1_000_000_000
 
-// putStamp writes ns as a stamp. Instants beyond ±2^33 s (the years 1697 and 2242) become none: false.
-func putStamp(b []byte, ns int64) bool {
+// stampOf is ns as a stamp. Instants beyond ±2^33 s (the years 1697 and 2242) become none: false.
+func stampOf(ns int64) (uint64, bool) {
 	sec := ns / second
 	n := ns - sec*second
 	if n < 0 {
@@ -139,18 +139,21 @@ func putStamp(b []byte, ns int64) bool {
 		sec--
 	}
 	if sec >= 1<<33 || sec < -1<<33 {
-		putNoStamp(b)
-		return false
+		return noStamp, false
 	}
-	le.PutUint32(b, uint32(sec))
-	le.PutUint32(b[4:], uint32(n)|uint32(sec>>32&3)<<30)
-	return true
+	return uint64(uint32(sec)) | uint64(n)<<32 | uint64(sec>>32&3)<<62, true
 }
 
-func putNoStamp(b []byte) {
-	le.PutUint32(b, 0)
-	le.PutUint32(b[4:], noneNanos)
+const noStamp = noneNanos << 32
+
+// putStamp writes stampOf.
+func putStamp(b []byte, ns int64) bool {
+	x, ok := stampOf(ns)
+	le.PutUint64(b, x)
+	return ok
 }
+
+func putNoStamp(b []byte) { le.PutUint64(b, noStamp) }
 
 // getStamp reads a stamp; false for none, and for what is no stamp.
 func getStamp(b []byte) (int64, bool) {

@@ -76,24 +76,30 @@ type pen struct {
 	extra    annotate.Extra
 	look     look    // of the frame at hand
 	errors   []int64 // by capture: the bound of times that compare it to this one
-	conv     flow.ConvID
-	fl       *match.Flow        // of conv
-	at       *[2]heading        // of conv's directions
+	talk     *talk
 	views    []*view            // by flow
 	alike    map[[2]boxes]*view // by always and clamp: of flows that no device drops packets of
-	seen     *view              // of fl
 }
 
 // looksKept is how many of the last annotation classes are looked at before the map of all.
 const looksKept = 16
 
+// talk is what the frames of a conversation share. All that frames ask for lies together: another window comes back to it when
+// it was forgotten by the processor.
+type talk struct {
+	conv flow.ConvID
+	flow uint32      // ID of fl, 0 none
+	fl   *match.Flow // nil none
+	seen *view       // of fl
+	at   [2]heading
+}
+
 // heading is what the frames of one direction of a conversation share.
 type heading struct {
-	conv   flow.ConvID // + 1; 0: nothing filled
-	d      int         // the flow's direction
+	usual  [usualKept]usual
+	d      int // the flow's direction
 	hops   infer.Hop
 	routes []route // by link
-	usual  [usualKept]usual
 }
 
 // usual is an annotation's class by what it depends on among the ordinary frames of a direction; key 0: none yet.
@@ -157,7 +163,7 @@ type peer struct {
 }
 
 func (in *Input) newPen(c int, w *annotate.Writer) *pen {
-	p := &pen{in: in, c: c, w: w, classes: map[lookWords]annotate.ClassID{}, conv: flow.NoConv}
+	p := &pen{in: in, c: c, w: w, classes: map[lookWords]annotate.ClassID{}}
 	for _, l := range in.Links {
 		if l.A == c || l.B == c {
 			p.links = append(p.links, l)
@@ -194,10 +200,10 @@ func (p *pen) write(ctx context.Context) error {
 	type rest struct {
 		from, to uint32
 		id       flow.ConvID
-		at       *[2]heading // once a frame of it was written
+		talk     *talk // once a frame of it was written
 	}
 	var active []rest
-	var unused []*[2]heading
+	var unused []*talk
 	ids := src.ByFirstFrame()
 	tie, stop := iter.Pull(src.Ties())
 	defer stop()
@@ -226,24 +232,30 @@ func (p *pen) write(ctx context.Context) error {
 		left := active[:0]
 		for _, l := range active {
 			since := l.from
-			if k := len(unused) - 1; l.at == nil && k >= 0 {
-				l.at, unused = unused[k], unused[:k]
-			} else if l.at == nil {
-				l.at = &[2]heading{}
-			}
-			p.turn(l.id, l.at)
-			for ; l.from < l.to; l.from++ {
-				n := src.Frame(l.from)
-				if n > end {
-					break
+			if l.talk == nil {
+				if k := len(unused) - 1; k >= 0 {
+					l.talk, unused = unused[k], unused[:k]
+				} else {
+					l.talk = &talk{}
 				}
+				p.begin(l.talk, l.id)
+			}
+			p.talk = l.talk
+			to := l.from
+			for ; to < l.to && src.Frame(to) <= end; to++ {
+				out.Expect(src.Frame(to))
+			}
+			for ; l.from < to; l.from++ {
+				n := src.Frame(l.from)
 				if p.extra.Tie = 0; isTied[(n-base)/64]>>((n-base)%64)&1 != 0 {
 					p.extra.Tie = tied[n]
 				}
-				if !p.ordinary(l.from, &fr) {
+				done, err := p.ordinary(l.from, n, l.talk, out)
+				if !done {
 					p.frame(l.from, &fr)
+					err = out.Put(n, &fr)
 				}
-				if err := out.Put(n, &fr); err != nil {
+				if err != nil {
 					return err
 				}
 			}
@@ -251,7 +263,7 @@ func (p *pen) write(ctx context.Context) error {
 			if l.from < l.to {
 				left = append(left, l)
 			} else {
-				unused = append(unused, l.at)
+				unused = append(unused, l.talk)
 			}
 		}
 		active = left
@@ -261,22 +273,18 @@ func (p *pen) write(ctx context.Context) error {
 	}
 }
 
-// turn makes the pen ready for a conversation, of whose directions at holds what frames before told.
-func (p *pen) turn(id flow.ConvID, at *[2]heading) {
+// begin fills what the frames of a conversation share.
+func (p *pen) begin(t *talk, id flow.ConvID) {
 	in := p.in
-	p.conv, p.at, p.fl = id, at, nil
+	t.conv, t.fl, t.flow, t.seen = id, nil, 0, nil
 	if id == flow.NoConv {
 		return
 	}
-	if p.fl = in.FlowOf[p.c][id]; p.fl != nil {
-		p.seen = p.view(p.fl)
+	if t.fl = in.FlowOf[p.c][id]; t.fl != nil {
+		t.flow, t.seen = t.fl.ID, p.view(t.fl)
 	}
-	for dir := range p.at {
-		h := &p.at[dir]
-		if h.conv == id+1 {
-			continue
-		}
-		h.conv = id + 1
+	for dir := range t.at {
+		h := &t.at[dir]
 		h.hops = in.Hops.Usual(p.c, id, dir)
 		if cap(h.routes) < len(p.links) {
 			h.routes = make([]route, len(p.links))
@@ -284,56 +292,56 @@ func (p *pen) turn(id flow.ConvID, at *[2]heading) {
 		h.routes = h.routes[:len(p.links)]
 		clear(h.routes)
 		clear(h.usual[:])
-		if p.fl != nil {
-			h.d = p.fl.Sides[p.c].DirOf(id, dir)
+		if t.fl != nil {
+			h.d = t.fl.Sides[p.c].DirOf(id, dir)
 		}
 	}
 }
 
-// ordinary fills the annotation of a frame of the common kind, and reports whether it did: one that has one counterpart and differs
-// from it in nothing that frames before it did not, and of which there is nothing else to say. frame says the same, and looks
-// at everything anew.
-func (p *pen) ordinary(i uint32, fr *annotate.Frame) bool {
+// ordinary writes the annotation of frame n, in place i, if it is of the common kind, and reports whether it did: one that has one
+// counterpart and differs from it in nothing that frames before it did not, and of which there is nothing else to say. frame says
+// the same, and looks at everything anew.
+func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.CaptureWriter) (done bool, err error) {
 	in := p.in
 	f := in.At(p.c, i)
-	if p.fl == nil || p.special[i/64]>>(i%64)&1 != 0 || p.extra.Tie != 0 {
-		return false
+	if t.fl == nil || p.special[i/64]>>(i%64)&1 != 0 || p.extra.Tie != 0 {
+		return false, nil
 	}
-	n := -1
+	at := -1
 	for k, l := range p.links {
 		if l.Has(p.c, i) {
-			if n >= 0 {
-				return false
+			if at >= 0 {
+				return false, nil
 			}
-			n = k
+			at = k
 		}
 	}
-	if n < 0 {
-		return false
+	if at < 0 {
+		return false, nil
 	}
-	l := p.links[n]
+	l := p.links[at]
 	j, how, only := l.Only(p.c, i)
 	if !only || how > match.HowOrder {
-		return false
+		return false, nil
 	}
 	other := l.A + l.B - p.c
 	g := in.At(other, j)
 	if !unchanged(f, g) {
-		return false
+		return false, nil
 	}
 	m := in.Marks[p.c][i]
 	key := 1 | uint64(f.Mark&flow.MarkError)<<1 | uint64(how)<<6 | uint64(m.Fate)<<16 | uint64(m.Where)<<24 | uint64(m.Origin)<<32 | uint64(f.TTL)<<40 | uint64(g.TTL)<<48
-	h := &p.at[f.Dir()]
+	h := &t.at[f.Dir()]
 	e := &h.usual[(key>>40^key>>48^key>>16)%usualKept]
-	if e.key != key || e.peer != g.Conv || e.link != uint32(n) {
-		if p.frame(i, fr); fr.Extra == nil {
-			*e = usual{key: key, peer: g.Conv, link: uint32(n), id: fr.Class}
+	if e.key != key || e.peer != g.Conv || e.link != uint32(at) {
+		var fr annotate.Frame
+		if p.frame(i, &fr); fr.Extra == nil {
+			*e = usual{key: key, peer: g.Conv, link: uint32(at), id: fr.Class}
 		}
-		return true
+		return true, out.Put(n, &fr)
 	}
-	fr.Time, fr.Len, fr.Flow, fr.Class, fr.Peer, fr.Extra = f.Time, f.FrameLen, p.fl.ID, e.id, in.Caps[other].Frame(j), nil
-	fr.Delay, fr.HasDelay = p.delay(i, f, &peer{capture: other, frame: j, down: h.routes[n].down}, g)
-	return true
+	delay, timed := p.delay(i, f, other, j, g, h.routes[at].down)
+	return true, out.PutPlain(n, f.Time, f.FrameLen, t.flow, e.id, in.Caps[other].Frame(j), delay, timed)
 }
 
 // compared are the marks that a frame and its counterpart are compared by.
@@ -351,7 +359,7 @@ func unchanged(f, g *flow.Fact) bool {
 
 // frame fills the annotation of one frame.
 func (p *pen) frame(i uint32, fr *annotate.Frame) {
-	in := p.in
+	in, t := p.in, p.talk
 	f := in.At(p.c, i)
 	*fr = annotate.Frame{Time: f.Time, Len: f.FrameLen}
 	m := in.Marks[p.c][i]
@@ -366,18 +374,18 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	} else {
 		x.Findings, x.Message, x.MessagePeers = p.about[i], in.Messages[p.c][i], p.messages[i]
 	}
-	if p.conv != flow.NoConv {
-		hops, ttl := p.at[f.Dir()].hops.Of(f)
+	if t.conv != flow.NoConv {
+		hops, ttl := t.at[f.Dir()].hops.Of(f)
 		k.hops, k.ttl = int16(hops), ttl
 	}
-	if fl := p.fl; fl != nil {
-		h := &p.at[f.Dir()]
+	if fl := t.fl; fl != nil {
+		h := &t.at[f.Dir()]
 		fr.Flow = fl.ID
 		if len(p.logs) > 0 {
 			x.Logs = p.logs[fl.ID]
 		}
 		k.reverse = h.d == 1
-		k.boxes = p.seen.boxesOf(f, m)
+		k.boxes = t.seen.boxesOf(f, m)
 		p.collect(i, fl, h)
 		if len(p.peers) > 0 {
 			p.counterparts(i, f, fl, h, fr, k)
@@ -485,7 +493,7 @@ func (p *pen) counterparts(i uint32, f *flow.Fact, fl *match.Flow, h *heading, f
 		}
 		confidence := p.confidence(o, fl, h)
 		k.changed |= ch
-		delay, has := p.delay(i, f, o, g)
+		delay, has := p.delay(i, f, o.capture, o.frame, g, o.down)
 		if first {
 			k.match, k.peer, k.down = word, int16(o.capture), o.down
 			k.confidence = int8(confidence)
@@ -515,14 +523,14 @@ func (p *pen) confidence(o *peer, fl *match.Flow, h *heading) int {
 	return int(*c) - 1
 }
 
-// delay is the time between a frame and its counterpart, in the direction of travel.
-func (p *pen) delay(i uint32, f *flow.Fact, o *peer, g *flow.Fact) (ns int64, ok bool) {
+// delay is the time between a frame and its counterpart, the one in place j of another capture, in the direction of travel.
+func (p *pen) delay(i uint32, f *flow.Fact, other int, j uint32, g *flow.Fact, down bool) (ns int64, ok bool) {
 	a, okA := p.in.Clocks.Time(p.c, i, f.Time)
-	b, okB := p.in.Clocks.Time(o.capture, o.frame, g.Time)
-	if !okA || !okB || p.in.Clocks.Jumped(p.c, o.capture, int64(b-a)) {
+	b, okB := p.in.Clocks.Time(other, j, g.Time)
+	if !okA || !okB || p.in.Clocks.Jumped(p.c, other, int64(b-a)) {
 		return 0, false
 	}
-	if o.down {
+	if down {
 		return int64(b - a), true
 	}
 	return int64(a - b), true

@@ -153,11 +153,12 @@ func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, done map[f
 		s := in.Segments[m.Where-1]
 		e.Where = in.Points[s.A].Name + " > " + in.Points[s.B].Name
 	}
-	if id := x.ID(); id != p.conv {
-		p.turn(id, &[2]heading{})
+	if id := x.ID(); p.talk == nil || p.talk.conv != id {
+		p.talk = &talk{}
+		p.begin(p.talk, id)
 	}
 	p.extra.ChangedText = nil
-	h := &p.at[x.Dir()]
+	h := &p.talk.at[x.Dir()]
 	p.collect(i, f, h)
 	frames := []frameAt{{c, i}}
 	for n := range p.peers {

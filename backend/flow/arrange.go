@@ -117,9 +117,12 @@ func (a *arranger) sort() {
 	facts, frames := a.room(len(a.stretch))
 	for i := range a.stretch {
 		s := slotOf(&a.stretch[i])
-		p := a.count[s] - a.before
+		frames[a.count[s]-a.before] = uint16(i)
 		a.count[s]++
-		facts[p], frames[p] = a.stretch[i], uint16(i)
+	}
+	// Read from anywhere and written one after another: of reads a processor waits for many at once.
+	for p, i := range frames {
+		facts[p] = a.stretch[i]
 	}
 	for len(facts) > 0 { // the last stretch's last chunk is short
 		n := min(len(facts), factChunk)

@@ -142,6 +142,19 @@ func (c *Capture) Tuple(id ConvID, dir int) Tuple {
 	return t
 }
 
+// DropPayload forgets all kept payload, and says how many bytes of memory are free for it.
+func (c *Capture) DropPayload() int {
+	n := 0
+	if c.Store == nil {
+		for _, b := range c.kept.blocks {
+			n += cap(b)
+		}
+	}
+	n += (cap(c.kept.kept)*4 + cap(c.kept.index)) * 4
+	c.kept = payloads{}
+	return n
+}
+
 // Payload gives the kept payload bytes of the frame in a place; ok is false where the budget did not reach. Of a sealed
 // capture it gives fingerprints of those of TCP (see Seal).
 func (c *Capture) Payload(i uint32) (b []byte, ok bool) { return c.kept.get(i) }

@@ -18,7 +18,7 @@ func TestLinks(t *testing.T) {
 	// Each source twice, with others between; then all of them once more.
 	source := func(i int) int {
 		if i < 2*contexts {
-			return i / 2 &^ 3 + (i/8+i)%4
+			return i/2&^3 + (i/8+i)%4
 		}
 		return i - 2*contexts
 	}
