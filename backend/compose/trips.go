@@ -18,16 +18,17 @@ const (
 func (in *Input) trips(d *model.Document) {
 	most := max(tripsLeast, tripsMost/max(1, len(d.Flows)*len(in.Caps)))
 	atOnce(len(d.Flows), func() func(k int) {
+		t := in.NewTrips()
 		return func(k int) {
 			if f := in.Flows[d.Flows[k].ID-1]; f.Proto == flow.ProtoTCP {
 				in.Caps[0].Store.Visit(most * len(in.Caps))
-				in.tripsOf(&d.Flows[k], f, most)
+				in.tripsOf(t, &d.Flows[k], f, most)
 			}
 		}
 	})
 }
 
-func (in *Input) tripsOf(m *model.Flow, f *match.Flow, most int) {
+func (in *Input) tripsOf(trips *infer.Trips, m *model.Flow, f *match.Flow, most int) {
 	var least [2]map[int]int64 // by direction of the data and capture: the shortest round trip from there
 	for d := range least {
 		least[d] = map[int]int64{}
@@ -37,7 +38,7 @@ func (in *Input) tripsOf(m *model.Flow, f *match.Flow, most int) {
 		if s == nil || at == nil {
 			continue
 		}
-		t := in.DataRTTAt(f, c, most)
+		t := trips.DataRTTAt(f, c, most)
 		at.DataRTTServer, at.DataRTTClient = roundTrips(t[0]), roundTrips(t[1])
 		shake := in.RTTAt(f, c)
 		for d, handshake := range [2]int64{shake.Server, shake.Client} {
@@ -52,7 +53,7 @@ func (in *Input) tripsOf(m *model.Flow, f *match.Flow, most int) {
 	}
 	m.RTTSplit = in.split(f, least)
 	for d, dir := range []string{"f", "r"} {
-		a := in.AgainOf(f, d, most)
+		a := trips.AgainOf(f, d, most)
 		if a.Segments == 0 {
 			continue
 		}

@@ -65,17 +65,19 @@ func (s *starts) at(seq, place uint32) (before uint32, again bool) {
 
 // AgainOf tells for one direction of a TCP conversation that several points saw which segments were sent again in vain. Not
 // more than the first most frames of a point are looked at.
-func (v *Verdict) AgainOf(f *match.Flow, d, most int) (out Again) {
-	p := f.Path[d]
+func (t *Trips) AgainOf(f *match.Flow, d, most int) (out Again) {
+	v, p := t.v, f.Path[d]
 	if f.Proto != flow.ProtoTCP || len(p) < 2 {
 		return out
 	}
 	out.Lost = make([]int, len(v.Segments))
 	first, last := p[0], p[len(p)-1]
-	acks, whole := v.acksAt(f, 1-d, last, most)
+	acks, whole := v.acksAt(f, 1-d, last, most, t.acks[:0])
+	t.acks = acks
 	s, looked := f.Sides[first], 0
 	for _, id := range s.Convs {
-		var sent starts
+		sent := &t.sent
+		sent.l, sent.late = sent.l[:0], nil
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			if looked++; looked > most {
 				return out
@@ -103,12 +105,12 @@ func (v *Verdict) AgainOf(f *match.Flow, d, most int) (out Again) {
 	return out
 }
 
-// acksAt lists the frames of a direction at a point that acknowledge more than any before; ok is false where the conversation
+// acksAt appends to out the frames of a direction at a point that acknowledge more than any before; ok is false where the conversation
 // goes on beyond the first most frames, or is several there, each with numbers of its own.
-func (v *Verdict) acksAt(f *match.Flow, d, c, most int) (out []firstAck, ok bool) {
+func (v *Verdict) acksAt(f *match.Flow, d, c, most int, out []firstAck) (_ []firstAck, ok bool) {
 	s, looked := f.Sides[c], 0
 	if len(s.Convs) != 1 {
-		return nil, false
+		return out, false
 	}
 	for i := range flow.UpTo(s.Cap.Span(s.Convs[0])) {
 		if looked++; looked > most {

@@ -42,7 +42,10 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 				continue
 			}
 			if s.Dir(y) != d {
-				if y.Flags&decode.ACK != 0 {
+				if y.Flags&decode.ACK == 0 {
+				} else if x.any {
+					x.acked = max(x.acked, int64(int32(y.Ack-x.base)))
+				} else {
 					acks = append(acks, y.Ack)
 				}
 				continue
@@ -53,7 +56,11 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 			if y.Len > 0 {
 				o := int64(int32(y.Seq - x.base))
 				e := extent{o, o + int64(y.Len)}
-				x.have = append(x.have, e)
+				if n := len(x.have); n > 0 && x.have[n-1].from <= o && o <= x.have[n-1].to { // most go on where the last one ended
+					x.have[n-1].to = max(x.have[n-1].to, e.to)
+				} else {
+					x.have = append(x.have, e)
+				}
 				if o < high {
 					x.again = append(x.again, extent{o, min(e.to, high)})
 				}

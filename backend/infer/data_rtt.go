@@ -57,18 +57,30 @@ func (q *queue) add(x unacknowledged) {
 // openMost bounds the segments that wait for their acknowledgement.
 const openMost = 1 << 12
 
+// Trips looks at conversations, one after another, in room that it uses again.
+type Trips struct {
+	v     *Verdict
+	times [2][]int64
+	open  [2]queue
+	acks  []firstAck
+	sent  starts
+}
+
+// NewTrips gives one for a single goroutine.
+func (v *Verdict) NewTrips() *Trips { return &Trips{v: v} }
+
 // DataRTTAt is the round trip of a TCP conversation as one point sees it all along: from a data segment to its
 // acknowledgement. Index 0: of the initiator's data, so to the responder's side and back; 1: to the initiator's side. Segments
 // that were sent again tell nothing (Karn & Partridge 1987), nor do those that an acknowledgement covers besides the last:
 // they waited for it. Not more than the first most frames are looked at.
-func (v *Verdict) DataRTTAt(f *match.Flow, c, most int) (out [2]Spread) {
+func (t *Trips) DataRTTAt(f *match.Flow, c, most int) (out [2]Spread) {
 	s := f.Sides[c]
 	if f.Proto != flow.ProtoTCP || s == nil {
 		return out
 	}
-	var times [2][]int64
+	times, open := &t.times, &t.open
+	times[0], times[1] = times[0][:0], times[1][:0]
 	looked := 0
-	var open [2]queue
 	for _, id := range s.Convs {
 		var high [2]reach
 		open[0].drop(open[0].len())

@@ -287,6 +287,12 @@ func (r *Result) pairFlow(m *matcher, k *linker, f *Flow) {
 			k.add(j.A, j.B, relayed(f.Sides[j.A], f.Sides[j.B], p))
 		}
 	}
+	m.lists = slices.Grow(m.lists[:0], len(f.Sides))[:len(f.Sides)]
+	for c, s := range f.Sides {
+		if s != nil {
+			s.packetsOf(&m.lists[c], 3)
+		}
+	}
 	for d := 0; d < 2; d++ {
 		p := f.Path[d]
 		if len(p) < 2 {
@@ -295,8 +301,7 @@ func (r *Result) pairFlow(m *matcher, k *linker, f *Flow) {
 		// What has no counterpart yet, by place in the path: further on, and further back.
 		down, up := make([]rest, len(p)), make([]rest, len(p))
 		for i, c := range p {
-			down[i].l = f.Sides[c].packets(d, nil)
-			up[i].l = slices.Clone(down[i].l)
+			down[i].l, up[i].l = m.lists[c][d], m.lists[c][d] // read only: set makes others
 		}
 		for gap := 1; gap < len(p); gap++ {
 			for i := 0; i+gap < len(p); i++ {

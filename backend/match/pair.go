@@ -4,6 +4,7 @@ import (
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
+	"slices"
 )
 
 // How says by what two frames were paired.
@@ -42,20 +43,39 @@ type Side struct {
 // packets lists the places of flow direction d (0: from the initiator), copies of earlier frames left out, in
 // file order.
 func (s *Side) packets(d int, buf []uint32) []uint32 {
-	buf = buf[:0]
+	var both [2][]uint32
+	both[d] = buf
+	s.packetsOf(&both, 1<<d)
+	return both[d]
+}
+
+// packetsOf lists what packets does, of several directions at once: 1 the initiator's, 2 the responder's, 3 both. It takes the room of
+// what is in out.
+func (s *Side) packetsOf(out *[2][]uint32, dirs uint8) {
+	for d := range out {
+		if dirs>>d&1 == 0 {
+			continue
+		}
+		n := 0
+		for k, id := range s.Convs {
+			n += int(s.Cap.Convs[id].Packets[d^s.Forward[k]])
+		}
+		out[d] = slices.Grow(out[d][:0], n)
+	}
 	for k, id := range s.Convs {
-		from := len(buf)
+		from := [2]int{len(out[0]), len(out[1])}
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			f := s.Cap.At(i)
-			if f.Dir()^s.Forward[k] == d && f.Mark&flow.MarkDuplicate == 0 {
-				buf = append(buf, i)
+			if d := f.Dir() ^ s.Forward[k]; dirs>>d&1 != 0 && f.Mark&flow.MarkDuplicate == 0 {
+				out[d] = append(out[d], i)
 			}
 		}
-		if k > 0 && from > 0 && from < len(buf) {
-			s.merge(buf, from)
+		for d, at := range from {
+			if k > 0 && at > 0 && at < len(out[d]) && dirs>>d&1 != 0 {
+				s.merge(out[d], at)
+			}
 		}
 	}
-	return buf
 }
 
 // merge puts a list of two runs, each in file order, into file order.
@@ -109,8 +129,9 @@ type matcher struct {
 	la, lb [2][]uint32
 	// versions: a translator between IP versions stands between.
 	versions bool
-	optsCut  bool    // either capture lacks options of TCP that the snaplen cut
-	short    cutTier // of the two sides at hand: how much of their TCP headers both hold
+	optsCut  bool          // either capture lacks options of TCP that the snaplen cut
+	short    cutTier       // of the two sides at hand: how much of their TCP headers both hold
+	lists    [][2][]uint32 // by capture: pairFlow's room
 	restA    []uint32
 	restB    []uint32
 	groups   []grouped
