@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/flow"
 )
 
 // WindowMost and windowLeast bound Writer.Window; all captures' together hold windows records, as far as those let them. In a large
@@ -33,7 +34,6 @@ type CaptureWriter struct {
 	base  uint32 // frames before the window
 	buf   []byte // the window's records
 	err   error
-	sum   uint32 // of what Expect read
 
 	// Classes by first use in this capture: local[ClassID] is the number here plus one. So the bytes do not depend
 	// on which goroutine registered a class first.
@@ -81,26 +81,26 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 
 // PutPlain is Put of a frame without Extra. It takes values: records lie anywhere in the window, and what is written to memory
 // behind them only to be read again waits for them.
-func (c *CaptureWriter) PutPlain(n capture.FrameNo, t capture.LocalTime, length, flow uint32, class ClassID, peer capture.FrameNo, delay int64, hasDelay bool) error {
+func (c *CaptureWriter) PutPlain(n capture.FrameNo, t capture.LocalTime, length, conversation uint32, class ClassID, peer capture.FrameNo, delay int64, hasDelay bool) error {
 	word := uint32(delayNone)
 	if hasDelay {
 		if delay <= math.MinInt32+1 || delay > math.MaxInt32 {
-			return c.Put(n, &Frame{Time: t, Len: length, Flow: flow, Class: class, Peer: peer, Delay: delay, HasDelay: true})
+			return c.Put(n, &Frame{Time: t, Len: length, Flow: conversation, Class: class, Peer: peer, Delay: delay, HasDelay: true})
 		}
 		word = uint32(int32(delay))
 	}
-	return c.put(n, t, length, flow, class, peer, word, 0, false)
+	return c.put(n, t, length, conversation, class, peer, word, 0, false)
 }
 
-// Expect has the place of frame n's record brought from memory: a row of calls waits for many at once, a row of Put for each in turn.
+// Expect has the place of frame n's record brought from memory, for a Put that comes soon: records lie anywhere in the window.
 func (c *CaptureWriter) Expect(n capture.FrameNo) {
 	if k := (uint32(n) - 1 - c.base) * recordSize; k < uint32(len(c.buf)) {
-		c.sum += uint32(c.buf[k])
+		flow.Prefetch(&c.buf[k])
 	}
 }
 
 // put writes a record.
-func (c *CaptureWriter) put(n capture.FrameNo, t capture.LocalTime, length, flow uint32, id ClassID, peer capture.FrameNo, delay, extra uint32, finding bool) error {
+func (c *CaptureWriter) put(n capture.FrameNo, t capture.LocalTime, length, conversation uint32, id ClassID, peer capture.FrameNo, delay, extra uint32, finding bool) error {
 	if c.err != nil {
 		return c.err
 	}
@@ -118,17 +118,17 @@ func (c *CaptureWriter) put(n capture.FrameNo, t capture.LocalTime, length, flow
 	if !ok {
 		return c.fail(fmt.Errorf("frame %d: class %d was never registered", n, id))
 	}
-	if flow >= flowFinding {
-		return c.fail(fmt.Errorf("frame %d: conversation %d is beyond what a record holds", n, flow))
+	if conversation >= flowFinding {
+		return c.fail(fmt.Errorf("frame %d: conversation %d is beyond what a record holds", n, conversation))
 	}
 	if finding {
-		flow |= flowFinding
+		conversation |= flowFinding
 	}
 	// In as few pieces as can be, each of two words.
 	b := c.buf[k*recordSize : (k+1)*recordSize : (k+1)*recordSize]
 	stamp, _ := stampOf(int64(t))
 	le.PutUint64(b[recTime:], stamp)
-	le.PutUint64(b[recLen:], uint64(length)|uint64(flow)<<32)
+	le.PutUint64(b[recLen:], uint64(length)|uint64(conversation)<<32)
 	le.PutUint64(b[recClass:], uint64(class)|uint64(peer)<<32)
 	le.PutUint64(b[recDelay:], uint64(delay)|uint64(extra)<<32)
 	c.count++

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -95,15 +96,7 @@ func distribution(l []sample, e int64) *model.Delay {
 	slices.Sort(d)
 	q := func(p float64) float64 { return float64(d[int(math.Ceil(p*float64(len(d))))-1]) / 1e9 }
 	out := &model.Delay{MinS: float64(d[0]) / 1e9, MedianS: q(0.5), P99S: q(0.99), MaxS: float64(d[len(d)-1]) / 1e9, ErrorS: float64(e) / 1e9, Packets: int64(len(l))}
-	slices.SortStableFunc(l, func(x, y sample) int {
-		switch {
-		case x.at < y.at:
-			return -1
-		case x.at > y.at:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(l, func(x, y sample) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.delay, y.delay)) })
 	lo, hi := l[0].at, l[len(l)-1].at
 	width := max((hi-lo)/binsMost, 1)
 	for i := 0; i < len(l); {

@@ -307,11 +307,13 @@ func roundTripText(handshake *float64, data *model.RoundTrips) string {
 // handshakes lists what SYN and SYN/ACK said at each point, for conversations whose handshakes differ between points.
 func handshakes(d *model.Document) []htmlChange {
 	var out []htmlChange
+	var hs []*model.Handshake
+	var names []string
 	for i := range d.Flows {
 		f := &d.Flows[i]
 		for n, packet := range []string{"SYN", "SYN/ACK"} {
 			c := htmlChange{Flow: f.ID, Packet: packet}
-			var hs []*model.Handshake
+			hs, names = hs[:0], names[:0]
 			for _, name := range f.Path {
 				a := f.At[name]
 				if a == nil {
@@ -322,12 +324,15 @@ func handshakes(d *model.Document) []htmlChange {
 					h = a.SYNACK
 				}
 				if h != nil {
-					c.Names = append(c.Names, fmt.Sprintf("%s:%d", name, h.Frame))
 					hs = append(hs, h)
+					names = append(names, name)
 				}
 			}
-			if len(hs) < 2 {
+			if len(hs) < 2 || !slices.ContainsFunc(hs[1:], func(h *model.Handshake) bool { return !sameHandshake(h, hs[0]) }) {
 				continue
+			}
+			for k, h := range hs {
+				c.Names = append(c.Names, fmt.Sprintf("%s:%d", names[k], h.Frame))
 			}
 			c.Rows = handshakeRows(hs)
 			differ := false
@@ -343,6 +348,13 @@ func handshakes(d *model.Document) []htmlChange {
 		}
 	}
 	return out
+}
+
+// sameHandshake reports whether handshakeRows would find no difference but of the TTL.
+func sameHandshake(a, b *model.Handshake) bool {
+	num := func(a, b *int) bool { return a == b || a != nil && b != nil && *a == *b }
+	return num(a.IPID, b.IPID) && num(a.MSS, b.MSS) && num(a.WScale, b.WScale) && a.DSCP == b.DSCP && a.DF == b.DF && a.ISN == b.ISN && a.Window == b.Window && a.ECN == b.ECN &&
+		a.SACKPerm == b.SACKPerm && a.Timestamps == b.Timestamps && a.Options == b.Options && a.OptionsCut == b.OptionsCut && a.MAC == b.MAC && a.Vendor == b.Vendor
 }
 
 // cutOff stands for what the snaplen cut off.
