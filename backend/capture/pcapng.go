@@ -19,6 +19,7 @@ const (
 const (
 	byteOrderMagic = 0x1a2b3c4d
 	minBlock       = 12 // type, length, length again
+	enhancedData   = 28 // where an enhanced packet block's frame begins
 
 	// maxInterfaces bounds the interfaces of one section; each costs memory.
 	maxInterfaces = 1 << 18
@@ -262,7 +263,7 @@ func (r *Reader) enhanced(length uint32, p *Packet) error {
 		id, high, low = binary.LittleEndian.Uint32(h), binary.LittleEndian.Uint32(h[4:]), binary.LittleEndian.Uint32(h[8:])
 		capLen, origLen = binary.LittleEndian.Uint32(h[12:]), binary.LittleEndian.Uint32(h[16:])
 	}
-	return r.frame(p, b, 28, id, uint64(high)<<32|uint64(low), capLen, origLen)
+	return r.frame(p, b, enhancedData, id, uint64(high)<<32|uint64(low), capLen, origLen)
 }
 
 // obsolete reads a packet block as Wireshark 1.0 wrote it.

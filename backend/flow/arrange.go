@@ -234,6 +234,7 @@ func (m *merger) conversation(r uint32) {
 	for r != 0 {
 		x := *m.a.runs.at(r)
 		r = x.next
+		m.near(r)
 		m.a.store.Visit(int(2 * x.n))
 		at := x.from % stretchMost
 		first := x.from - at
@@ -254,6 +255,28 @@ func (m *merger) conversation(r uint32) {
 		}
 	}
 }
+
+// near brings near what will be copied next, and the run behind.
+func (m *merger) near(r uint32) {
+	if r == 0 {
+		return
+	}
+	x := m.a.runs.at(r)
+	fs := m.a.chunks[x.from>>factBits]
+	at := x.from & (factChunk - 1)
+	for n := range min(x.n, nearMost) {
+		if int(at+n) < len(fs) {
+			Prefetch(&fs[at+n])
+		}
+	}
+	Prefetch(&m.a.frames[x.from/stretchMost][x.from%stretchMost])
+	if x.next != 0 {
+		Prefetch(m.a.runs.at(x.next))
+	}
+}
+
+// nearMost bounds the facts of a run that near brings near; what reads on along them does the same for the rest.
+const nearMost = 8
 
 // take appends facts.
 func (m *merger) take(fs []Fact) {

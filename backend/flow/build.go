@@ -56,6 +56,7 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 		for c.n+1 < int(p.Number) {
 			b.next()
 		}
+		b.ahead.next(r, p.Link, &b)
 		b.add(&p)
 		b.ties.see(c, uint32(c.n-1), p.Time, p.OrigLen, p.Data)
 	}
@@ -101,6 +102,7 @@ type builder struct {
 	unsummed int64  // of the first summed, TCP segments whose checksum is left to the card
 	summed   int64
 	haveLink bool
+	ahead    ahead
 }
 
 // add appends the fact of one frame.

@@ -38,16 +38,22 @@ func (w word) turned() word { return w&^0xffffffff | w&0xffff<<16 | w>>16&0xffff
 
 // half hashes one end.
 func half(a *decode.Addr, port uint16) uint64 {
-	lo := binary.LittleEndian.Uint64(a[:8]) ^ 0x9e3779b97f4a7c15
-	hi := binary.LittleEndian.Uint64(a[8:]) ^ uint64(port)*0xd6e8feb86659fd93
-	h, l := bits.Mul64(lo, hi^0xa0761d6478bd642f)
+	return halfOf(binary.LittleEndian.Uint64(a[:8]), binary.LittleEndian.Uint64(a[8:]), port)
+}
+
+func halfOf(lo, hi uint64, port uint16) uint64 {
+	h, l := bits.Mul64(lo^0x9e3779b97f4a7c15, hi^uint64(port)*0xd6e8feb86659fd93^0xa0761d6478bd642f)
 	return h ^ l
 }
 
 // hash is the same for both directions, so the sum, not the sequence, of the ends.
 func (e *end) hash() uint32 {
-	sum := half(e.src, e.word.sport()) + half(e.dst, e.word.dport())
-	h, l := bits.Mul64(sum^uint64(e.word>>32), 0xe7037ed1a0b428db)
+	return e.word.hash(half(e.src, e.word.sport()) + half(e.dst, e.word.dport()))
+}
+
+// hash is that of a key whose ends' halves add up to ends.
+func (w word) hash(ends uint64) uint32 {
+	h, l := bits.Mul64(ends^uint64(w>>32), 0xe7037ed1a0b428db)
 	return uint32(h ^ l ^ l>>32)
 }
 
