@@ -41,6 +41,12 @@ func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
 	if x == nil {
 		x = &Extra{}
 	}
+	if !delay && x.onlyTie() {
+		h.buf = append(h.buf[:0], 2, 0, 0, 0)
+		h.item(tagTie, 1)
+		h.buf = le.AppendUint32(h.buf, x.Tie)
+		return h.write(h.buf)
+	}
 	if err := x.check(t); err != nil {
 		return 0, err
 	}
@@ -73,6 +79,11 @@ func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
 	}
 	le.PutUint32(h.buf, uint32(len(h.buf)/4-1))
 	return h.write(h.buf)
+}
+
+// onlyTie reports whether there is nothing else, as in most entries of a capture that has many.
+func (x *Extra) onlyTie() bool {
+	return x.Tie != 0 && len(x.Peers)+len(x.ChangedText)+len(x.MessagePeers)+len(x.Findings)+len(x.Logs)+len(x.Message) == 0
 }
 
 // check refuses references that lead nowhere: a mistake of the caller must not become a damaged file.

@@ -3,7 +3,6 @@ package compose
 import (
 	"context"
 	"errors"
-	"iter"
 	"strings"
 	"sync"
 
@@ -74,8 +73,9 @@ type pen struct {
 	pairs    []match.Pair
 	peers    []peer
 	extra    annotate.Extra
-	look     look    // of the frame at hand
-	errors   []int64 // by capture: the bound of times that compare it to this one
+	tie      annotate.Extra // of a frame that is ordinary but for it
+	look     look           // of the frame at hand
+	errors   []int64        // by capture: the bound of times that compare it to this one
 	talk     *talk
 	views    []*view            // by flow
 	alike    map[[2]boxes]*view // by always and clamp: of flows that no device drops packets of
@@ -205,12 +205,8 @@ func (p *pen) write(ctx context.Context) error {
 	var active []rest
 	var unused []*talk
 	ids := src.ByFirstFrame()
-	tie, stop := iter.Pull(src.Ties())
-	defer stop()
 	window := capture.FrameNo(p.w.Window())
-	tied := map[capture.FrameNo]uint32{} // the window's digests, which few frames have
-	isTied := make([]uint64, (min(int(window), src.Len())+63)/64)
-	t, any := tie()
+	tied := newTied(src, int(window))
 	if l := (rest{from: src.LooseFrom(), to: uint32(src.Len()), id: flow.NoConv}); l.from < l.to {
 		active = append(active, l)
 	}
@@ -222,13 +218,7 @@ func (p *pen) write(ctx context.Context) error {
 			}
 			active = append(active, l)
 		}
-		base := end - window + 1
-		clear(tied)
-		clear(isTied)
-		for ; any && t.Frame <= end; t, any = tie() {
-			tied[t.Frame] = t.Digest
-			isTied[(t.Frame-base)/64] |= 1 << ((t.Frame - base) % 64)
-		}
+		tied.turn(end)
 		left := active[:0]
 		for _, l := range active {
 			since := l.from
@@ -247,9 +237,7 @@ func (p *pen) write(ctx context.Context) error {
 			}
 			for ; l.from < to; l.from++ {
 				n := src.Frame(l.from)
-				if p.extra.Tie = 0; isTied[(n-base)/64]>>((n-base)%64)&1 != 0 {
-					p.extra.Tie = tied[n]
-				}
+				p.extra.Tie = tied.digest(n)
 				done, err := p.ordinary(l.from, n, l.talk, out)
 				if !done {
 					p.frame(l.from, &fr)
@@ -304,7 +292,7 @@ func (p *pen) begin(t *talk, id flow.ConvID) {
 func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.CaptureWriter) (done bool, err error) {
 	in := p.in
 	f := in.At(p.c, i)
-	if t.fl == nil || p.special[i/64]>>(i%64)&1 != 0 || p.extra.Tie != 0 {
+	if t.fl == nil || p.special[i/64]>>(i%64)&1 != 0 {
 		return false, nil
 	}
 	at := -1
@@ -341,6 +329,10 @@ func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.Captu
 		return true, out.Put(n, &fr)
 	}
 	delay, timed := p.delay(i, f, other, j, g, h.routes[at].down)
+	if p.extra.Tie != 0 {
+		p.tie.Tie = p.extra.Tie
+		return true, out.Put(n, &annotate.Frame{Time: f.Time, Len: f.FrameLen, Flow: t.flow, Class: e.id, Peer: in.Caps[other].Frame(j), HasDelay: timed, Delay: delay, Extra: &p.tie})
+	}
 	return true, out.PutPlain(n, f.Time, f.FrameLen, t.flow, e.id, in.Caps[other].Frame(j), delay, timed)
 }
 

@@ -1,10 +1,6 @@
 package flow
 
-import (
-	"iter"
-
-	"github.com/corr-dev/corr/backend/capture"
-)
+import "github.com/corr-dev/corr/backend/capture"
 
 // digestBytes is how many bytes of a frame Digest covers: all headers, and some payload.
 const digestBytes = 128
@@ -66,16 +62,11 @@ func (t *ties) add(x Tie) {
 	*t.at(k) = x
 }
 
-// Ties gives the frames that are tied, in their order.
-func (c *Capture) Ties() iter.Seq[Tie] {
-	return func(yield func(Tie) bool) {
-		for k := range c.ties.n {
-			if !yield(*c.ties.at(k)) {
-				return
-			}
-		}
-	}
-}
+// Ties is the number of frames that are tied, and Tie one of them, in their order.
+func (c *Capture) Ties() int { return c.ties.n }
+
+// Tie: see Ties.
+func (c *Capture) Tie(k int) Tie { return *c.ties.at(k) }
 
 // tieRecent is how many frames back a tie is looked for.
 const tieRecent = 8
