@@ -39,7 +39,10 @@ type Step struct {
 
 // offset is this clock minus the reference for frame n.
 func (c *Clock) offset(n capture.FrameNo, t capture.LocalTime) int64 {
-	o := c.Offset + int64(math.Round(float64(t-c.At)*c.DriftPPM*1e-6))
+	o := c.Offset
+	if c.DriftPPM != 0 { // the reference has none
+		o += int64(math.Round(float64(t-c.At) * c.DriftPPM * 1e-6))
+	}
 	for k := len(c.Steps) - 1; k >= 0; k-- {
 		if n >= c.Steps[k].From {
 			return o + c.Steps[k].By

@@ -25,6 +25,15 @@ func (v *visibleWriter) Write(p []byte) (int, error) {
 		v.cut = nil
 	}
 	for len(p) > 0 {
+		plain := 0
+		for plain < len(p) && (p[plain] >= ' ' && p[plain] < 0x7f || p[plain] == '\n' || p[plain] == '\t') {
+			plain++
+		}
+		if plain > 0 {
+			v.w.Write(p[:plain])
+			p = p[plain:]
+			continue
+		}
 		if p[0] < utf8.RuneSelf {
 			v.rune(rune(p[0]))
 			p = p[1:]
