@@ -30,7 +30,7 @@ func (v *visibleWriter) Write(p []byte) (int, error) {
 			plain++
 		}
 		if plain > 0 {
-			v.w.Write(p[:plain])
+			_, _ = v.w.Write(p[:plain]) // as below
 			p = p[plain:]
 			continue
 		}
