@@ -9,7 +9,8 @@ import (
 )
 
 // WindowMost and windowLeast bound Writer.Window; all captures' together hold windows records, as far as those let them. In a large
-// window lie more packets of one conversation, and turning to another one costs.
+// window lie more packets of one conversation, and turning to another one costs; records of a small one lie in the cache. Measured
+// from 2^13 to 2^19, with 2,000 and 3,000 conversations at once.
 const WindowMost, windowLeast, windows = 1 << 17, 1 << 14, 1 << 19
 
 // Window is the number of frames whose records are gathered before they are written: they may be put in any order, but
@@ -61,20 +62,13 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 	if c.err != nil {
 		return c.err
 	}
-	tooLong := f.HasDelay && (f.Delay <= math.MinInt32+1 || f.Delay > math.MaxInt32)
-	if f.Extra == nil && !tooLong {
-		return c.PutPlain(n, f.Time, f.Len, f.Flow, f.Class, f.Peer, f.Delay, f.HasDelay)
+	delay, inExtra := delayWord(f.Delay, f.HasDelay)
+	if f.Extra == nil && !inExtra {
+		return c.put(n, f.Time, f.Len, f.Flow, f.Class, f.Peer, delay, 0, false)
 	}
-	extra, err := c.heap.entry(f, tooLong, &c.w.tables)
+	extra, err := c.heap.entry(f, inExtra, &c.w.tables)
 	if err != nil {
 		return c.fail(fmt.Errorf("frame %d: %w", n, err))
-	}
-	delay := uint32(delayNone)
-	switch {
-	case tooLong:
-		delay = delayInExtra
-	case f.HasDelay:
-		delay = uint32(int32(f.Delay))
 	}
 	return c.put(n, f.Time, f.Len, f.Flow, f.Class, f.Peer, delay, extra, f.Extra != nil && len(f.Extra.Findings) > 0)
 }
@@ -82,14 +76,22 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 // PutPlain is Put of a frame without Extra. It takes values: records lie anywhere in the window, and what is written to memory
 // behind them only to be read again waits for them.
 func (c *CaptureWriter) PutPlain(n capture.FrameNo, t capture.LocalTime, length, conversation uint32, class ClassID, peer capture.FrameNo, delay int64, hasDelay bool) error {
-	word := uint32(delayNone)
-	if hasDelay {
-		if delay <= math.MinInt32+1 || delay > math.MaxInt32 {
-			return c.Put(n, &Frame{Time: t, Len: length, Flow: conversation, Class: class, Peer: peer, Delay: delay, HasDelay: true})
-		}
-		word = uint32(int32(delay))
+	word, inExtra := delayWord(delay, hasDelay)
+	if inExtra {
+		return c.Put(n, &Frame{Time: t, Len: length, Flow: conversation, Class: class, Peer: peer, Delay: delay, HasDelay: true})
 	}
 	return c.put(n, t, length, conversation, class, peer, word, 0, false)
+}
+
+// delayWord is a delay, ns, as a record holds it; inExtra: it is too long for that, and the heap has it.
+func delayWord(ns int64, known bool) (word uint32, inExtra bool) {
+	switch {
+	case !known:
+		return delayNone, false
+	case ns <= math.MinInt32+1 || ns > math.MaxInt32:
+		return delayInExtra, true
+	}
+	return uint32(int32(ns)), false
 }
 
 // Expect has the place of frame n's record brought from memory, for a Put that comes soon: records lie anywhere in the window.

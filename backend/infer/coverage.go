@@ -33,7 +33,7 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 	}
 	x := &coverage{acked: -1 << 62}
 	s := f.Sides[c]
-	var acks []uint32
+	var acks []uint32            // those before base is known
 	high := int64(math.MinInt64) // the end of what came so far
 	for _, id := range s.Convs {
 		for i := range flow.UpTo(s.Cap.Span(id)) {
@@ -42,10 +42,11 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 				continue
 			}
 			if s.Dir(y) != d {
-				if y.Flags&decode.ACK == 0 {
-				} else if x.any {
+				switch {
+				case y.Flags&decode.ACK == 0:
+				case x.any:
 					x.acked = max(x.acked, int64(int32(y.Ack-x.base)))
-				} else {
+				default:
 					acks = append(acks, y.Ack)
 				}
 				continue

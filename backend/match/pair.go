@@ -1,10 +1,11 @@
 package match
 
 import (
+	"slices"
+
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
-	"slices"
 )
 
 // How says by what two frames were paired.
