@@ -79,6 +79,7 @@ func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 	var fl *match.Flow
 	var jt *match.Joint
 	var side *match.Side
+	flows := r.Lookup(l.A)
 	l.Each(func(p match.Pair) {
 		if p.How == match.HowOrder || p.How == match.HowResegment && !recut {
 			return
@@ -95,14 +96,14 @@ func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 			seenA, seenB[p.B] = p.A+1, true
 			e.relayed = e.relayed || p.How != match.HowResegment
 		}
-		if x := r.Flow(l.A, f); x != fl || jt == nil {
+		if x := flows.Flow(p.A); x != fl || jt == nil {
 			fl = x
 			jt, side = x.Joint(l.A, l.B), x.Sides[l.A]
 		}
 		if jt == nil || jt.Way == 0 {
 			return
 		}
-		way, d := int(jt.Way), side.Dir(f)
+		way, d := int(jt.Way), side.Dir(p.A)
 		if d == 1 {
 			way = -way
 		}

@@ -86,10 +86,11 @@ func sentBefore(r *match.Result, l *match.Link, p match.Pair) bool {
 // isRepetition reports whether a SYN or FIN was sent before with the same number.
 func isRepetition(c *flow.Capture, i uint32) bool {
 	f := c.At(i)
-	if f.ID() == flow.NoConv {
+	id := c.ID(i)
+	if id == flow.NoConv {
 		return false
 	}
-	from, _ := c.Span(f.ID())
+	from, _ := c.Span(id)
 	for k := from; k < i; k++ {
 		if g := c.At(k); g.Dir() == f.Dir() && g.Seq == f.Seq && g.Flags&(decode.SYN|decode.FIN) == f.Flags&(decode.SYN|decode.FIN) && g.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 && g.Time < f.Time {
 			return true

@@ -59,16 +59,16 @@ func (c changes) names() []string {
 }
 
 // ends compares addresses and ports of a frame and its counterpart.
-func (p *pen) ends(f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, h *heading) changes {
-	if r := &h.routes[o.link]; r.peer != g.Conv+1 {
-		r.peer, r.ends = g.Conv+1, compareEnds(p.in, p.c, f, o.capture, g, fl)
+func (p *pen) ends(i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, h *heading) changes {
+	r := &h.routes[o.link]
+	if peer := r.conversation(p.in.Caps[o.capture], o.frame, g) + 1; r.peer != peer {
+		r.peer, r.ends = peer, compareEnds(p.in.tuple(p.c, i, f), p.in.tuple(o.capture, o.frame, g), fl)
 	}
-	return h.routes[o.link].ends
+	return r.ends
 }
 
 // compareEnds compares addresses and ports, as two captures have them.
-func compareEnds(in *Input, c int, f *flow.Fact, pc int, g *flow.Fact, fl *match.Flow) changes {
-	a, b := in.tuple(c, f), in.tuple(pc, g)
+func compareEnds(a, b flow.Tuple, fl *match.Flow) changes {
 	if a == b {
 		return 0
 	}
@@ -105,15 +105,15 @@ func compareEnds(in *Input, c int, f *flow.Fact, pc int, g *flow.Fact, fl *match
 	return ch
 }
 
-func (in *Input) tuple(c int, f *flow.Fact) flow.Tuple { return in.Caps[c].Tuple(f.ID(), f.Dir()) }
+// tuple is that of the packet in place i of capture c.
+func (in *Input) tuple(c int, i uint32, f *flow.Fact) flow.Tuple {
+	return in.Caps[c].Tuple(in.Caps[c].ID(i), f.Dir())
+}
 
 // compare finds what differs between a frame and its counterpart, and words it in the direction of travel.
 func (p *pen) compare(i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, h *heading) changes {
 	in := p.in
-	if f.ID() == flow.NoConv || g.ID() == flow.NoConv {
-		return 0
-	}
-	ch := p.ends(f, o, g, fl, h)
+	ch := p.ends(i, f, o, g, fl, h)
 	if f.Mark&(flow.MarkError|flow.MarkLater) == 0 {
 		ch |= compareFacts(f, g, o.how, fl.Proto)
 		if f.Flags&decode.SYN != 0 && g.Flags&decode.SYN != 0 && fl.Proto == flow.ProtoTCP {
@@ -215,10 +215,10 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl
 	}
 	in := p.in
 	ca, cb, x, y := p.c, o.capture, f, g
+	a, b := in.tuple(ca, i, x), in.tuple(cb, o.frame, y)
 	if !o.down {
-		ca, cb, x, y = cb, ca, y, x
+		ca, cb, x, y, a, b = cb, ca, y, x, b, a
 	}
-	a, b := in.tuple(ca, x), in.tuple(cb, y)
 	say := func(bit changes, u, v string) {
 		if ch&bit != 0 {
 			p.extra.ChangedText = append(p.extra.ChangedText, changeNames[bits.TrailingZeros32(uint32(bit))]+": "+u+" → "+v)

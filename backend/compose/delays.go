@@ -132,7 +132,7 @@ func (in *Input) throughput(c int) []model.RatePoint {
 		f := src.At(i)
 		if k := int64(f.Time-src.First) / width; !f.Is(flow.MarkNoTime) && k >= 0 && k < int64(len(bins)) {
 			bins[k].Frames++
-			bins[k].Bytes += int64(f.FrameLen)
+			bins[k].Bytes += int64(src.FrameLen(i))
 		}
 	}
 	first := src.FirstFrame()

@@ -105,7 +105,7 @@ type heading struct {
 // usual is an annotation's class by what it depends on among the ordinary frames of a direction; key 0: none yet.
 type usual struct {
 	key  uint64
-	peer uint32 // the counterpart's Conv
+	peer uint32 // see route.conversation
 	link uint32
 	id   annotate.ClassID
 }
@@ -119,8 +119,17 @@ type route struct {
 	down       bool
 	steps      int     // points further on the path
 	confidence [8]int8 // by match.How: percent + 1, 0 not known yet
-	peer       uint32  // the counterparts' Conv that ends is for, + 1
+	from, to   uint32  // places of the counterparts' conversation, as found last
+	peer       uint32  // what ends is for, + 1, see conversation
 	ends       changes
+}
+
+// conversation tells conversations and directions of one capture apart; g is a counterpart, in place j there.
+func (r *route) conversation(c *flow.Capture, j uint32, g *flow.Fact) uint32 {
+	if j < r.from || j >= r.to {
+		r.from, r.to = c.Span(c.ID(j))
+	}
+	return r.from<<1 | uint32(g.Dir())
 }
 
 // look is what makes an annotation's class, in small numbers.
@@ -206,7 +215,6 @@ func (p *pen) write(ctx context.Context) error {
 	var unused []*talk
 	ids := src.ByFirstFrame()
 	window := capture.FrameNo(p.w.Window())
-	tied := newTied(src, int(window))
 	if l := (rest{from: src.LooseFrom(), to: uint32(src.Len()), id: flow.NoConv}); l.from < l.to {
 		active = append(active, l)
 	}
@@ -218,7 +226,6 @@ func (p *pen) write(ctx context.Context) error {
 			}
 			active = append(active, l)
 		}
-		tied.turn(end)
 		left := active[:0]
 		for _, l := range active {
 			since := l.from
@@ -237,7 +244,7 @@ func (p *pen) write(ctx context.Context) error {
 			}
 			for ; l.from < to; l.from++ {
 				n := src.Frame(l.from)
-				p.extra.Tie = tied.digest(n)
+				p.extra.Tie = src.Tied(n)
 				done, err := p.ordinary(l.from, n, l.talk, out)
 				if !done {
 					p.frame(l.from, &fr)
@@ -321,19 +328,20 @@ func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.Captu
 	key := 1 | uint64(f.Mark&flow.MarkError)<<1 | uint64(how)<<6 | uint64(m.Fate)<<16 | uint64(m.Where)<<24 | uint64(m.Origin)<<32 | uint64(f.TTL)<<40 | uint64(g.TTL)<<48
 	h := &t.at[f.Dir()]
 	e := &h.usual[(key>>40^key>>48^key>>16)%usualKept]
-	if e.key != key || e.peer != g.Conv || e.link != uint32(at) {
+	conversation := h.routes[at].conversation(in.Caps[other], j, g)
+	if e.key != key || e.peer != conversation || e.link != uint32(at) {
 		var fr annotate.Frame
 		if p.frame(i, &fr); fr.Extra == nil {
-			*e = usual{key: key, peer: g.Conv, link: uint32(at), id: fr.Class}
+			*e = usual{key: key, peer: conversation, link: uint32(at), id: fr.Class}
 		}
 		return true, out.Put(n, &fr)
 	}
 	delay, timed := p.delay(i, f, other, j, g, h.routes[at].down)
 	if p.extra.Tie != 0 {
 		p.tie.Tie = p.extra.Tie
-		return true, out.Put(n, &annotate.Frame{Time: f.Time, Len: f.FrameLen, Flow: t.flow, Class: e.id, Peer: in.Caps[other].Frame(j), HasDelay: timed, Delay: delay, Extra: &p.tie})
+		return true, out.Put(n, &annotate.Frame{Time: f.Time, Len: in.Caps[p.c].FrameLen(i), Flow: t.flow, Class: e.id, Peer: in.Caps[other].Frame(j), HasDelay: timed, Delay: delay, Extra: &p.tie})
 	}
-	return true, out.PutPlain(n, f.Time, f.FrameLen, t.flow, e.id, in.Caps[other].Frame(j), delay, timed)
+	return true, out.PutPlain(n, f.Time, in.Caps[p.c].FrameLen(i), t.flow, e.id, in.Caps[other].Frame(j), delay, timed)
 }
 
 // compared are the marks that a frame and its counterpart are compared by.
@@ -353,7 +361,7 @@ func unchanged(f, g *flow.Fact) bool {
 func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	in, t := p.in, p.talk
 	f := in.At(p.c, i)
-	*fr = annotate.Frame{Time: f.Time, Len: f.FrameLen}
+	*fr = annotate.Frame{Time: f.Time, Len: in.Caps[p.c].FrameLen(i)}
 	m := in.Marks[p.c][i]
 	k := &p.look // in place: a value of its own would be written piece by piece and read at once
 	*k = nothing
@@ -472,7 +480,7 @@ func (p *pen) counterparts(i uint32, f *flow.Fact, fl *match.Flow, h *heading, f
 		if o.how != match.HowResegment && (first || p.peers[n-1].capture != o.capture || o.how == match.HowRelayed) {
 			ch = p.compare(i, f, o, g, fl, h)
 		} else if o.how == match.HowResegment {
-			ch = p.ends(f, o, g, fl, h)
+			ch = p.ends(i, f, o, g, fl, h)
 		}
 		word := uint8(matchIdentical)
 		switch {
@@ -496,7 +504,7 @@ func (p *pen) counterparts(i uint32, f *flow.Fact, fl *match.Flow, h *heading, f
 			continue
 		}
 		stream := int64(-1)
-		if id := g.ID(); id != flow.NoConv {
+		if id := in.Caps[o.capture].ID(o.frame); id != flow.NoConv {
 			if s := in.Caps[o.capture].Conv(id).Stream; fl.Sides[o.capture] == nil || in.Caps[o.capture].Conv(fl.Sides[o.capture].Convs[0]).Stream != s {
 				stream = int64(s)
 			}

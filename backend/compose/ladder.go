@@ -89,7 +89,7 @@ func (in *Input) ladder(f *match.Flow, pens []*pen, about []map[uint32][]int) (o
 				from, to := s.Cap.Span(id)
 				for i := from; i < min(to, from+scanMost); i++ {
 					x := s.Cap.At(i)
-					if s.Dir(x) != d || done[frameAt{c, i}] {
+					if s.Dir(i) != d || done[frameAt{c, i}] {
 						continue
 					}
 					e, at := in.event(f, pens[c], c, i, d, done, about)
@@ -153,7 +153,7 @@ func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, done map[f
 		s := in.Segments[m.Where-1]
 		e.Where = in.Points[s.A].Name + " > " + in.Points[s.B].Name
 	}
-	if id := x.ID(); p.talk == nil || p.talk.conv != id {
+	if id := in.Caps[c].ID(i); p.talk == nil || p.talk.conv != id {
 		p.talk = &talk{}
 		p.begin(p.talk, id)
 	}

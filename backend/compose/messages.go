@@ -20,7 +20,7 @@ func (in *Input) messagePeers() []map[uint32][]annotate.Peer {
 				at, to = m.B, m.A
 			}
 			stream := int64(-1)
-			if id := in.At(to.Capture, to.Frame).ID(); id != flow.NoConv {
+			if id := in.Caps[to.Capture].ID(to.Frame); id != flow.NoConv {
 				stream = int64(in.Caps[to.Capture].Conv(id).Stream)
 			}
 			out[at.Capture][at.Frame] = append(out[at.Capture][at.Frame], annotate.Peer{Point: to.Capture, Frame: in.Caps[to.Capture].Frame(to.Frame), Stream: stream,

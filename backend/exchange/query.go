@@ -36,8 +36,8 @@ func said(c *flow.Capture, id flow.ConvID) iter.Seq2[uint32, message.Info] {
 }
 
 // sender is the address that a packet comes from.
-func sender(c *flow.Capture, x *flow.Fact) string {
-	t := c.Tuple(x.ID(), x.Dir())
+func sender(c *flow.Capture, id flow.ConvID, x *flow.Fact) string {
+	t := c.Tuple(id, x.Dir())
 	return t.Src.Netip(t.Version).Unmap().String()
 }
 
@@ -65,7 +65,7 @@ func queryExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 		key := fmt.Sprintf("%d %s", m.ID, question)
 		p := datagramPart(x, i)
 		if !m.Response {
-			e := &Exchange{Conv: cv, Index: len(out), Request: p, Name: message.DNSType(m.Type) + " " + m.Name, Key: question, ID: m.ID, Client: sender(c, x)}
+			e := &Exchange{Conv: cv, Index: len(out), Request: p, Name: message.DNSType(m.Type) + " " + m.Name, Key: question, ID: m.ID, Client: sender(c, cv.ID, x)}
 			if o := open[key]; o == nil || o.Answered {
 				out = append(out, e)
 				open[key] = e

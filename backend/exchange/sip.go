@@ -24,7 +24,7 @@ func sipExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 		p := datagramPart(x, i)
 		switch e := open[key]; {
 		case m.Method != "" && x.Dir() == client && e == nil:
-			e = &Exchange{Conv: cv, Index: len(out), Request: p, Name: m.Method + " " + m.Target, Key: key, SIP: true, Client: sender(c, x)}
+			e = &Exchange{Conv: cv, Index: len(out), Request: p, Name: m.Method + " " + m.Target, Key: key, SIP: true, Client: sender(c, cv.ID, x)}
 			out = append(out, e)
 			open[key] = e
 		case m.Method != "" && x.Dir() == client: // sent again

@@ -16,7 +16,7 @@ import (
 const (
 	// stretchMost is the number of frames that are sorted at once while a capture is read: so few that facts and room for
 	// them sorted stay in a core's own cache. A multiple of factChunk.
-	stretchMost = 16 * factChunk
+	stretchMost = 32 * factChunk
 	// slabMost is the number of facts that are allocated at once, a multiple of stretchMost.
 	slabMost = 16 * stretchMost
 	// chunksAtOnce is the number of chunks that are allocated where the merge has emptied none yet.
@@ -52,9 +52,10 @@ func (l *runs) at(k uint32) *run { return &l.chunks[(k-1)>>runBits][(k-1)&(1<<ru
 // takes each stretch from its front to its end, so that its chunks become the ones that are filled: never more than
 // all facts and one chunk a stretch is held.
 type arranger struct {
-	store   *Store // nil: none
-	stretch []Fact // in frame order
-	before  uint32 // frames in earlier stretches
+	store   *Store   // nil: none
+	stretch []Fact   // in frame order
+	slots   []uint32 // by fact of the stretch: its conversation's place in count, head and tail
+	before  uint32   // frames in earlier stretches
 
 	slab   []Fact     // room for stretches to come,
 	slabF  []uint16   // and for their frames
@@ -75,17 +76,17 @@ func (a *arranger) add() *Fact {
 	if n := len(a.stretch); n == cap(a.stretch) {
 		room := make([]Fact, min(max(256, 4*n), stretchMost))
 		a.stretch = room[:copy(room, a.stretch)]
+		a.slots = slices.Grow(a.slots, len(room)-n)
 	}
-	a.stretch = append(a.stretch, Fact{Conv: uint32(NoConv) << 1, Mark: MarkNoTime})
+	a.stretch, a.slots = append(a.stretch, Fact{Mark: MarkNoTime}), append(a.slots, 0)
 	return &a.stretch[len(a.stretch)-1]
 }
 
-// slotOf is the place of a fact's conversation in count, head and tail.
-func slotOf(f *Fact) uint32 {
-	if id := f.ID(); id != NoConv {
-		return uint32(id) + 1
+// belongs puts the last fact into a conversation, or into none.
+func (a *arranger) belongs(id ConvID) {
+	if id != NoConv {
+		a.slots[len(a.slots)-1] = uint32(id) + 1
 	}
-	return 0
 }
 
 // sort moves the stretch at hand to chunks.
@@ -93,8 +94,7 @@ func (a *arranger) sort() {
 	if len(a.stretch) == 0 {
 		return
 	}
-	for i := range a.stretch {
-		s := slotOf(&a.stretch[i])
+	for _, s := range a.slots {
 		if int(s) >= len(a.count) {
 			n := max(64, 2*(int(s)+1)) &^ 63
 			a.count, a.head, a.tail = longer(a.count, n), longer(a.head, n), longer(a.tail, n)
@@ -115,8 +115,7 @@ func (a *arranger) sort() {
 		at = a.run(0, at)
 	}
 	facts, frames := a.room(len(a.stretch))
-	for i := range a.stretch {
-		s := slotOf(&a.stretch[i])
+	for i, s := range a.slots {
 		frames[a.count[s]-a.before] = uint16(i)
 		a.count[s]++
 	}
@@ -136,7 +135,7 @@ func (a *arranger) sort() {
 		a.touched[k] = 0
 	}
 	a.before = at
-	a.stretch = a.stretch[:0]
+	a.stretch, a.slots = a.stretch[:0], a.slots[:0]
 }
 
 // run notes a conversation's run in the stretch at hand, from place at on, and gives the place behind it.
@@ -179,7 +178,7 @@ func (a *arranger) room(n int) ([]Fact, []uint16) {
 func (a *arranger) finish(c *Capture) {
 	n := len(c.Convs)
 	a.sort()
-	a.stretch = nil
+	a.stretch, a.slots = nil, nil
 	c.n = int(a.before)
 	c.start = make([]uint32, n+1)
 	if len(a.head) == 0 { // an empty capture
@@ -414,6 +413,18 @@ func (c *Capture) FirstFrame() uint32 { return c.first }
 
 // LastFrame: see FirstFrame.
 func (c *Capture) LastFrame() uint32 { return c.last }
+
+// ID is the conversation of the fact in a place, NoConv for none; whoever goes through a conversation knows it.
+func (c *Capture) ID(i uint32) ConvID {
+	if i >= c.LooseFrom() {
+		return NoConv
+	}
+	k, _ := slices.BinarySearch(c.start, i+1) // the first that begins behind; of those that begin at i, all but the last are empty
+	return ConvID(k - 1)
+}
+
+// Holds reports whether the fact in a place is one of a conversation.
+func (c *Capture) Holds(id ConvID, i uint32) bool { return c.start[id] <= i && i < c.start[id+1] }
 
 // Span is where the facts of a conversation lie: from up to to, to excluded.
 func (c *Capture) Span(id ConvID) (from, to uint32) {

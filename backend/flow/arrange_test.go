@@ -90,7 +90,7 @@ func TestFactsLieByConversation(t *testing.T) {
 			last := capture.FrameNo(0)
 			for i := range UpTo(c.Span(ConvID(id))) {
 				last = check(i, last)
-				if f := c.At(i); f.ID() != ConvID(id) || f.Seq != uint32(c.Frame(i)-1) {
+				if f := c.At(i); c.ID(i) != ConvID(id) || f.Seq != uint32(c.Frame(i)-1) {
 					t.Fatalf("%d frames: place %d of conversation %d holds %+v", n, i, id, f)
 				}
 				if b, ok := c.Payload(i); !ok || hash32(b) != c.At(i).Full {

@@ -54,12 +54,13 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 		}
 		// Wireshark numbers some blocks that hold no packet; they keep their place.
 		for c.n+1 < int(p.Number) {
-			b.next()
+			c.setLength(b.next(), uint32(c.n-1), 0)
 		}
 		b.ahead.next(r, p.Link, &b)
 		b.add(&p)
 		b.ties.see(c, uint32(c.n-1), p.Time, p.OrigLen, p.Data)
 	}
+	b.ties.end(c)
 	info := r.Info()
 	c.Format, c.LinkTy, c.Secrets = info.Format, info.Link, r.Secrets()
 	for _, i := range info.Interfaces {
@@ -111,7 +112,7 @@ func (b *builder) add(p *capture.Packet) {
 	decode.Decode(p.Link, p.Data, p.OrigLen, d)
 	i := uint32(c.n)
 	f := b.next()
-	f.Time, f.FrameLen = p.Time, p.OrigLen
+	f.Time = p.Time
 	if p.HasTime {
 		f.Mark = 0
 	}
@@ -134,11 +135,12 @@ func (b *builder) add(p *capture.Packet) {
 	}
 	f.Link = b.link(p, d)
 	id, reverse := c.table.Add(d, p.Number)
-	f.Conv = uint32(id) << 1
+	b.facts.belongs(id)
 	if reverse {
-		f.Conv |= 1
+		f.setDir(1)
 	}
 	b.network(f, d)
+	c.setLength(f, i, p.OrigLen)
 	if d.Cut {
 		c.Oddities["header-cut"]++
 	}
@@ -251,14 +253,16 @@ func transport(f *Fact, d *decode.Packet) {
 			f.Mark |= MarkOptionsCut
 		}
 		f.Seq, f.Ack, f.Flags, f.Window = t.Seq, t.Ack, t.Flags, t.Window
+		opt := uint32(0)
 		if t.HasTS {
 			f.TSval = t.TSval
 			f.Mark |= MarkTS
-			f.Opt = uint32(Mix(uint64(t.TSec), 1))
+			opt = uint32(Mix(uint64(t.TSec), 1))
 		}
 		for k := 0; k < int(t.NSACK); k++ {
-			f.Opt = uint32(Mix(uint64(t.SACK[k][0]-t.Ack)<<32|uint64(t.SACK[k][1]-t.Ack), uint64(f.Opt)))
+			opt = uint32(Mix(uint64(t.SACK[k][0]-t.Ack)<<32|uint64(t.SACK[k][1]-t.Ack), uint64(opt)))
 		}
+		f.setOpt(opt)
 	case ProtoICMP, ProtoICMPv6:
 		f.Flags, f.Window = icmpType(d)
 		if q := &d.Quote; q.Valid {
@@ -268,7 +272,7 @@ func transport(f *Fact, d *decode.Packet) {
 			f.Mark |= MarkError | MarkHead
 			f.Seq, f.Ack = q.Seq, q.IP.ID
 			if d.IP.Src == q.IP.Dst {
-				f.Opt = ErrorByEnd
+				f.setOpt(ErrorByEnd)
 			}
 			f.Head = uint32(Mix(uint64(q.IP.DataLen), uint64(q.Seq)<<16|uint64(Versionless(q.IP.Proto))))
 			f.Full = uint32(Mix(uint64(f.Head)<<32|uint64(q.IP.ID), 1))

@@ -40,14 +40,15 @@ type Capture struct {
 	// Store holds what is large, and what other packages make of it; nil: memory does.
 	Store *Store
 
-	table  *Table
-	chunks [][]Fact
-	n      int
-	frames []uint32 // by place: frame number minus 1
-	start  []uint32 // by ConvID: its first place; one more at the end
-	first  uint32   // places of the file's first and last frame
-	last   uint32
-	kept   payloads
+	table   *Table
+	chunks  [][]Fact
+	n       int
+	frames  []uint32 // by place: frame number minus 1
+	start   []uint32 // by ConvID: its first place; one more at the end
+	first   uint32   // places of the file's first and last frame
+	last    uint32
+	kept    payloads
+	lengths lengths
 
 	First, Last capture.LocalTime // earliest and latest frame
 	// AnyCut: some payload was cut by the snaplen. MinHead: nearly every cut payload still has HeadTier bytes. [0] of TCP,
@@ -142,18 +143,8 @@ func (c *Capture) Tuple(id ConvID, dir int) Tuple {
 	return t
 }
 
-// DropPayload forgets all kept payload, and says how many bytes of memory are free for it.
-func (c *Capture) DropPayload() int {
-	n := 0
-	if c.Store == nil {
-		for _, b := range c.kept.blocks {
-			n += cap(b)
-		}
-	}
-	n += (cap(c.kept.kept)*4 + cap(c.kept.index)) * 4
-	c.kept = payloads{}
-	return n
-}
+// DropPayload forgets all kept payload.
+func (c *Capture) DropPayload() { c.kept = payloads{} }
 
 // Payload gives the kept payload bytes of the frame in a place; ok is false where the budget did not reach. Of a sealed
 // capture it gives fingerprints of those of TCP (see Seal).

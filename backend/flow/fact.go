@@ -51,9 +51,7 @@ type Fact struct {
 	Full     uint32 // hash of the payload, all of it or (MarkCut) its largest captured tier
 	Head     uint32 // hash of the first HeadTier bytes, or of all of a shorter one
 	TSval    uint32 // RFC 7323
-	Opt      uint32 // hash of TSecr and of the SACK blocks relative to the acknowledgement
-	Conv     uint32 // ConvID<<1 | reverse; NoConv<<1 for none
-	FrameLen uint32 // bytes on the wire
+	more     uint32 // Opt, a code of lengths, reverse
 	Len      uint32 // payload bytes on the wire
 	IPID     uint16
 	Window   uint16
@@ -67,14 +65,21 @@ type Fact struct {
 // ErrorByEnd says of an ICMP error that the host sent it which the quoted packet was for.
 const ErrorByEnd = 1
 
-// ID is the fact's conversation, NoConv for none.
-func (f *Fact) ID() ConvID { return ConvID(f.Conv >> 1) }
+// What lies in Fact.more: the direction in the lowest bit, then a code of seven bits, then Opt.
+const (
+	codeShift = 1
+	optShift  = 8
+)
 
-// Reverse reports whether the packet goes against the direction of its conversation's first packet.
-func (f *Fact) Reverse() bool { return f.Conv&1 != 0 }
+// Opt is a hash, of 24 bits, of TSecr and of the SACK blocks relative to the acknowledgement; see Fact.
+func (f *Fact) Opt() uint32 { return f.more >> optShift }
+
+func (f *Fact) setOpt(x uint32) { f.more = f.more&(1<<optShift-1) | x<<optShift }
 
 // Dir is 0 in the direction of the conversation's first packet, 1 against it.
-func (f *Fact) Dir() int { return int(f.Conv & 1) }
+func (f *Fact) Dir() int { return int(f.more & 1) }
+
+func (f *Fact) setDir(reverse uint32) { f.more = f.more&^1 | reverse&1 }
 
 // Short reports whether the snaplen cut a TCP header in front of its window: ports and, as far as they go, sequence and
 // acknowledgement number are known, but neither the flags nor where the payload begins.

@@ -49,8 +49,8 @@ func FuzzBuild(f *testing.F) {
 			in := &c.Convs[id]
 			n := uint32(0)
 			for i := range UpTo(c.Span(ConvID(id))) {
-				if c.At(i).ID() != ConvID(id) {
-					t.Fatalf("conversation %d holds a packet of %d", id, c.At(i).ID())
+				if c.ID(i) != ConvID(id) {
+					t.Fatalf("conversation %d holds a packet of %d", id, c.ID(i))
 				}
 				n++
 			}

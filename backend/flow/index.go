@@ -69,13 +69,14 @@ func (c *Capture) WriteIndex(w io.Writer, file string) error {
 		return err
 	}
 	b := bufio.NewWriterSize(w, 1<<20)
+	ties := c.Ties()
 	var p placed
 	var t talk
 	var k heldBytes
 	err = errors.Join(
 		factTable.write(b, c.n, func(i int) *placed {
 			c.visitGroup(i)
-			p = placed{c.At(uint32(i)), &c.frames[i]}
+			p = placed{c.At(uint32(i)), &c.frames[i], c.FrameLen(uint32(i))}
 			return &p
 		}),
 		linkTable.write(b, len(c.Links), func(i int) *Link { return &c.Links[i] }),
@@ -84,14 +85,14 @@ func (c *Capture) WriteIndex(w io.Writer, file string) error {
 			return &t
 		}),
 		handshakeTable.write(b, len(c.Handshakes), func(i int) *Handshake { return &c.Handshakes[i] }),
-		tieTable.write(b, c.ties.n, c.ties.at),
+		tieTable.write(b, len(ties), func(i int) *Tie { return &ties[i] }),
 		keptTable.write(b, len(c.kept.kept), func(i int) *heldBytes {
 			k = heldBytes{c.kept.kept[i].place, c.kept.kept[i].n}
 			return &k
 		}),
 	)
-	for _, x := range c.kept.kept {
-		_, werr := b.Write(c.kept.blocks[x.block][x.from : x.from+x.n])
+	for i := range c.kept.kept {
+		_, werr := b.Write(c.kept.bytes(&c.kept.kept[i]))
 		err = errors.Join(err, werr)
 	}
 	err = errors.Join(err,

@@ -49,10 +49,10 @@ func ReadIndex(r io.Reader, store *Store) (c *Capture, file string, err error) {
 		return nil, "", err
 	}
 	for k, x := range ties {
-		if x.Frame == 0 || int(x.Frame) > c.n || k > 0 && ties[k-1].Frame > x.Frame {
+		if x.Frame == 0 || int(x.Frame) > c.n || k > 0 && ties[k-1].Frame >= x.Frame {
 			return nil, "", damaged("a tie of frame %d", x.Frame)
 		}
-		c.ties.add(x)
+		c.ties.add(uint32(x.Frame-1), x.Digest)
 	}
 	if err := c.readKept(r, h.Kept); err != nil {
 		return nil, "", err
@@ -92,7 +92,13 @@ func readHead(r io.Reader) (*indexHead, error) {
 // readFacts fills chunks and frames.
 func (c *Capture) readFacts(r io.Reader, n int) error {
 	var rows []placed
-	return factTable.read(r, n, func(k int) []placed {
+	take := func() { // once rows are filled
+		for _, x := range rows {
+			c.setLength(x.Fact, *x.frame, x.length)
+		}
+	}
+	err := factTable.read(r, n, func(k int) []placed {
+		take()
 		rows = slices.Grow(rows[:0], k)[:k]
 		from := c.n
 		c.frames = append(c.frames, make([]uint32, k)...)
@@ -102,14 +108,20 @@ func (c *Capture) readFacts(r io.Reader, n int) error {
 			}
 			l := len(c.chunks) - 1
 			c.chunks[l] = c.chunks[l][:len(c.chunks[l])+1]
-			rows[i] = placed{&c.chunks[l][len(c.chunks[l])-1], &c.frames[from+i]}
+			rows[i] = placed{&c.chunks[l][len(c.chunks[l])-1], &c.frames[from+i], 0}
 			c.n++
 		}
 		return rows
 	})
+	if err != nil {
+		return err
+	}
+	take()
+	c.lengths.sort()
+	return nil
 }
 
-// readTalks fills the table of conversations, Convs and start, and gives the facts their conversations.
+// readTalks fills the table of conversations, Convs and start.
 func (c *Capture) readTalks(r io.Reader, n int) error {
 	c.table = &Table{}
 	var rows []talk
@@ -121,15 +133,11 @@ func (c *Capture) readTalks(r io.Reader, n int) error {
 			if c.table.n%convChunkLen == 0 {
 				c.table.chunks = append(c.table.chunks, new([convChunkLen]Conv))
 			}
-			id := ConvID(c.table.n)
 			*c.tableSlot() = t.Conv
 			c.Convs = append(c.Convs, t.Info)
 			c.start = append(c.start, uint32(total))
 			if total += uint64(t.facts); total > uint64(c.n) {
 				return damaged("conversations of more packets than there are")
-			}
-			for i := uint32(total) - t.facts; i < uint32(total); i++ {
-				c.At(i).Conv |= uint32(id) << 1
 			}
 		}
 		return nil
@@ -148,9 +156,6 @@ func (c *Capture) readTalks(r io.Reader, n int) error {
 		failed = take()
 	}
 	c.start = append(c.start, uint32(total))
-	for i := uint32(total); i < uint32(c.n); i++ {
-		c.At(i).Conv = uint32(NoConv) << 1
-	}
 	return errors.Join(failed, err)
 }
 
@@ -242,6 +247,9 @@ func (c *Capture) checkConversation(id ConvID) error {
 	return nil
 }
 
+// fingerprintsMost is far more than an index of DefaultPayloadBudget holds, and as much as payloads has blocks for.
+const fingerprintsMost = 1 << 31
+
 // readKept reads fingerprints.
 func (c *Capture) readKept(r io.Reader, n int) error {
 	rows, err := keptTable.readAll(r, n)
@@ -249,12 +257,16 @@ func (c *Capture) readKept(r io.Reader, n int) error {
 		return err
 	}
 	c.kept.store = c.Store
+	total := 0
 	for k, x := range rows {
 		if int(x.place) >= c.n || k > 0 && rows[k-1].place >= x.place || x.n > c.At(x.place).Len {
 			return damaged("fingerprints of place %d", x.place)
 		}
 		if x.n > payloadBlock {
 			return damaged("%d fingerprints of one packet", x.n)
+		}
+		if total += int(x.n); total > fingerprintsMost {
+			return damaged("more fingerprints than corr makes")
 		}
 		if _, err := io.ReadFull(r, c.kept.room(x.place, int(x.n))); err != nil {
 			return err

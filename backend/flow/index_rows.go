@@ -7,10 +7,11 @@ import (
 	"github.com/corr-dev/corr/backend/decode"
 )
 
-// placed is a fact and its frame.
+// placed is a fact, its frame and how long that was.
 type placed struct {
 	*Fact
-	frame *uint32
+	frame  *uint32
+	length uint32
 }
 
 var factTable = table[placed]{
@@ -21,8 +22,8 @@ var factTable = table[placed]{
 	u(func(f *placed) *uint32 { return &f.Full }),
 	u(func(f *placed) *uint32 { return &f.Head }),
 	u(func(f *placed) *uint32 { return &f.TSval }),
-	u(func(f *placed) *uint32 { return &f.Opt }),
-	u(func(f *placed) *uint32 { return &f.FrameLen }),
+	{4, func(f *placed) uint64 { return uint64(f.Opt()) }, func(f *placed, x uint64) { f.setOpt(uint32(x)) }},
+	u(func(f *placed) *uint32 { return &f.length }),
 	u(func(f *placed) *uint32 { return &f.Len }),
 	u(func(f *placed) *uint16 { return &f.IPID }),
 	u(func(f *placed) *uint16 { return &f.Window }),
@@ -31,7 +32,7 @@ var factTable = table[placed]{
 	u(func(f *placed) *uint8 { return &f.TOS }),
 	u(func(f *placed) *Mark { return &f.Mark }),
 	u(func(f *placed) *uint16 { return &f.Link }),
-	{1, func(f *placed) uint64 { return uint64(f.Conv & 1) }, func(f *placed, x uint64) { f.Conv = uint32(x) & 1 }},
+	{1, func(f *placed) uint64 { return uint64(f.Dir()) }, func(f *placed, x uint64) { f.setDir(uint32(x)) }},
 }
 
 var linkTable = table[Link]{

@@ -20,13 +20,20 @@ type payloads struct {
 // indexStep is a power of two.
 const indexStep = 64
 
-type keptPayload struct{ place, block, from, n uint32 }
+// keptPayload is one packet's; at is its block and, in the lower blockBits, where in it.
+type keptPayload struct{ place, at, n uint32 }
+
+func (p *payloads) bytes(x *keptPayload) []byte {
+	from := x.at & (payloadBlock - 1)
+	return p.blocks[x.at>>blockBits][from : from+x.n : from+x.n]
+}
 
 const (
 	// headKeep is what is kept of a conversation's first packets when not everything can be.
 	headKeep = 1024
 	// payloadBlock is the size of most blocks.
-	payloadBlock = 256 << 10
+	payloadBlock = 1 << blockBits
+	blockBits    = 18
 )
 
 // add keeps b, or its head where the budget is short and head says that the packet begins a conversation's direction.
@@ -55,7 +62,7 @@ func (p *payloads) room(i uint32, n int) []byte {
 		k++
 	}
 	from := len(p.blocks[k])
-	p.kept = append(roomy(p.kept), keptPayload{i, uint32(k), uint32(from), uint32(n)})
+	p.kept = append(roomy(p.kept), keptPayload{i, uint32(k)<<blockBits | uint32(from), uint32(n)})
 	p.blocks[k] = p.blocks[k][:from+n]
 	p.used += n
 	return p.blocks[k][from:]
@@ -114,6 +121,5 @@ func (p *payloads) get(i uint32) ([]byte, bool) {
 	if k == len(p.kept) || p.kept[k].place != i {
 		return nil, false
 	}
-	x := p.kept[k]
-	return p.blocks[x.block][x.from : x.from+x.n : x.from+x.n], true
+	return p.bytes(&p.kept[k]), true
 }

@@ -1,6 +1,10 @@
 package flow
 
-import "github.com/corr-dev/corr/backend/capture"
+import (
+	"math/bits"
+
+	"github.com/corr-dev/corr/backend/capture"
+)
 
 // digestBytes is how many bytes of a frame Digest covers: all headers, and some payload.
 const digestBytes = 128
@@ -38,35 +42,58 @@ type Tie struct {
 	Digest uint32 // of its bytes
 }
 
-// ties are in the order of frames; in pieces, since no list of millions should be copied to grow.
+// ties are none of most captures' frames, a quarter of some's; a list in pieces, since no list of millions should be copied to grow.
 type ties struct {
-	pieces [][]Tie
+	set    []uint64 // of frame indexes
+	before []uint32 // by word of set: digests of frames in words before
+	pieces [][][3]byte
 	n      int
 }
 
 // tiesPiece is the length of a piece.
 const tiesPiece = 1 << 12
 
-func (t *ties) at(k int) *Tie { return &t.pieces[k/tiesPiece][k%tiesPiece] }
-
-// add puts a tie in its place: it is noticed some frames late.
-func (t *ties) add(x Tie) {
+// add notes a frame's digest, by its index; frames ascend.
+func (t *ties) add(frame, digest uint32) {
+	for int(frame/64) >= len(t.set) {
+		t.set, t.before = append(roomy(t.set), 0), append(roomy(t.before), uint32(t.n))
+	}
+	t.set[frame/64] |= 1 << (frame % 64)
 	if t.n == len(t.pieces)*tiesPiece {
-		t.pieces = append(t.pieces, make([]Tie, tiesPiece))
+		t.pieces = append(t.pieces, make([][3]byte, tiesPiece))
 	}
-	k := t.n
+	t.pieces[t.n/tiesPiece][t.n%tiesPiece] = [3]byte{byte(digest), byte(digest >> 8), byte(digest >> 16)}
 	t.n++
-	for ; k > 0 && t.at(k-1).Frame > x.Frame; k-- {
-		*t.at(k) = *t.at(k - 1)
-	}
-	*t.at(k) = x
 }
 
-// Ties is the number of frames that are tied, and Tie one of them, in their order.
-func (c *Capture) Ties() int { return c.ties.n }
+func (t *ties) digest(k int) uint32 {
+	b := &t.pieces[k/tiesPiece][k%tiesPiece]
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
+}
 
-// Tie: see Ties.
-func (c *Capture) Tie(k int) Tie { return *c.ties.at(k) }
+// Tied is the digest of a frame that is tied, 0 for any other.
+func (c *Capture) Tied(n capture.FrameNo) uint32 {
+	t, frame := &c.ties, uint32(n-1)
+	if int(frame/64) >= len(t.set) {
+		return 0
+	}
+	w := t.set[frame/64]
+	if w>>(frame%64)&1 == 0 {
+		return 0
+	}
+	return t.digest(int(t.before[frame/64]) + bits.OnesCount64(w&(1<<(frame%64)-1)))
+}
+
+// Ties are all frames that are tied, in their order.
+func (c *Capture) Ties() []Tie {
+	out := make([]Tie, 0, c.ties.n)
+	for k, w := range c.ties.set {
+		for ; w != 0; w &= w - 1 {
+			out = append(out, Tie{capture.FrameNo(k*64+bits.TrailingZeros64(w)) + 1, c.ties.digest(len(out))})
+		}
+	}
+	return out
+}
 
 // tieRecent is how many frames back a tie is looked for.
 const tieRecent = 8
@@ -77,7 +104,7 @@ type tieFinder struct {
 	time   [tieRecent]capture.LocalTime
 	len    [tieRecent]uint32
 	frame  [tieRecent]uint32
-	tied   [tieRecent]bool // noted already
+	tied   [tieRecent]bool
 	n      [tieRecent]int
 	bytes  [tieRecent][digestBytes]byte
 	next   int
@@ -88,21 +115,29 @@ func (t *tieFinder) see(c *Capture, i uint32, at capture.LocalTime, length uint3
 	tied := false
 	if at <= t.newest+tieWithin {
 		for k := range t.time {
-			if d := at - t.time[k]; d > tieWithin || d < -tieWithin || t.n[k] == 0 || t.len[k] != length {
-				continue
-			}
-			if tied = true; !t.tied[k] {
-				t.tied[k] = true
-				c.ties.add(Tie{capture.FrameNo(t.frame[k] + 1), Digest(t.bytes[k][:t.n[k]])})
+			if d := at - t.time[k]; d <= tieWithin && d >= -tieWithin && t.n[k] > 0 && t.len[k] == length {
+				tied, t.tied[k] = true, true
 			}
 		}
 	}
-	if tied {
-		c.ties.add(Tie{capture.FrameNo(i + 1), Digest(b)})
-	}
 	t.newest = max(t.newest, at)
 	k := t.next
+	t.leave(c, k)
 	t.next = (k + 1) % tieRecent
 	t.frame[k], t.time[k], t.len[k], t.tied[k] = i, at, length, tied
 	t.n[k] = copy(t.bytes[k][:], b)
+}
+
+// leave notes a frame that no later one is compared to any more.
+func (t *tieFinder) leave(c *Capture, k int) {
+	if t.tied[k] {
+		c.ties.add(t.frame[k], Digest(t.bytes[k][:t.n[k]]))
+	}
+}
+
+// end notes the last frames.
+func (t *tieFinder) end(c *Capture) {
+	for k := range t.tied {
+		t.leave(c, (t.next+k)%tieRecent)
+	}
 }

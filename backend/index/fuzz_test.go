@@ -61,8 +61,8 @@ func FuzzRead(f *testing.F) {
 			id := flow.ConvID(id)
 			_ = c.ClientDir(id)
 			for i := range flow.UpTo(c.Span(id)) {
-				if c.At(i).ID() != id {
-					t.Fatalf("conversation %d holds a packet of %d", id, c.At(i).ID())
+				if c.ID(i) != id {
+					t.Fatalf("conversation %d holds a packet of %d", id, c.ID(i))
 				}
 			}
 		}

@@ -84,7 +84,7 @@ func (t *Trips) AgainOf(f *match.Flow, d, most int) (out Again) {
 			}
 			x := s.Cap.At(i)
 			// One byte sent again keeps a connection alive (RFC 9293 §3.8.4).
-			if s.Dir(x) != d || x.Len <= 1 || x.Flags&decode.SYN != 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
+			if s.Dir(i) != d || x.Len <= 1 || x.Flags&decode.SYN != 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
 				continue
 			}
 			if k, again := sent.at(x.Seq, i); again {
@@ -117,7 +117,7 @@ func (v *Verdict) acksAt(f *match.Flow, d, c, most int, out []firstAck) (_ []fir
 			return out, false
 		}
 		x := s.Cap.At(i)
-		if s.Dir(x) != d || x.Flags&(decode.ACK|decode.RST) != decode.ACK || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
+		if s.Dir(i) != d || x.Flags&(decode.ACK|decode.RST) != decode.ACK || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
 			continue
 		}
 		if n := len(out); n == 0 || int32(x.Ack-out[n-1].ack) > 0 {

@@ -79,7 +79,7 @@ func (v *Verdict) hasty(f *match.Flow, s *Segment, c int, rtt int64) (asked, ans
 			if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
 				continue
 			}
-			if side.Dir(x) != in {
+			if side.Dir(i) != in {
 				if x.Len > 0 {
 					last = int64(i)
 				}

@@ -127,7 +127,7 @@ func (v *Verdict) first(f *match.Flow, c, d int) int64 {
 	s := f.Sides[c]
 	for _, id := range s.Convs {
 		for i := range flow.UpTo(s.Cap.Span(id)) {
-			if x := s.Cap.At(i); s.Dir(x) == d && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
+			if x := s.Cap.At(i); s.Dir(i) == d && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
 				return int64(i)
 			}
 		}

@@ -340,11 +340,11 @@ func (v *Verdict) gateways(s *Segment) {
 		}
 		x := s.box(Gateway)
 		x.Confidence = 95
-		if fl := v.Flow(l.A, f); fl != nil {
+		if fl := v.Flow(l.A, p.A); fl != nil {
 			x.Flows[fl] = true
 		}
 		x.change("data", "addresses in the payload rewritten")
-		x.prove(Evidence{l.A, int64(p.A), "frame.len", fmt.Sprint(f.FrameLen)}, Evidence{l.B, int64(p.B), "frame.len", fmt.Sprint(h.FrameLen)})
+		x.prove(Evidence{l.A, int64(p.A), "frame.len", fmt.Sprint(v.Caps[l.A].FrameLen(p.A))}, Evidence{l.B, int64(p.B), "frame.len", fmt.Sprint(v.Caps[l.B].FrameLen(p.B))})
 	})
 }
 

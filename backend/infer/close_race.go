@@ -124,7 +124,7 @@ func (v *Verdict) race(s *Segment, f *match.Flow, near, far int) *race {
 			if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
 				continue
 			}
-			d := side.Dir(x)
+			d := side.Dir(i)
 			switch {
 			case int64(i) < r.fin[1]:
 				if x.Len > 0 && d == 0 {

@@ -41,7 +41,7 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 			if y.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 				continue
 			}
-			if s.Dir(y) != d {
+			if s.Dir(i) != d {
 				switch {
 				case y.Flags&decode.ACK == 0:
 				case x.any:
@@ -149,10 +149,14 @@ const (
 // that is true by one chance in thousands.
 func (j *judge) continues(c int, i uint32, s step) bool {
 	x := j.v.At(c, i)
-	if x.IPID == 0 || x.Mark&(flow.MarkError|flow.MarkLater) != 0 || x.ID() == flow.NoConv {
+	if x.IPID == 0 || x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 		return false
 	}
-	from, _ := j.v.Caps[c].Span(x.ID())
+	id := j.v.Caps[c].ID(i)
+	if id == flow.NoConv {
+		return false
+	}
+	from, _ := j.v.Caps[c].Span(id)
 	for k := i; k > from && i-k < continuesBack; {
 		k--
 		y := j.v.At(c, k)

@@ -93,7 +93,7 @@ func (t *Trips) DataRTTAt(f *match.Flow, c, most int) (out [2]Spread) {
 			if x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater|flow.MarkNoTime) != 0 {
 				continue
 			}
-			d := s.Dir(x)
+			d := s.Dir(i)
 			if x.Flags&(decode.ACK|decode.RST) == decode.ACK {
 				q, n := open[1-d].waiting(), 0
 				for n < len(q) && int32(x.Ack-q[n].end) >= 0 {

@@ -87,6 +87,7 @@ func (v *Verdict) overtaking(s *Segment) (out [2]*Finding) {
 	for d := range out {
 		out[d] = &Finding{Severity: Note, Confidence: 95, Segment: s}
 	}
+	flows := v.Lookup(s.A)
 	s.Link.Each(func(p match.Pair) {
 		if p.How != match.HowIdentity && p.How != match.HowUnique {
 			return
@@ -96,7 +97,7 @@ func (v *Verdict) overtaking(s *Segment) (out [2]*Finding) {
 			i = [2]uint32{p.B, p.A}
 		}
 		y := [2]*flow.Fact{v.At(s.A, i[0]), v.At(s.B, i[1])}
-		f := v.Flow(s.A, y[0])
+		f := flows.Flow(i[0])
 		if f == nil {
 			return
 		}
@@ -117,7 +118,7 @@ func (v *Verdict) overtaking(s *Segment) (out [2]*Finding) {
 				}
 			}
 		}
-		d := ways[f.Sides[s.A].Dir(y[0])]
+		d := ways[f.Sides[s.A].Dir(i[0])]
 		if d < 0 || y[d].Mark&(flow.MarkNoTime|flow.MarkError) != 0 {
 			return
 		}
@@ -203,7 +204,7 @@ var offloadArtefact = rule{Doc{ID: "offload-artefact", weight: 40,
 					for _, id := range side.Convs {
 						for i := range flow.UpTo(side.Cap.Span(id)) {
 							y := side.Cap.At(i)
-							if side.Dir(y) != d || y.Len <= uint32(h.MSS) || y.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+							if side.Dir(i) != d || y.Len <= uint32(h.MSS) || y.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 								continue
 							}
 							n++

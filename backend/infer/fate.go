@@ -246,7 +246,7 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		if s.down && d == 0 {
 			no = v.refusal(f, c)
 		}
-		if no >= 0 && v.At(c, uint32(no)).Opt != flow.ErrorByEnd || v.answeredNearer(f, c, d, s.down) {
+		if no >= 0 && v.At(c, uint32(no)).Opt() != flow.ErrorByEnd || v.answeredNearer(f, c, d, s.down) {
 			if m.Fate = FateConsumed; !s.down {
 				m.Fate, m.Origin = FateInjected, OriginMiddlebox
 			}
@@ -323,7 +323,7 @@ func (v *Verdict) missedInstead(made [][]madeFrame) {
 // sender.
 func (v *Verdict) usualWay(c int, i uint32) bool {
 	x := v.At(c, i)
-	usual := v.Hops.Usual(c, x.ID(), x.Dir())
+	usual := v.Hops.Usual(c, v.Caps[c].ID(i), x.Dir())
 	return usual.known && int(initialOf(x.TTL))-int(x.TTL) == int(usual.hops)
 }
 
@@ -344,7 +344,7 @@ func (v *Verdict) answeredNearer(f *match.Flow, c, d int, down bool) bool {
 	for _, id := range s.Convs {
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			x := s.Cap.At(i)
-			if s.Dir(x) != d || x.Is(flow.MarkError) {
+			if s.Dir(i) != d || x.Is(flow.MarkError) {
 				continue
 			}
 			usual := v.Hops.Usual(c, id, x.Dir())
@@ -383,7 +383,7 @@ func (j *judge) lateDirection(c int, s *match.Side, d int) {
 	for pass := 0; pass < 2; pass++ {
 		for _, id := range s.Convs {
 			for i := range flow.UpTo(v.Caps[c].Span(id)) {
-				if s.Dir(v.At(c, i)) != d {
+				if s.Dir(i) != d {
 					continue
 				}
 				m := &v.Marks[c][i]

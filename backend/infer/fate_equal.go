@@ -15,7 +15,7 @@ func (v *Verdict) untold(f *match.Flow, c int, i uint32, other int) bool {
 	switch {
 	case x.LacksQuote(f.Proto):
 		return true
-	case x.Is(flow.MarkLater) && (f.Proto == flow.ProtoTCP || f.Proto == flow.ProtoUDP) && !v.Caps[c].Conv(x.ID()).HasPorts:
+	case x.Is(flow.MarkLater) && (f.Proto == flow.ProtoTCP || f.Proto == flow.ProtoUDP) && !v.Caps[c].Conv(v.Caps[c].ID(i)).HasPorts:
 		return true // a fragment whose first one was not there before it: whose it is, is not known
 	case x.Is(flow.MarkError):
 		return v.Caps[c].QuotesCut || v.Caps[other].QuotesCut

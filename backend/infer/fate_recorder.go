@@ -193,8 +193,8 @@ func (v *Verdict) outsideOf(o, c int, i uint32) bool {
 	e := v.Clocks.Of[o].Error + v.Clocks.Of[c].Error
 	// A packet at c passes o up to a round trip, twice the bound, before or after; it may wait in a queue besides.
 	from, to := -e, 2*e
-	if f := v.Flow(c, v.At(c, i)); f != nil {
-		if toC, ok := v.Toward(f, f.Sides[c].Dir(v.At(c, i)), o, c); ok && toC {
+	if f := v.Flow(c, i); f != nil {
+		if toC, ok := v.Toward(f, f.Sides[c].Dir(i), o, c); ok && toC {
 			from = v.slowest(o, c)
 		} else if ok {
 			to = max(to, v.slowest(c, o))

@@ -125,7 +125,7 @@ func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
 		for _, id := range side.Convs {
 			for i := range flow.UpTo(side.Cap.Span(id)) {
 				x := side.Cap.At(i)
-				if side.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
+				if side.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
 					continue
 				}
 				t, ok := v.Time(near, i)
@@ -141,7 +141,7 @@ func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
 			for _, id := range behind.Convs {
 				for i := range flow.UpTo(behind.Cap.Span(id)) {
 					x, m := behind.Cap.At(i), v.Marks[far][i]
-					reset = reset || behind.Dir(x) == d && x.Flags&decode.RST != 0 && m.Fate == FateInjected && int(m.Where) == s.Index+1
+					reset = reset || behind.Dir(i) == d && x.Flags&decode.RST != 0 && m.Fate == FateInjected && int(m.Where) == s.Index+1
 				}
 			}
 		}

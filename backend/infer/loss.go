@@ -90,7 +90,7 @@ func (v *Verdict) passages(n int, f *match.Flow, into []passage) {
 			for _, id := range s.Convs {
 				for i := range flow.UpTo(s.Cap.Span(id)) {
 					x := s.Cap.At(i)
-					if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
+					if s.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 						continue
 					}
 					if m := v.Marks[c][i]; m.Fate == FateLost && m.Where > 0 {

@@ -164,7 +164,7 @@ func (v *Verdict) datagramMessages(f *match.Flow, c, d int) {
 	for _, id := range s.Convs {
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			x := s.Cap.At(i)
-			if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+			if s.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 				continue
 			}
 			if b, ok := s.Cap.Payload(i); ok {
@@ -277,7 +277,7 @@ func (v *Verdict) segmentsOf(f *match.Flow, c, d int, out []tcpSegment) []tcpSeg
 	for _, id := range s.Convs {
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			x := s.Cap.At(i)
-			if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
+			if s.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
 				continue
 			}
 			if x.Flags&decode.SYN != 0 && !have {
@@ -323,7 +323,7 @@ func (v *Verdict) app(f *match.Flow, named [][]uint32) string {
 				from, to := s.Cap.Span(id)
 				l := named[c]
 				for k, _ := slices.BinarySearch(l, from); k < len(l) && l[k] < min(to, from+appLook); k++ {
-					if s.Dir(s.Cap.At(l[k])) == d {
+					if s.Dir(l[k]) == d {
 						return v.Messages[c][l[k]]
 					}
 				}

@@ -46,7 +46,7 @@ func (v *Verdict) undelivered(s *Segment, f *match.Flow, d int) *Finding {
 	for _, id := range side.Convs {
 		for i := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(i)
-			if side.Dir(x) != d || x.Len == 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
+			if side.Dir(i) != d || x.Len == 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 				continue
 			}
 			switch m := v.Marks[from][i]; {
@@ -86,7 +86,7 @@ func (v *Verdict) lastArrived(s *Segment, f *match.Flow, d int) string {
 	for _, id := range side.Convs {
 		for i := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(i)
-			if side.Dir(x) == d && x.Len > 0 && s.Link.Has(from, i) {
+			if side.Dir(i) == d && x.Len > 0 && s.Link.Has(from, i) {
 				name = v.messageFrom(from, f, d, int64(i)) + " (" + v.frame(from, int64(i)) + ")"
 			}
 		}
@@ -108,7 +108,7 @@ func (v *Verdict) messageFrom(c int, f *match.Flow, d int, i int64) string {
 			if !seen || x.Len == 0 {
 				continue
 			}
-			if side.Dir(x) != d {
+			if side.Dir(k) != d {
 				break
 			}
 			if m := v.Messages[c][k]; m != "" {

@@ -109,7 +109,7 @@ func (v *Verdict) mayBeTold(f *match.Flow, c, d int) bool {
 		l := told[side.Cap.Tuple(id, d^side.Forward[k]).Src]
 		for i := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(i)
-			if side.Dir(x) != d {
+			if side.Dir(i) != d {
 				continue
 			}
 			if n, _ := slices.BinarySearch(l, x.Time); n < len(l) && l[n] <= x.Time+toldWithin {
@@ -131,7 +131,7 @@ func (v *Verdict) lostOn(s *Segment, f *match.Flow, d int) (ev []Evidence) {
 			for i := range flow.UpTo(side.Cap.Span(id)) {
 				x := side.Cap.At(i)
 				m := v.Marks[c][i]
-				if side.Dir(x) == d && !x.Is(flow.MarkError) && (m.Fate == FateLost || m.Fate == FateConsumed) && int(m.Where) == s.Index+1 && len(ev) < 64 {
+				if side.Dir(i) == d && !x.Is(flow.MarkError) && (m.Fate == FateLost || m.Fate == FateConsumed) && int(m.Where) == s.Index+1 && len(ev) < 64 {
 					ev = append(ev, Evidence{c, int64(i), "corr.fate", m.Fate.String()})
 				}
 			}
@@ -159,9 +159,9 @@ var largePacketsLost = rule{Doc{ID: "large-packets-lost", weight: 93,
 						continue
 					}
 					c := ev[0].Capture
-					least := v.At(c, uint32(ev[0].Frame)).FrameLen
+					least := v.Caps[c].FrameLen(uint32(ev[0].Frame))
 					for _, e := range ev {
-						least = min(least, v.At(c, uint32(e.Frame)).FrameLen)
+						least = min(least, v.Caps[c].FrameLen(uint32(e.Frame)))
 					}
 					if len(x.Flows) == 0 {
 						told := "no ICMP error tells the sender"
@@ -248,7 +248,7 @@ func (v *Verdict) usualTTL(f *match.Flow, c, d int, y *flow.Fact) string {
 	for _, id := range side.Convs {
 		for i := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(i)
-			if side.Dir(x) == d && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 && x.TTL != y.TTL {
+			if side.Dir(i) == d && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 && x.TTL != y.TTL {
 				return fmt.Sprintf("; the same sender's other packets have TTL %d (%s)", x.TTL, v.frame(c, int64(i)))
 			}
 		}

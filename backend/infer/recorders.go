@@ -217,7 +217,7 @@ func acknowledged(side *match.Side, id flow.ConvID, d int, base uint32, gaps []e
 		if x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 			continue
 		}
-		if side.Dir(x) == d {
+		if side.Dir(i) == d {
 			began = true
 			continue
 		}

@@ -65,7 +65,7 @@ func (v *Verdict) RTT(f *match.Flow) RTT {
 // HandshakeAt is what the SYN or SYN/ACK in a frame says; nil if it is none, or was sent before.
 func (v *Verdict) HandshakeAt(c int, i uint32) *flow.Handshake {
 	k := v.Caps[c]
-	id := k.At(i).ID()
+	id := k.ID(i)
 	if id == flow.NoConv {
 		return nil
 	}

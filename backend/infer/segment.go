@@ -111,8 +111,9 @@ func (v *Verdict) missedBetween(k [2]int) bool {
 		}
 		// What it missed of conversations that it holds says how much it misses.
 		missed := 0
+		flows := v.Lookup(l.A)
 		l.Each(func(p match.Pair) {
-			if f := v.Flow(l.A, v.At(l.A, p.A)); f.Sides[b] != nil {
+			if f := flows.Flow(p.A); f.Sides[b] != nil {
 				missed++
 			}
 		})
@@ -218,7 +219,7 @@ func (v *Verdict) routersAroundProxy(s *Segment) int {
 	count := func(k, c int, f *match.Flow, d int) {
 		for i := range flow.UpTo(f.Sides[c].Cap.Span(f.Sides[c].Convs[0])) {
 			x := v.At(c, i)
-			if f.Sides[c].Dir(x) == d && x.Mark&(flow.MarkError|flow.MarkLater) == 0 {
+			if f.Sides[c].Dir(i) == d && x.Mark&(flow.MarkError|flow.MarkLater) == 0 {
 				at[k][int(initialOf(x.TTL))-int(x.TTL)]++
 			}
 		}
@@ -270,6 +271,7 @@ func (v *Verdict) Travels(s *Segment, most int64, fn func(to int, at clock.RefTi
 		return
 	}
 	step, k := int(s.Link.N/most)+1, 0
+	flows := v.Lookup(s.A)
 	s.Link.Each(func(p match.Pair) {
 		if k++; k%step != 0 || p.How == match.HowRelayed || p.How == match.HowLogical {
 			return
@@ -279,7 +281,7 @@ func (v *Verdict) Travels(s *Segment, most int64, fn func(to int, at clock.RefTi
 			a, b = b, a
 		}
 		x := v.At(s.A, a)
-		f := v.Flow(s.A, x)
+		f := flows.Flow(a)
 		if f == nil || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
 			return
 		}
@@ -288,7 +290,7 @@ func (v *Verdict) Travels(s *Segment, most int64, fn func(to int, at clock.RefTi
 		if v.Clocks.Jumped(s.A, s.B, int64(tb-ta)) {
 			return
 		}
-		if toB, ok := v.Toward(f, f.Sides[s.A].Dir(x), s.A, s.B); ok && toB {
+		if toB, ok := v.Toward(f, f.Sides[s.A].Dir(a), s.A, s.B); ok && toB {
 			fn(0, ta, int64(tb-ta))
 		} else if ok {
 			fn(1, tb, int64(ta-tb))

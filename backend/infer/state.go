@@ -63,7 +63,7 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 			if x.Is(flow.MarkError) {
 				continue
 			}
-			d := s.Dir(x)
+			d := s.Dir(i)
 			fates[d][v.Marks[c][i].Fate]++
 			if x.Is(flow.MarkLater) {
 				continue
@@ -525,7 +525,7 @@ func (v *Verdict) refused(f *match.Flow, st *State) bool {
 		}
 		st.Outcome, st.ClosedBy = "refused", v.end(f, 1)
 		x := v.At(c, uint32(i))
-		if x.Is(flow.MarkError) && x.Opt != flow.ErrorByEnd || !x.Is(flow.MarkError) && v.Marks[c][i].Fate == FateInjected && !v.mayBeMissed(f, c, 1) {
+		if x.Is(flow.MarkError) && x.Opt() != flow.ErrorByEnd || !x.Is(flow.MarkError) && v.Marks[c][i].Fate == FateInjected && !v.mayBeMissed(f, c, 1) {
 			st.ClosedBy = "middlebox"
 		}
 		return true
@@ -542,7 +542,7 @@ func (v *Verdict) refusal(f *match.Flow, c int) int64 {
 	for _, id := range s.Convs {
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			x := s.Cap.At(i)
-			if !x.Is(flow.MarkError) || x.Flags != 3 || s.Dir(x) != 1 {
+			if !x.Is(flow.MarkError) || x.Flags != 3 || s.Dir(i) != 1 {
 				continue
 			}
 			if refusals[x.Window] != "" {
@@ -650,10 +650,10 @@ func (v *Verdict) largeLost(f *match.Flow, st *State) bool {
 					since := x.Time - before
 					before = x.Time
 					silent = silent && v.Marks[c][i].Fate != FateDelivered
-					if s.Dir(x) != d && x.Flags&decode.ACK != 0 && x.Mark&(flow.MarkError|flow.MarkLater) == 0 && (!haveAck || int32(x.Ack-acked) > 0) {
+					if s.Dir(i) != d && x.Flags&decode.ACK != 0 && x.Mark&(flow.MarkError|flow.MarkLater) == 0 && (!haveAck || int32(x.Ack-acked) > 0) {
 						acked, haveAck = x.Ack, true
 					}
-					if s.Dir(x) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
+					if s.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 						continue
 					}
 					switch v.Marks[c][i].Fate {

@@ -61,7 +61,7 @@ func (v *Verdict) nextHop(s *Segment, x *Box, f *match.Flow, c int, votes map[st
 	for _, id := range side.Convs {
 		for i := range flow.UpTo(side.Cap.Span(id)) {
 			y := side.Cap.At(i)
-			if side.Dir(y) != d || y.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
+			if side.Dir(i) != d || y.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 				continue
 			}
 			if own && initialOf(y.TTL) != y.TTL {

@@ -63,7 +63,7 @@ func (v *Verdict) shut(f *match.Flow, st *State, d int) *Finding {
 			}
 			last = int64(i)
 			switch {
-			case s.Dir(x) != d || x.Flags&(decode.ACK|decode.RST) != decode.ACK:
+			case s.Dir(i) != d || x.Flags&(decode.ACK|decode.RST) != decode.ACK:
 			case x.Window > 0:
 				note(int64(i), int64(i))
 			case begin < 0:

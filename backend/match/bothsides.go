@@ -90,7 +90,7 @@ func findBothSides(c *flow.Capture) bothSides {
 				flip = 1
 			}
 			near, head := x.id, f // of the conversation that begins first, whose initiator is known best
-			if head.ID() != p.a {
+			if x.id != p.a {
 				head = g
 			}
 			if head.Dir() != c.ClientDir(p.a) {

@@ -163,6 +163,6 @@ func markGroup(c *flow.Capture, g []uint32, within capture.LocalTime) {
 // sameFrame reports whether two facts of a conversation are one packet seen twice. The TTL may differ: a router that
 // records all its interfaces sees a packet before and after it decrements.
 func sameFrame(f, g *flow.Fact) bool {
-	return f.Conv == g.Conv && f.IPID == g.IPID && f.Seq == g.Seq && f.Ack == g.Ack && f.Flags == g.Flags && f.Len == g.Len &&
-		f.Window == g.Window && f.TSval == g.TSval && f.Opt == g.Opt && f.Full == g.Full && f.Mark|flow.MarkDuplicate == g.Mark|flow.MarkDuplicate
+	return f.Dir() == g.Dir() && f.IPID == g.IPID && f.Seq == g.Seq && f.Ack == g.Ack && f.Flags == g.Flags && f.Len == g.Len &&
+		f.Window == g.Window && f.TSval == g.TSval && f.Opt() == g.Opt() && f.Full == g.Full && f.Mark|flow.MarkDuplicate == g.Mark|flow.MarkDuplicate
 }

@@ -319,7 +319,7 @@ func tcpEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, d int, s
 		emit(evIPIDOnly, d, uint64(f.IPID), 1) // a gateway may have rewritten the payload, and the numbers with it
 	}
 	if f.Is(flow.MarkTS) && (n <= 4 || sm.mask != sampleMask) { // also where a capture began late, and only these survived
-		emit(evTS, d, uint64(f.TSval)<<32|uint64(f.Opt), uint64(f.Len))
+		emit(evTS, d, uint64(f.TSval)<<32|uint64(f.Opt()), uint64(f.Len))
 	}
 }
 

@@ -286,12 +286,15 @@ func (s *Side) Ends() (first, last uint32) {
 	return first, last
 }
 
-// Dir is the flow direction of a fact of this side (0: from the initiator).
-func (s *Side) Dir(f *flow.Fact) int {
-	if len(s.Convs) == 1 {
-		return f.Dir() ^ s.Forward[0]
+// Dir is the flow direction of the packet in a place of this side (0: from the initiator).
+func (s *Side) Dir(i uint32) int {
+	f := s.Cap.At(i)
+	for k := 1; k < len(s.Convs); k++ {
+		if s.Cap.Holds(s.Convs[k], i) {
+			return f.Dir() ^ s.Forward[k]
+		}
 	}
-	return s.DirOf(f.ID(), f.Dir())
+	return f.Dir() ^ s.Forward[0]
 }
 
 // DirOf is the flow direction of what goes in direction dir of a conversation of this side.

@@ -176,7 +176,7 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 					if longer[d] == nil {
 						longer[d] = map[int32]int{}
 					}
-					longer[d][int32(h.FrameLen-f.FrameLen)]++
+					longer[d][int32(m.b.FrameLen(g.B)-m.a.FrameLen(g.A))]++
 				}
 				if proto != flow.ProtoTCP || f.Flags&(decode.SYN|decode.RST) == 0 {
 					steps[d].add(int8(f.TTL - h.TTL))
@@ -199,12 +199,12 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 					}
 				} else if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
 					ts++
-					if f.TSval == h.TSval && f.Opt == h.Opt {
+					if f.TSval == h.TSval && f.Opt() == h.Opt() {
 						sameTS++
 					}
-				} else if f.Opt != 0 || h.Opt != 0 {
+				} else if f.Opt() != 0 || h.Opt() != 0 {
 					opts++
-					if f.Opt == h.Opt {
+					if f.Opt() == h.Opt() {
 						sameOpt++
 					}
 				}

@@ -199,7 +199,7 @@ func (s *Side) asksNothing(d int) bool {
 		}
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			f := s.Cap.At(i)
-			if f.Mark&(flow.MarkError|flow.MarkLater) != 0 || s.Dir(f) != d {
+			if f.Mark&(flow.MarkError|flow.MarkLater) != 0 || s.Dir(i) != d {
 				continue
 			}
 			if any && f.Ack != ack {

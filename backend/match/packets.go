@@ -114,7 +114,7 @@ func (m *matcher) same(a, b uint32, proto uint8, t *Traits, d int) bool {
 		if t.otherSending(f, h) {
 			return false
 		}
-	} else if t.KeepsTS && (f.TSval != h.TSval || f.Opt != h.Opt) {
+	} else if t.KeepsTS && (f.TSval != h.TSval || f.Opt() != h.Opt()) {
 		return false
 	}
 	if t.KeepsWin && f.Window != h.Window {
@@ -225,7 +225,7 @@ type label struct {
 
 // labels gives the labels of the packets of one key, by side; nil where nothing tells them apart. Of packets with equal content some
 // may be a device's own: they have another way behind them. Where the snaplen cut options or headers, keys lack what is in them.
-func (m *matcher) labels(x, y []grouped, t *Traits, d int) func(f *flow.Fact, side int) label {
+func (m *matcher) labels(x, y []grouped, t *Traits, d int) func(g grouped, side int) label {
 	stamped := m.optsCut && t.KeepsTS
 	for side, l := range [2][]grouped{x, y} {
 		c := [2]*flow.Capture{m.a, m.b}[side]
@@ -234,14 +234,16 @@ func (m *matcher) labels(x, y []grouped, t *Traits, d int) func(f *flow.Fact, si
 	if !t.HasStep[d] && !t.HasLonger[d] && !stamped {
 		return nil
 	}
-	return func(f *flow.Fact, side int) (l label) {
+	return func(g grouped, side int) (l label) {
+		c := [2]*flow.Capture{m.a, m.b}[side]
+		f := c.At(g.i)
 		if t.HasStep[d] {
 			if l.ttl = f.TTL; side == 0 {
 				l.ttl -= uint8(t.Step[d])
 			}
 		}
 		if t.HasLonger[d] {
-			if l.length = f.FrameLen; side == 0 {
+			if l.length = c.FrameLen(g.i); side == 0 {
 				l.length += uint32(t.Longer[d])
 			}
 		}
@@ -253,12 +255,12 @@ func (m *matcher) labels(x, y []grouped, t *Traits, d int) func(f *flow.Fact, si
 }
 
 // labelled pairs the packets of one key that have the same label.
-func (m *matcher) labelled(x, y []grouped, of func(f *flow.Fact, side int) label, d int, w Window, take func(a, b uint32, how How)) {
+func (m *matcher) labelled(x, y []grouped, of func(g grouped, side int) label, d int, w Window, take func(a, b uint32, how How)) {
 	lists := map[label]*[2][]grouped{}
 	var labels []label
 	for side, l := range [2][]grouped{x, y} {
 		for _, g := range l {
-			k := of([2]*flow.Capture{m.a, m.b}[side].At(g.i), side)
+			k := of(g, side)
 			if lists[k] == nil {
 				lists[k] = new([2][]grouped)
 				labels = append(labels, k)
@@ -286,13 +288,13 @@ func (t *Traits) otherSending(f, h *flow.Fact) bool {
 	if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
 		return t.KeepsTS && f.TSval != h.TSval
 	}
-	return t.KeepsOpt && (f.Mark|h.Mark)&flow.MarkOptionsCut == 0 && f.Is(flow.MarkTCP) && h.Is(flow.MarkTCP) && f.Opt != h.Opt
+	return t.KeepsOpt && (f.Mark|h.Mark)&flow.MarkOptionsCut == 0 && f.Is(flow.MarkTCP) && h.Is(flow.MarkTCP) && f.Opt() != h.Opt()
 }
 
 // sameSending reports whether timestamps show that two segments are one sending: a sender that repeats itself waits for longer
 // than its clock's tick (RFC 7323 §5.4, RFC 6298), and what it acknowledges within one differs in more than the time.
 func (t *Traits) sameSending(f, h *flow.Fact) bool {
-	return t.KeepsTS && f.Is(flow.MarkTS) && h.Is(flow.MarkTS) && f.TSval == h.TSval && (f.Len > 0 || f.Opt == h.Opt)
+	return t.KeepsTS && f.Is(flow.MarkTS) && h.Is(flow.MarkTS) && f.TSval == h.TSval && (f.Len > 0 || f.Opt() == h.Opt())
 }
 
 // withoutOwnID leaves out packets of a group that carry an identification of their own.
@@ -396,8 +398,9 @@ func idsNear(a, b uint16) bool { d := int16(a - b); return d <= idSteps && d >= 
 func steady(c *flow.Capture, from, to uint32) bool {
 	const look = 256
 	f := c.At(from)
-	for i := from + 1; i < min(to, from+look); i++ {
-		if g := c.At(i); g.Time != f.Time && g.ID() == f.ID() {
+	_, end := c.Span(c.ID(from))
+	for i := from + 1; i < min(to, from+look, end); i++ {
+		if c.At(i).Time != f.Time {
 			return false
 		}
 	}

@@ -242,7 +242,7 @@ func (m *matcher) strict(t *Traits, k uint64, f *flow.Fact) uint64 {
 		x ^= uint64(f.TSval) << 32
 	}
 	if t.KeepsTS || t.KeepsOpt && !f.Is(flow.MarkTS) {
-		x ^= uint64(f.Opt) << 20
+		x ^= uint64(f.Opt()) << 20
 	}
 	return flow.Mix(k, x)
 }

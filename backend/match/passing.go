@@ -108,7 +108,7 @@ func (p *passing) withoutLost(a, b *Side, pairs []Pair) []Pair {
 	// source gives who sent what a pair passed on, and how much later, by both clocks, it was seen behind the device.
 	source := func(q Pair) (d int, from *flow.Capture, place uint32, delay capture.LocalTime) {
 		f, h := a.Cap.At(q.A), b.Cap.At(q.B)
-		if d = a.Dir(f); p.fromA(d) {
+		if d = a.Dir(q.A); p.fromA(d) {
 			return d, a.Cap, q.A, h.Time - f.Time
 		}
 		return d, b.Cap, q.B, f.Time - h.Time
@@ -172,9 +172,10 @@ func sentAgain(s *Side, d int) map[uint32]uint32 {
 func (s *Side) missing(from, to uint32) bool {
 	f := s.Cap.At(from)
 	n := 0
-	for i := from + 1; i < to; i++ {
+	_, end := s.Cap.Span(s.Cap.ID(from))
+	for i := from + 1; i < min(to, end); i++ {
 		g := s.Cap.At(i)
-		if g.ID() == f.ID() && g.Dir() != f.Dir() && g.Flags&(decode.ACK|decode.SYN|decode.RST) == decode.ACK && g.Len == 0 && g.Ack == f.Seq && g.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 {
+		if g.Dir() != f.Dir() && g.Flags&(decode.ACK|decode.SYN|decode.RST) == decode.ACK && g.Len == 0 && g.Ack == f.Seq && g.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 {
 			n++
 		}
 	}
@@ -188,9 +189,10 @@ const askedLeast = 3
 // acknowledged reports whether the other side acknowledges the bytes of a segment before a later one.
 func (s *Side) acknowledged(from, to uint32) bool {
 	f := s.Cap.At(from)
-	for i := from + 1; i < to; i++ {
+	_, end := s.Cap.Span(s.Cap.ID(from))
+	for i := from + 1; i < min(to, end); i++ {
 		g := s.Cap.At(i)
-		if g.ID() == f.ID() && g.Dir() != f.Dir() && g.Flags&decode.ACK != 0 && g.Mark&(flow.MarkError|flow.MarkLater) == 0 && int32(g.Ack-f.Seq-f.Len) >= 0 {
+		if g.Dir() != f.Dir() && g.Flags&decode.ACK != 0 && g.Mark&(flow.MarkError|flow.MarkLater) == 0 && int32(g.Ack-f.Seq-f.Len) >= 0 {
 			return true
 		}
 	}

@@ -205,7 +205,7 @@ func Causal(p Pair, f *flow.Fact, d int) bool {
 
 // probed is the direction of a pair's frame of A; known is false for one outside of the probed packets.
 func (m *matcher) probed(j *Joint, i uint32, f *flow.Fact) (d int, known bool) {
-	d = m.sideA.Dir(f)
+	d = m.sideA.Dir(i)
 	return d, !j.Terminated && !j.SynProxied || slices.Contains(m.la[d], i)
 }
 

@@ -516,7 +516,7 @@ func (m *matcher) byID() []Pair {
 // sealed reports whether a datagram's conversation is one whose payload nobody can change unnoticed: QUIC (RFC 9001 §5), DTLS.
 func sealed(c *flow.Capture, i uint32) bool {
 	f := c.At(i)
-	if id := f.ID(); !f.Is(flow.MarkTCP) && id != flow.NoConv {
+	if id := c.ID(i); !f.Is(flow.MarkTCP) && id != flow.NoConv {
 		in := &c.Convs[id]
 		for d := range in.Data {
 			if p := message.Proto(in.Data[d].Class); p == message.ProtoQUIC || p == message.ProtoDTLS {

@@ -26,7 +26,7 @@ func stamp(f *flow.Fact) (k uint64, ok bool) {
 	if f.Len == 0 {
 		empty = 1
 	}
-	return flow.Mix(uint64(f.TSval)<<32|uint64(f.Opt), uint64(f.Flags&flagsKept)<<1|empty), true
+	return flow.Mix(uint64(f.TSval)<<32|uint64(f.Opt()), uint64(f.Flags&flagsKept)<<1|empty), true
 }
 
 // byStamp pairs two lists by timestamps, where as many packets of either side have the same ones: in order.

@@ -26,7 +26,7 @@ func synProxied(a, b *Side, t *Traits) bool {
 			// Its identification is 0 with many senders; a device that only rewrites numbers keeps window and clock.
 			return f.Window != h.Window && (!stamped || f.TSval != h.TSval)
 		}
-		if f.IPID != h.IPID || f.Window != h.Window || stamped && f.Opt != h.Opt {
+		if f.IPID != h.IPID || f.Window != h.Window || stamped && f.Opt() != h.Opt() {
 			return true
 		}
 	}

@@ -26,7 +26,7 @@ func transaction(c *flow.Capture, i uint32) uint64 {
 	if !ok || c.Sealed != nil || f.Len == 0 || f.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 		return 0
 	}
-	t := c.Tuple(f.ID(), f.Dir())
+	t := c.Tuple(c.ID(i), f.Dir())
 	m := message.Name(flow.ProtoUDP, t.Sport, t.Dport, b, int(f.Len)).SIP
 	if m == nil {
 		return 0

@@ -49,16 +49,15 @@ func bound(memory int64) (store *flow.Store, undo func(), err error) {
 const leastGarbage = 16 << 20
 
 // columnBytes is about what is kept of a packet without pointers.
-const columnBytes = 68
+const columnBytes = 60
 
-// collectFor sets how much garbage may lie about while captures of that many packets are worked on: spare bytes more than else, which
-// were in use until then.
-func collectFor(packets, spare int) {
+// collectFor sets how much garbage may lie about while captures of that many packets are worked on.
+func collectFor(packets int) {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	live := int64(m.HeapAlloc)
-	room := max(leastGarbage, (live-ballast-int64(packets)*columnBytes)/2) + int64(spare)
+	room := max(leastGarbage, (live-ballast-int64(packets)*columnBytes)/2)
 	debug.SetGCPercent(int(min(max(100*room/max(live, 1), 4), 100)))
 }
 

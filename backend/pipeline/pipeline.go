@@ -94,18 +94,17 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 		return nil, err
 	}
 	if store == nil {
-		collectFor(packets, 0)
+		collectFor(packets)
 	}
 	v, heard, err := correlate(ctx, caps, o)
 	if err = full(store, err); err != nil {
 		return nil, err
 	}
-	spare := 0
 	for _, c := range caps {
-		spare += c.Capture.DropPayload() // what is in it was read
+		c.Capture.DropPayload() // what is in it was read
 	}
 	if store == nil {
-		collectFor(packets, spare)
+		collectFor(packets)
 	}
 	in := &compose.Input{Verdict: v, Generator: "corr " + o.Version, Notes: heard.notes}
 	for _, p := range points {

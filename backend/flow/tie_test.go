@@ -1,0 +1,67 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/corr-dev/corr/backend/capture"
+	"github.com/corr-dev/corr/backend/capture/capturetest"
+)
+
+// Each frame that shares time and length with one near by has the digest of its own bytes, and no other frame has one.
+func TestTied(t *testing.T) {
+	var file bytes.Buffer
+	w := capturetest.NewWriter(&file, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
+	type frame struct {
+		at   capture.LocalTime
+		data []byte
+	}
+	var all []frame
+	at := capture.LocalTime(1e18)
+	for i := range 3 * tiesPiece {
+		step := []capture.LocalTime{0, 100_000, 0, 400, 0, 100_000, 100_000}[i*i%7]
+		if i/500%3 == 1 {
+			step = 100_000 // stretches of frames that are not tied
+		}
+		at += step
+		b := make([]byte, 60+i%2)
+		b[12], b[13], b[20], b[21] = 0x88, 0xcc, byte(i>>8), byte(i)
+		all = append(all, frame{at, b})
+		w.Frame(capturetest.Frame{Time: at, Data: b})
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := capture.OpenReader("test", bytes.NewReader(file.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Build(context.Background(), r, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alike := func(x, y frame) bool {
+		return len(x.data) == len(y.data) && y.at-x.at <= tieWithin
+	}
+	var want []Tie
+	for i, f := range all {
+		tied := slices.ContainsFunc(all[max(i-tieRecent, 0):i], func(x frame) bool { return alike(x, f) }) ||
+			slices.ContainsFunc(all[i+1:min(i+1+tieRecent, len(all))], func(x frame) bool { return alike(f, x) })
+		digest := uint32(0)
+		if tied {
+			digest = Digest(f.data)
+			want = append(want, Tie{capture.FrameNo(i + 1), digest})
+		}
+		if got := c.Tied(capture.FrameNo(i + 1)); got != digest {
+			t.Fatalf("frame %d has %x, want %x", i+1, got, digest)
+		}
+	}
+	if len(want) < tiesPiece || !slices.Equal(c.Ties(), want) {
+		t.Errorf("%d ties, want %d", len(c.Ties()), len(want))
+	}
+	if got := c.Tied(capture.FrameNo(len(all) + 5000)); got != 0 {
+		t.Errorf("a frame that there is not is tied: %x", got)
+	}
+}
