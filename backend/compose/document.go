@@ -98,8 +98,8 @@ func (in *Input) capture(c int) model.Capture {
 	first, last := int64(src.First), int64(src.Last)
 	m.FirstNS, m.LastNS = &first, &last
 	var n [16]int64
-	for _, k := range in.Marks[c] {
-		n[k.Fate]++
+	for i := range in.Marks[c] {
+		n[in.Marks[c].At(uint32(i)).Fate]++
 	}
 	for k, x := range n {
 		if x > 0 {
@@ -195,7 +195,7 @@ func (in *Input) summary(d *model.Document) {
 	for c, src := range in.Caps {
 		s.Frames += int64(src.Len())
 		for i := range in.Marks[c] {
-			if in.Marks[c][i].Fate == infer.FateDelivered {
+			if in.Marks[c].At(uint32(i)).Fate == infer.FateDelivered {
 				s.Matched++
 			}
 		}

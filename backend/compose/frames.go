@@ -324,7 +324,7 @@ func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.Captu
 	if !unchanged(f, g) {
 		return false, nil
 	}
-	m := in.Marks[p.c][i]
+	m := in.Marks[p.c].At(i)
 	key := 1 | uint64(f.Mark&flow.MarkError)<<1 | uint64(how)<<6 | uint64(m.Fate)<<16 | uint64(m.Where)<<24 | uint64(m.Origin)<<32 | uint64(f.TTL)<<40 | uint64(g.TTL)<<48
 	h := &t.at[f.Dir()]
 	e := &h.usual[(key>>40^key>>48^key>>16)%usualKept]
@@ -362,7 +362,7 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	in, t := p.in, p.talk
 	f := in.At(p.c, i)
 	*fr = annotate.Frame{Time: f.Time, Len: in.Caps[p.c].FrameLen(i)}
-	m := in.Marks[p.c][i]
+	m := in.Marks[p.c].At(i)
 	k := &p.look // in place: a value of its own would be written piece by piece and read at once
 	*k = nothing
 	k.fate, k.where, k.origin = m.Fate, m.Where, m.Origin

@@ -144,7 +144,7 @@ func (in *Input) pathOf(f *match.Flow, d int) []int {
 // event gathers a packet's frames at all points.
 func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, done map[frameAt]bool, about []map[uint32][]int) (model.Event, int64) {
 	x := in.At(c, i)
-	m := in.Marks[c][i]
+	m := in.Marks[c].At(i)
 	e := model.Event{Dir: "f", Len: int(x.Len), Label: in.label(f, c, i), Fate: m.Fate.String(), Origin: m.Origin.String(), Retransmits: -1}
 	if d == 1 {
 		e.Dir = "r"
@@ -179,7 +179,7 @@ func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, done map[f
 		if e.Label == "" || e.Label == size(g) {
 			e.Label = in.label(f, o.capture, o.frame)
 		}
-		if k := in.Marks[o.capture][o.frame]; e.Fate == "delivered" && k.Fate != infer.FateDelivered {
+		if k := in.Marks[o.capture].At(o.frame); e.Fate == "delivered" && k.Fate != infer.FateDelivered {
 			e.Fate, e.Origin = k.Fate.String(), k.Origin.String()
 			if k.Where > 0 {
 				s := in.Segments[k.Where-1]

@@ -89,7 +89,7 @@ func (t *Trips) AgainOf(f *match.Flow, d, most int) (out Again) {
 			}
 			if k, again := sent.at(x.Seq, i); again {
 				out.Segments++
-				switch m := v.Marks[first][k]; {
+				switch m := v.Marks[first].At(k); {
 				case (m.Fate == FateLost || m.Fate == FateConsumed) && m.Where > 0:
 					out.Lost[m.Where-1]++
 				case m.Fate != FateDelivered || !whole:
@@ -121,7 +121,7 @@ func (v *Verdict) acksAt(f *match.Flow, d, c, most int, out []firstAck) (_ []fir
 			continue
 		}
 		if n := len(out); n == 0 || int32(x.Ack-out[n-1].ack) > 0 {
-			m := v.Marks[c][i]
+			m := v.Marks[c].At(i)
 			out = append(out, firstAck{x.Ack, m.Fate == FateLost || m.Fate == FateConsumed})
 		}
 	}

@@ -121,7 +121,7 @@ func (v *Verdict) resets(s *Segment, f *match.Flow, st *State) {
 	for _, c := range []int{s.A, s.B} {
 		for d := 0; d < 2; d++ {
 			i := st.Ends[c].RST[d]
-			if i < 0 || v.Marks[c][i].Fate != FateInjected || int(v.Marks[c][i].Where) != s.Index+1 {
+			if i < 0 || v.Marks[c].At(uint32(i)).Fate != FateInjected || int(v.Marks[c].At(uint32(i)).Where) != s.Index+1 {
 				continue
 			}
 			x := s.box(ResetInjector)
@@ -225,7 +225,7 @@ func (v *Verdict) vanished(s *Segment, f *match.Flow) (ev []Evidence, n int) {
 				if x.Is(flow.MarkError) {
 					return nil, 0
 				}
-				if m := v.Marks[c][i]; m.Fate == FateLost && int(m.Where) == s.Index+1 {
+				if m := v.Marks[c].At(i); m.Fate == FateLost && int(m.Where) == s.Index+1 {
 					n++
 					if len(ev) < 4 {
 						ev = append(ev, Evidence{c, int64(i), "corr.fate", "lost"})

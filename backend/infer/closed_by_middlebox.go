@@ -106,7 +106,7 @@ var closeContradiction = rule{Doc{ID: "close-contradiction", weight: 60,
 				if fromB, ok := v.Toward(f, da, s.B, s.A); !ok || !fromB {
 					return
 				}
-				if v.Marks[s.A][a].Fate == FateDelivered && !j.Terminated || v.Marks[s.B][b].Fate == FateDelivered && !j.Terminated {
+				if v.Marks[s.A].At(uint32(a)).Fate == FateDelivered && !j.Terminated || v.Marks[s.B].At(uint32(b)).Fate == FateDelivered && !j.Terminated {
 					return
 				}
 				if len(x.Flows) == 0 {

@@ -30,7 +30,7 @@ var lossFound = rule{Doc{ID: "loss", weight: 30,
 					n := len(x.Evidence)
 					for dir := 0; dir < 2; dir++ {
 						for _, e := range v.lostOn(s, f, dir) {
-							if e.Capture == from && v.Marks[from][e.Frame].Fate == FateLost && len(x.Evidence) < evidenceMost {
+							if e.Capture == from && v.Marks[from].At(uint32(e.Frame)).Fate == FateLost && len(x.Evidence) < evidenceMost {
 								x.Evidence = append(x.Evidence, e)
 							}
 						}

@@ -15,7 +15,7 @@ func (v *Verdict) fates() {
 	for k, c := range v.Caps {
 		for i := range c.Loose() {
 			if c.At(i).Is(flow.MarkLocal) {
-				v.Marks[k][i].Fate = FateLocal
+				v.Marks[k].set(i, Mark{Fate: FateLocal})
 			}
 		}
 	}
@@ -92,24 +92,18 @@ func (j *judge) side(n int, f *match.Flow, c, d int) {
 			if x.Dir() != dir {
 				continue
 			}
-			m := &v.Marks[c][i]
+			m := delivered
 			switch {
 			case x.Is(flow.MarkDuplicate):
-				m.Fate = FateDuplicate
-				continue
+				m = Mark{Fate: FateDuplicate}
 			case x.Is(flow.MarkLocal) || local:
-				m.Fate = FateLocal
-				continue
+				m = Mark{Fate: FateLocal}
+			case isMade:
+				m = made
+			case len(links) == 0 || !passedAll(links, c, i):
+				m = j.frame(f, c, d, i, down, up, blinds)
 			}
-			if isMade {
-				*m = made
-				continue
-			}
-			if len(links) > 0 && passedAll(links, c, i) {
-				*m = delivered
-				continue
-			}
-			*m = j.frame(f, c, d, i, down, up, blinds)
+			v.Marks[c].set(i, m)
 		}
 	}
 }
@@ -313,7 +307,7 @@ func (v *Verdict) missedInstead(made [][]madeFrame) {
 	for _, l := range made {
 		for _, x := range l {
 			if flows[[2]int{x.before, x.c}] >= missedLeast {
-				v.Marks[x.c][x.i] = Mark{Origin: x.origin}
+				v.Marks[x.c].set(x.i, Mark{Origin: x.origin})
 			}
 		}
 	}
@@ -386,14 +380,14 @@ func (j *judge) lateDirection(c int, s *match.Side, d int) {
 				if s.Dir(i) != d {
 					continue
 				}
-				m := &v.Marks[c][i]
+				m := v.Marks[c].At(i)
 				switch {
 				case pass == 0 && m.Fate == FateDelivered:
 					return
 				case pass == 0 && m.Fate == FateLost:
-					lost = *m
+					lost = m
 				case pass == 1 && m.Fate == FateOutside && v.afterEnd(lost, c, i):
-					*m = lost
+					v.Marks[c].set(i, lost)
 				}
 			}
 		}

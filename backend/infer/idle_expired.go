@@ -132,7 +132,7 @@ func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
 				if !ok {
 					return q
 				}
-				m := v.Marks[near][i]
+				m := v.Marks[near].At(i)
 				lost := (m.Fate == FateLost || m.Fate == FateConsumed) && int(m.Where) == s.Index+1
 				l = append(l, passing{t, near, i, s.Link != nil && s.Link.Has(near, i), lost})
 			}
@@ -140,7 +140,7 @@ func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
 		if behind := f.Sides[far]; behind != nil {
 			for _, id := range behind.Convs {
 				for i := range flow.UpTo(behind.Cap.Span(id)) {
-					x, m := behind.Cap.At(i), v.Marks[far][i]
+					x, m := behind.Cap.At(i), v.Marks[far].At(i)
 					reset = reset || behind.Dir(i) == d && x.Flags&decode.RST != 0 && m.Fate == FateInjected && int(m.Where) == s.Index+1
 				}
 			}
@@ -163,7 +163,7 @@ func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
 	}
 	q.fatal, q.lost = int64(rest[0].t-l[last].t), len(rest)
 	for _, p := range rest[:min(len(rest), 3)] {
-		q.evidence = append(q.evidence, Evidence{p.c, int64(p.i), "corr.fate", v.Marks[p.c][p.i].Fate.String()})
+		q.evidence = append(q.evidence, Evidence{p.c, int64(p.i), "corr.fate", v.Marks[p.c].At(p.i).Fate.String()})
 	}
 	return q
 }

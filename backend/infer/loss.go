@@ -93,7 +93,7 @@ func (v *Verdict) passages(n int, f *match.Flow, into []passage) {
 					if s.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 						continue
 					}
-					if m := v.Marks[c][i]; m.Fate == FateLost && m.Where > 0 {
+					if m := v.Marks[c].At(i); m.Fate == FateLost && m.Where > 0 {
 						g := v.Segments[m.Where-1]
 						pass(g, 1, 1)
 						if b, ok := v.lostBin(c, i); ok {

@@ -49,7 +49,7 @@ func (v *Verdict) undelivered(s *Segment, f *match.Flow, d int) *Finding {
 			if side.Dir(i) != d || x.Len == 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 				continue
 			}
-			switch m := v.Marks[from][i]; {
+			switch m := v.Marks[from].At(i); {
 			case s.Link.Has(from, i):
 				good = int64(i)
 				bad = -1 // later bytes came through: a mere loss
@@ -62,7 +62,7 @@ func (v *Verdict) undelivered(s *Segment, f *match.Flow, d int) *Finding {
 		return nil
 	}
 	what := v.messageFrom(from, f, d, bad)
-	x := &Finding{Severity: Error, Confidence: 95, Flows: []*match.Flow{f}, Segment: s, Evidence: []Evidence{{from, bad, "corr.fate", v.Marks[from][bad].Fate.String()}}}
+	x := &Finding{Severity: Error, Confidence: 95, Flows: []*match.Flow{f}, Segment: s, Evidence: []Evidence{{from, bad, "corr.fate", v.Marks[from].At(uint32(bad)).Fate.String()}}}
 	x.Title = fmt.Sprintf("%s of %s leaves %s and never arrives at %s", what, v.tuple(f, from), v.point(from), v.point(to))
 	x.Detail = fmt.Sprintf("seen: %s at %s, no frame of %s carries its bytes", what, v.frame(from, bad), v.point(to))
 	if good >= 0 {

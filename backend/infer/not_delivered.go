@@ -130,7 +130,7 @@ func (v *Verdict) lostOn(s *Segment, f *match.Flow, d int) (ev []Evidence) {
 		for _, id := range side.Convs {
 			for i := range flow.UpTo(side.Cap.Span(id)) {
 				x := side.Cap.At(i)
-				m := v.Marks[c][i]
+				m := v.Marks[c].At(i)
 				if side.Dir(i) == d && !x.Is(flow.MarkError) && (m.Fate == FateLost || m.Fate == FateConsumed) && int(m.Where) == s.Index+1 && len(ev) < 64 {
 					ev = append(ev, Evidence{c, int64(i), "corr.fate", m.Fate.String()})
 				}
@@ -216,7 +216,7 @@ var rstInjected = rule{Doc{ID: "rst-injected", weight: 98,
 				for _, c := range []int{s.A, s.B} {
 					for d := 0; d < 2; d++ {
 						i := st.Ends[c].RST[d]
-						if i < 0 || v.Marks[c][i].Fate != FateInjected || int(v.Marks[c][i].Where) != s.Index+1 {
+						if i < 0 || v.Marks[c].At(uint32(i)).Fate != FateInjected || int(v.Marks[c].At(uint32(i)).Where) != s.Index+1 {
 							continue
 						}
 						y := v.At(c, uint32(i))

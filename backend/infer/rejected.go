@@ -60,7 +60,7 @@ func (v *Verdict) rejection(s *Segment, f *match.Flow) (c int, i int64, ok bool)
 
 // lies reports whether a frame was made on a stretch, as far as its fate tells.
 func (v *Verdict) lies(s *Segment, c int, i int64) bool {
-	w := v.Marks[c][i].Where
+	w := v.Marks[c].At(uint32(i)).Where
 	return w == 0 || int(w) == s.Index+1
 }
 

@@ -64,7 +64,7 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 				continue
 			}
 			d := s.Dir(i)
-			fates[d][v.Marks[c][i].Fate]++
+			fates[d][v.Marks[c].At(i).Fate]++
 			if x.Is(flow.MarkLater) {
 				continue
 			}
@@ -332,7 +332,7 @@ func shookHands(f *match.Flow) bool {
 func (v *Verdict) replyGone(st *State) bool {
 	for c := range st.Ends {
 		if i := st.Ends[c].SYNACK; i >= 0 {
-			if k := v.Marks[c][i].Fate; k == FateLost || k == FateConsumed {
+			if k := v.Marks[c].At(uint32(i)).Fate; k == FateLost || k == FateConsumed {
 				return true
 			}
 		}
@@ -401,7 +401,7 @@ func (v *Verdict) through(f *match.Flow) bool {
 		}
 		for _, id := range s.Convs {
 			for i := range flow.UpTo(s.Cap.Span(id)) {
-				if m := v.Marks[c][i]; v.At(c, i).Len > 0 && (m.Fate == FateConsumed || m.Fate == FateLost) {
+				if m := v.Marks[c].At(i); v.At(c, i).Len > 0 && (m.Fate == FateConsumed || m.Fate == FateLost) {
 					return false
 				}
 			}
@@ -467,7 +467,7 @@ func (v *Verdict) resetInBetween(f *match.Flow, st *State) bool {
 		}
 		for d := 0; d < 2; d++ {
 			i := st.Ends[c].RST[d]
-			if i < 0 || v.Marks[c][i].Fate != FateInjected {
+			if i < 0 || v.Marks[c].At(uint32(i)).Fate != FateInjected {
 				continue
 			}
 			if v.terminatedAt(f, c) != nil || v.mayBeMissed(f, c, d) {
@@ -525,7 +525,7 @@ func (v *Verdict) refused(f *match.Flow, st *State) bool {
 		}
 		st.Outcome, st.ClosedBy = "refused", v.end(f, 1)
 		x := v.At(c, uint32(i))
-		if x.Is(flow.MarkError) && x.Opt() != flow.ErrorByEnd || !x.Is(flow.MarkError) && v.Marks[c][i].Fate == FateInjected && !v.mayBeMissed(f, c, 1) {
+		if x.Is(flow.MarkError) && x.Opt() != flow.ErrorByEnd || !x.Is(flow.MarkError) && v.Marks[c].At(uint32(i)).Fate == FateInjected && !v.mayBeMissed(f, c, 1) {
 			st.ClosedBy = "middlebox"
 		}
 		return true
@@ -649,14 +649,14 @@ func (v *Verdict) largeLost(f *match.Flow, st *State) bool {
 					x := s.Cap.At(i)
 					since := x.Time - before
 					before = x.Time
-					silent = silent && v.Marks[c][i].Fate != FateDelivered
+					silent = silent && v.Marks[c].At(i).Fate != FateDelivered
 					if s.Dir(i) != d && x.Flags&decode.ACK != 0 && x.Mark&(flow.MarkError|flow.MarkLater) == 0 && (!haveAck || int32(x.Ack-acked) > 0) {
 						acked, haveAck = x.Ack, true
 					}
 					if s.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 						continue
 					}
-					switch v.Marks[c][i].Fate {
+					switch v.Marks[c].At(i).Fate {
 					case FateLost:
 						if e := x.Seq + x.Len; !haveEnd || int32(e-end) > 0 {
 							end, haveEnd = e, true

@@ -39,6 +39,17 @@ type Mark struct {
 	Origin Origin
 }
 
+// Marks holds the marks of a capture's frames by place, in two bytes each: fate and origin, four bits each, and Where.
+type Marks [][2]uint8
+
+// At is the mark of the frame in a place.
+func (m Marks) At(i uint32) Mark {
+	x := m[i]
+	return Mark{Fate(x[0] & 15), x[1], Origin(x[0] >> 4)}
+}
+
+func (m Marks) set(i uint32, x Mark) { m[i] = [2]uint8{uint8(x.Fate) | uint8(x.Origin)<<4, x.Where} }
+
 // Origin is who really made a frame, corr.origin.
 type Origin uint8
 
@@ -58,7 +69,7 @@ type Verdict struct {
 	Order     []int // captures in path order
 	Rank      []int // a capture's place in Order
 	Segments  []*Segment
-	Marks     [][]Mark // by capture and place
+	Marks     []Marks // by capture
 	Hops      *Hops
 	Whole     [2]clock.RefTime    // when the first and the last frame of all captures were seen
 	ran       [][2]clock.RefTime  // by capture: when its first and its last frame was seen
@@ -116,9 +127,9 @@ func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, recor
 	for k, c := range order {
 		v.Rank[c] = k
 	}
-	v.Marks = make([][]Mark, len(r.Caps))
+	v.Marks = make([]Marks, len(r.Caps))
 	for k, c := range r.Caps {
-		v.Marks[k] = flow.Column[Mark](c.Store, c.Len())
+		v.Marks[k] = flow.Column[[2]uint8](c.Store, c.Len())
 	}
 	for k := range r.Caps {
 		first, last := m.Span(k)

@@ -49,7 +49,7 @@ func bound(memory int64) (store *flow.Store, undo func(), err error) {
 const leastGarbage = 16 << 20
 
 // columnBytes is about what is kept of a packet without pointers.
-const columnBytes = 60
+const columnBytes = 59
 
 // collectFor sets how much garbage may lie about while captures of that many packets are worked on.
 func collectFor(packets int) {
