@@ -83,8 +83,10 @@ func (r *Result) joints(ks, alike []Candidate) {
 						if c := j.Rival; c.Capture >= 0 && r.FlowOf[c.Capture][c.ID] == f {
 							r.outside(j, f, byConv())
 						}
-						if rel := r.Relations[[2]int{j.A, j.B}]; rel != nil && j.Way == 0 {
-							j.Way = rel.guessWay(f)
+						if rel := r.Relations[[2]int{j.A, j.B}]; rel != nil && (j.Way == 0 || j.Terminated) {
+							if w := rel.guessWay(f); w != 0 {
+								j.Way = w
+							}
 						}
 						f.Joints = append(f.Joints, j)
 					}

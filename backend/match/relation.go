@@ -272,7 +272,7 @@ func (m *matcher) timeSamples(j *Joint, pairs []Pair, most int) []sample {
 
 // note adds a probed flow to the relation.
 func (r *Relation) note(p *probed) {
-	f, j := p.flow, p.joint
+	j := p.joint
 	r.Anchors++
 	r.Time.add(p.samples...)
 	if j.Terminated {
@@ -284,9 +284,6 @@ func (r *Relation) note(p *probed) {
 	r.traits.SameID += t.SameID
 	r.traits.TSPairs += t.TSPairs
 	r.traits.SameTS += t.SameTS
-	if j.Way != 0 {
-		r.vote(f, int(j.Way))
-	}
 }
 
 // vote notes which side a flow's ends lie on: the initiator's beyond A where its packets pass A first.

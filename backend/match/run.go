@@ -330,6 +330,7 @@ func (r *Result) relate(caps []*flow.Capture, anchors []Candidate) {
 		m := &matcher{}
 		return func(i int) { done[i] = r.probeAnchor(m, anchors[i], most) }
 	})
+	r.straighten(done)
 	samples := map[*Relation]*[3]int{}
 	for i := range done {
 		if p := &done[i]; p.joint != nil {
@@ -358,6 +359,31 @@ func (r *Result) relate(caps []*flow.Capture, anchors []Candidate) {
 	r.probed = slices.DeleteFunc(done, func(p probed) bool { return p.joint == nil })
 	settle := slices.Collect(maps.Values(r.Relations))
 	parallel(len(settle), func(k int) { settle[k].settle() })
+}
+
+// straighten notes on which side of which pair of captures hosts lie, and turns connections across a device that ends them the way that
+// most between the same hosts go: of one during which a clock was set the times alone may say the contrary.
+func (r *Result) straighten(done []probed) {
+	for i := range done {
+		if p := &done[i]; p.joint != nil && p.joint.Way != 0 {
+			r.relation(p.joint.A, p.joint.B).vote(p.flow, int(p.joint.Way))
+		}
+	}
+	var turned []*probed
+	for i := range done {
+		if p := &done[i]; p.joint != nil && p.joint.Terminated {
+			if w := r.relation(p.joint.A, p.joint.B).guessWay(p.flow); w != 0 && w == -p.joint.Way {
+				turned = append(turned, p)
+			}
+		}
+	}
+	for _, p := range turned {
+		p.joint.Way = -p.joint.Way
+		r.relation(p.joint.A, p.joint.B).vote(p.flow, 2*int(p.joint.Way))
+		for k := range p.samples {
+			p.samples[k].way = -p.samples[k].way
+		}
+	}
 }
 
 // probed is what a probe of two conversations found; joint is nil for nothing.
