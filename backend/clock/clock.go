@@ -57,6 +57,7 @@ type Model struct {
 	Of  []Clock
 	// Links holds the estimates between neighbouring points that Of is made from; nil where there is none.
 	Links []*Estimate // parallel to match.Result.Links
+	ways  []way // by capture: how Of is known, but of the reference
 	caps  []*flow.Capture
 	least []int64 // by capture: its smallest jump, ns; 0 for none
 }
@@ -94,7 +95,7 @@ func (m *Model) Span(capture int) (first, last RefTime) {
 // New estimates all clocks. order lists the captures in path order; the first that any other is related to is the
 // reference. Pairs that the clocks speak against are taken out of r's links.
 func New(r *match.Result, order []int) *Model {
-	m := &Model{caps: r.Caps, Of: make([]Clock, len(r.Caps)), Links: make([]*Estimate, len(r.Links))}
+	m := &Model{caps: r.Caps, ways: make([]way, len(r.Caps)), Of: make([]Clock, len(r.Caps)), Links: make([]*Estimate, len(r.Links))}
 	for k, l := range r.Links {
 		m.Links[k] = estimate(r, l)
 	}
@@ -216,8 +217,14 @@ func (m *Model) spread(r *match.Result) {
 			if done[to] {
 				continue
 			}
-			if n := compose(&m.Of[best], &c, e, l.B == best); !m.Of[to].Known || n.Error < m.Of[to].Error {
-				m.Of[to] = n
+			w := way{e, best, l.B == best}
+			n := compose(&m.Of[best], &c, e, w.inB)
+			if best != m.Ref && !n.HasDrift {
+				n.Offset, n.Error = m.meet(w)
+				n.Error += 2 * resolution
+			}
+			if !m.Of[to].Known || n.Error < m.Of[to].Error {
+				m.Of[to], m.ways[to] = n, w
 			}
 		}
 	}

@@ -179,11 +179,9 @@ func (e *Estimate) causes(r *match.Result, l *match.Link) {
 	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
 }
 
-// fit finds offset and drift from the bins' minima.
-func (e *Estimate) fit() {
-	var fw, rv []point
-	var parts []part // between steps: their sizes are known to some half of a round trip, which a slope must not lean on
-	var span int64
+// points gives the bins' minima of both directions, steps taken out, and by part between steps as they are: sizes of steps are known
+// to some half of a round trip, which a slope must not lean on. span is the time up to the last, ns.
+func (e *Estimate) points() (fw, rv []point, parts []part, span int64) {
 	last := int64(math.MinInt64)
 	for i := range e.bins {
 		k := &e.bins[i]
@@ -203,8 +201,16 @@ func (e *Estimate) fit() {
 			span = max(span, k.r.t)
 		}
 	}
+	return fw, rv, parts, span
+}
+
+// fit finds offset and drift from the bins' minima. Over a short span a drift is told only where one offset for all of it is
+// impossible.
+func (e *Estimate) fit() {
+	fw, rv, parts, span := e.points()
 	rho := 0.
-	if span > driftSpan && len(fw)+len(rv) >= 16 && (len(fw) >= 8 || len(fw) == 0) && (len(rv) >= 8 || len(rv) == 0) {
+	apart := floor(fw, 0)+floor(rv, 0) < -2*resolution
+	if (span > driftSpan || apart) && len(fw)+len(rv) >= 16 && (len(fw) >= 8 || len(fw) == 0) && (len(rv) >= 8 || len(rv) == 0) {
 		rho = slope(parts)
 		e.DriftPPM, e.HasDrift = rho*1e6, true
 		e.DriftError = max(driftError(parts, rho), restless(parts, rho, span))
@@ -222,6 +228,13 @@ func (e *Estimate) fit() {
 	e.Error = int64(math.Ceil(max(0, (minF+minR)/2))) + resolution
 	// Less than no time, and no step explains it: the bound is worth nothing.
 	e.Known = minF+minR > -float64(stepLeast)
+}
+
+// drifting reports whether a drift such as clocks have explains what no one offset does.
+func (e *Estimate) drifting() bool {
+	fw, rv, parts, _ := e.points()
+	rho := slope(parts)
+	return math.Abs(rho) <= fastest && floor(fw, rho)+floor(rv, -rho) > -stepLeast
 }
 
 // resolution is what timestamps of a microsecond cut off, ns.

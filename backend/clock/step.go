@@ -152,7 +152,7 @@ func (e *Estimate) scarce(from, to int) bool {
 func (e *Estimate) contradiction() (at int, by int64) {
 	n := len(e.bins)
 	f, r, ok := e.minima(0, n)
-	if !ok || f+r > -stepLeast {
+	if !ok || f+r > -stepLeast || e.drifting() {
 		return -1, 0
 	}
 	// The step lies where the same direction's difference changes most from one pair to the next, of the places that
