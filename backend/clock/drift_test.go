@@ -38,7 +38,7 @@ func TestSlowQueueIsNoDrift(t *testing.T) {
 			p.way[1] = append(p.way[1], point{int64(at * 1e9), int64(3e6 + noise - offset)})
 		}
 		rho := slope(parts)
-		bound := max(driftError(parts, rho), restless(parts, rho, int64(x.span*1e9)))
+		bound := max(driftError(parts, rho), restless(parts, rho))
 		if d := math.Abs(rho*1e6 - x.drift); d > bound {
 			t.Errorf("%s: %.2f ± %.2f ppm, true is %.0f", x.name, rho*1e6, bound, x.drift)
 		}

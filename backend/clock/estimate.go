@@ -213,7 +213,7 @@ func (e *Estimate) fit() {
 	if (span > driftSpan || apart) && len(fw)+len(rv) >= 16 && (len(fw) >= 8 || len(fw) == 0) && (len(rv) >= 8 || len(rv) == 0) {
 		rho = slope(parts)
 		e.DriftPPM, e.HasDrift = rho*1e6, true
-		e.DriftError = max(driftError(parts, rho), restless(parts, rho, span))
+		e.DriftError = max(driftError(parts, rho), restless(parts, rho))
 		if e.DriftError > driftMost {
 			rho, e.DriftPPM, e.DriftError, e.HasDrift = 0, 0, 0, false
 		}
@@ -304,14 +304,15 @@ func driftError(parts []part, rho float64) float64 {
 	return best * 1e6
 }
 
-// restless is twice as far as the slope moves, ppm, where any third of the time is left out: delays that rise and fall slowly
-// look like drift as long as one has not seen them do both.
-func restless(parts []part, rho float64, span int64) float64 {
+// restless is twice as far as the slope moves, ppm, where any third of the time between steps is left out: delays that rise and fall
+// slowly look like drift as long as one has not seen them do both.
+func restless(parts []part, rho float64) float64 {
 	worst := 0.
 	for third := range int64(3) {
-		lo, hi := span/3*third, span/3*(third+1)
 		var left []part
 		for _, x := range parts {
+			from, to := x.span()
+			lo, hi := from+(to-from)/3*third, from+(to-from)/3*(third+1)
 			var p part
 			for d, l := range x.way {
 				for _, y := range l {
@@ -325,6 +326,17 @@ func restless(parts []part, rho float64, span int64) float64 {
 		worst = max(worst, math.Abs(slope(left)-rho))
 	}
 	return 2 * worst * 1e6
+}
+
+// span is the time of a part's first and last point.
+func (p *part) span() (from, to int64) {
+	from, to = math.MaxInt64, math.MinInt64
+	for _, l := range p.way {
+		for _, x := range l {
+			from, to = min(from, x.t), max(to, x.t)
+		}
+	}
+	return from, to
 }
 
 // lineError is driftError of one line.
