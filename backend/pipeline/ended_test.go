@@ -303,6 +303,56 @@ func TestStepWhereTLSEnds(t *testing.T) {
 	}
 }
 
+// The clock of a point in the middle drifts, over a span too short to tell of it or not: those behind it are related to the first
+// point's all the same, and nothing jumps.
+func TestDriftInTheMiddle(t *testing.T) {
+	for _, x := range []struct {
+		name, apply string
+		offset      float64
+	}{{"gateway", "drift=80@b", 0}, {"gateway", "drift=-150@b", 0}, {"softwire", "drift=80@b", 0}, {"softwire", "drift=-150@b", 0}, {"vlan-middle", "drift=100@b", 0.6}} {
+		doc := derived(t, 11, x.name, x.apply)
+		c := doc.Captures[2].Clock
+		if c.OffsetS == nil || math.Abs(*c.OffsetS-x.offset) > *c.OffsetErrorS || *c.OffsetErrorS > 2e-3 {
+			t.Errorf("%s, %s: the clock behind it is %s, want an offset of %v s", x.name, x.apply, said(c), x.offset)
+		}
+		for _, c := range doc.Captures {
+			if len(c.Clock.Steps) > 0 {
+				t.Errorf("%s, %s: %s jumps: %+v", x.name, x.apply, c.Name, c.Clock.Steps)
+			}
+		}
+	}
+}
+
+// A connection during which a clock was set goes the way that others to the same proxy go, and the jump is known by all of them.
+func TestStepAtProxy(t *testing.T) {
+	for _, seed := range []int64{5, 6} {
+		c := derived(t, seed, "haproxy-tcp", "step=40ms@b").Captures[1]
+		if c.Clock.OffsetS == nil || math.Abs(*c.Clock.OffsetS+1.25) > *c.Clock.OffsetErrorS || len(c.Clock.Steps) != 1 || math.Abs(c.Clock.Steps[0].StepS-0.04) > 0.005 {
+			t.Errorf("seed %d: %s", seed, said(c.Clock))
+		}
+	}
+}
+
+// said words a clock without what it is made from.
+func said(c model.Clock) string {
+	c.Residuals = nil
+	b, err := json.Marshal(c)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// What is left of a path's drift between two jumps is told with an error that holds, or not at all.
+func TestDriftBetweenSteps(t *testing.T) {
+	for _, seed := range []int64{105, 106, 109} {
+		c := derived(t, seed, "clock-drift", "step=-300ms@b").Captures[1].Clock
+		if c.DriftPPM != nil && math.Abs(*c.DriftPPM-35) > *c.DriftErrorPPM || len(c.Steps) != 1 {
+			t.Errorf("seed %d: %s", seed, said(c))
+		}
+	}
+}
+
 // A clock that jumps jumps against all others, however many points lie between, and no other one does; to the frame, so that nothing
 // lies outside of a capture for it.
 func TestStepAmongManyPoints(t *testing.T) {
