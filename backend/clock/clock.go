@@ -220,8 +220,13 @@ func (m *Model) spread(r *match.Result) {
 			w := way{e, best, l.B == best}
 			n := compose(&m.Of[best], &c, e, w.inB)
 			if best != m.Ref && !n.HasDrift {
-				n.Offset, n.Error = m.meet(w)
-				n.Error += 2 * resolution
+				at, bound := m.meet(w)
+				bound += 2 * resolution
+				// What all of the time says is better than what an instant does, as long as nothing speaks for a drift.
+				if abs(n.Offset-at) > bound {
+					n.Offset = at
+				}
+				n.Error = bound + abs(n.Offset-at)
 			}
 			if !m.Of[to].Known || n.Error < m.Of[to].Error {
 				m.Of[to], m.ways[to] = n, w
