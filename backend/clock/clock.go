@@ -57,7 +57,7 @@ type Model struct {
 	Of  []Clock
 	// Links holds the estimates between neighbouring points that Of is made from; nil where there is none.
 	Links []*Estimate // parallel to match.Result.Links
-	ways  []way // by capture: how Of is known, but of the reference
+	ways  []way       // by capture: how Of is known, but of the reference
 	caps  []*flow.Capture
 	least []int64 // by capture: its smallest jump, ns; 0 for none
 }

@@ -14,11 +14,12 @@ import (
 // this order; inside a conversation places follow the order of frames. Frames without conversation come last.
 
 const (
-	// stretchMost is the number of frames that are sorted at once while a capture is read: so few that facts and room for
-	// them sorted stay in a core's own cache. A multiple of factChunk.
-	stretchMost = 32 * factChunk
-	// slabMost is the number of facts that are allocated at once, a multiple of stretchMost.
-	slabMost = 16 * stretchMost
+	// stretchMost is the number of frames that are sorted at once while a capture is read: so few that sorting them stays near a
+	// core's own cache, and so many that one chunk of each, which the merge leaves unused, is little. A multiple of factChunk, and
+	// below 2^16.
+	stretchMost = 64 * factChunk
+	// slabMost is the most facts that are allocated at once, a multiple of stretchMost.
+	slabMost = 8 * stretchMost
 	// chunksAtOnce is the number of chunks that are allocated where the merge has emptied none yet.
 	chunksAtOnce = 4
 )
@@ -163,10 +164,7 @@ func (a *arranger) room(n int) ([]Fact, []uint16) {
 		return make([]Fact, n), make([]uint16, n) // the last stretch
 	}
 	if len(a.slab) == 0 {
-		size := slabMost
-		if a.before == 0 {
-			size = stretchMost
-		}
+		size := min(max(int(a.before), stretchMost), slabMost) // as much again
 		a.slab, a.slabF = Column[Fact](a.store, size), Column[uint16](a.store, size)
 	}
 	f, k := a.slab[:n:n], a.slabF[:n:n]

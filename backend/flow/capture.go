@@ -7,7 +7,7 @@ import (
 
 // factChunk is the number of facts allocated at once.
 const (
-	factBits  = 10
+	factBits  = 9
 	factChunk = 1 << factBits
 )
 
