@@ -364,10 +364,10 @@ func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) 
 		if f := r.FlowOf[b][id]; f == nil || f.Sides[a] != nil || f.First() != b || c.Conv(cv.ID).Proto != flow.ProtoTCP || spoke[cv] || spoken(c, cv.ID) || taken[cv] || c.Convs[id].SYN < 0 {
 			continue
 		}
-		t := int64(c.At(c.Handshakes[c.Convs[id].SYN].Fact).Time)
+		t := int64(c.At(c.Handshakes[c.Convs[id].SYN].Fact).Time) - (lo+hi)/2 // in front, most likely
 		at, n := match.Conv{}, 0
 		for _, e := range lists[a] {
-			if claimed[e] || taken[e.Conv] || t-hi-slack < int64(e.Request.Start)-slack || e.Answered && t-lo > int64(e.Answer.Start)+slack {
+			if claimed[e] || taken[e.Conv] || t < int64(e.Request.Start)-slack || e.Answered && t > int64(e.Answer.Start)+slack {
 				continue
 			}
 			if n++; e.Answered {

@@ -353,6 +353,33 @@ func TestDriftBetweenSteps(t *testing.T) {
 	}
 }
 
+// A refused connection belongs to the request that waits for it alone: not to one of those whose own connections the recorder behind
+// the proxy saw the beginning of only.
+func TestRefusedBehindProxy(t *testing.T) {
+	for _, early := range []string{"early=0.2@b", "early=0.15@b"} {
+		_, dir := changed(t, "tls-offload", early)
+		r := correlateDir(t, dir, filepath.Join(dir, "out"))
+		defer r.ann.Close()
+		whose := map[string]int{}
+		for _, f := range r.truth.Flows {
+			for c, at := range f.At {
+				if at != nil {
+					whose[key(f.Proto, c, at.Tuple)] = f.ID
+				}
+			}
+		}
+		for _, f := range r.doc.Flows {
+			a, b := f.At["a"], f.At["b"]
+			if a == nil || b == nil || b.BytesF+b.BytesR > 0 {
+				continue
+			}
+			if x, y := whose[key(f.Proto, r.file("a"), a.Tuple)], whose[key(f.Proto, r.file("b"), b.Tuple)]; x != y {
+				t.Errorf("%s: conversation %v, of %d, is joined to %v, of %d", early, a.Tuple, x, b.Tuple, y)
+			}
+		}
+	}
+}
+
 // A clock that jumps jumps against all others, however many points lie between, and no other one does; to the frame, so that nothing
 // lies outside of a capture for it.
 func TestStepAmongManyPoints(t *testing.T) {
