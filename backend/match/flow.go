@@ -288,13 +288,15 @@ func (s *Side) Ends() (first, last uint32) {
 
 // Dir is the flow direction of the packet in a place of this side (0: from the initiator).
 func (s *Side) Dir(i uint32) int {
-	f := s.Cap.At(i)
-	for k := 1; k < len(s.Convs); k++ {
-		if s.Cap.Holds(s.Convs[k], i) {
-			return f.Dir() ^ s.Forward[k]
-		}
+	if len(s.Convs) > 1 {
+		return s.dirAmong(i)
 	}
-	return f.Dir() ^ s.Forward[0]
+	return s.Cap.At(i).Dir() ^ s.Forward[0]
+}
+
+func (s *Side) dirAmong(i uint32) int {
+	k := max(0, slices.IndexFunc(s.Convs, func(id flow.ConvID) bool { return s.Cap.Holds(id, i) }))
+	return s.Cap.At(i).Dir() ^ s.Forward[k]
 }
 
 // DirOf is the flow direction of what goes in direction dir of a conversation of this side.
