@@ -102,8 +102,9 @@ func New(r *match.Result, order []int) *Model {
 	m.unsay(r)
 	m.Ref = m.reference(r, order)
 	m.spread(r)
-	m.place()
 	m.round(r)
+	m.around(r)
+	m.place()
 	m.least = make([]int64, len(m.Of))
 	for c := range m.Of {
 		before := int64(0)

@@ -225,7 +225,12 @@ func (e *Estimate) fit() {
 	}
 	e.MinRTT = max(0, int64(minF+minR))
 	e.Offset = int64(math.Round((minF - minR) / 2))
-	e.Error = int64(math.Ceil(max(0, (minF+minR)/2))) + resolution
+	bound := max(0, (minF+minR)/2)
+	if first := &parts[0]; len(parts) > 1 && len(first.way[0]) > 0 && len(first.way[1]) > 0 {
+		// The offset is that before the first step. What lies behind leans on the step's size, which is not known as well.
+		bound = max(bound, floor(first.way[0], rho)-float64(e.Offset), floor(first.way[1], -rho)+float64(e.Offset))
+	}
+	e.Error = int64(math.Ceil(bound)) + resolution
 	// Less than no time, and no step explains it: the bound is worth nothing.
 	e.Known = minF+minR > -float64(stepLeast)
 }

@@ -323,6 +323,22 @@ func TestDriftInTheMiddle(t *testing.T) {
 	}
 }
 
+// Where each stretch is passed in one direction only, a jump is no longer way: packets tell that are followed around it.
+func TestStepWithAsymmetricRouting(t *testing.T) {
+	offsets := []float64{0, 2.25, -6.5, 0.4}
+	for apply, jumps := range map[string][4]float64{"step=2s@c": {0, 0, 2, 0}, "step=40ms@a": {0, -0.04, -0.04, -0.04}, "step=-300ms@d,drop=2@b": {0, 0, 0, -0.3}} {
+		for k, c := range derived(t, 11, "asymmetric-route", apply).Captures {
+			by := 0.
+			for _, s := range c.Clock.Steps {
+				by += s.StepS
+			}
+			if c.Clock.OffsetS == nil || math.Abs(*c.Clock.OffsetS-offsets[k]) > *c.Clock.OffsetErrorS || *c.Clock.OffsetErrorS > 3e-3 || math.Abs(by-jumps[k]) > 0.005 {
+				t.Errorf("%s: %s has %s, want an offset of %v s and a jump by %v s", apply, c.Name, said(c.Clock), offsets[k], jumps[k])
+			}
+		}
+	}
+}
+
 // A connection during which a clock was set goes the way that others to the same proxy go, and the jump is known by all of them.
 func TestStepAtProxy(t *testing.T) {
 	for _, seed := range []int64{5, 6} {
