@@ -1,7 +1,6 @@
 package clock
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -27,46 +26,61 @@ func (m *Model) around(r *match.Result) {
 	}
 }
 
-// passage is a packet at a capture, and at a related one before (forward) or after it.
-type passage struct {
-	frame   capture.FrameNo
-	ref     RefTime // at the related one, as late as its clock allows where it comes after, as early where it came before
-	at      capture.LocalTime
-	forward bool
-}
-
-// followed estimates a capture's clock against the reference.
+// followed estimates a capture's clock against the reference, which stands for a link's A; frames are the capture's own.
 func (m *Model) followed(r *match.Result, c int) *Estimate {
-	var l []passage
 	src := r.Caps[c]
+	width := src.Len()/maxBins + 1
+	e := &Estimate{bins: make([]bin, src.Len()/width+1)}
 	for _, f := range r.Flows {
 		for d, path := range f.Path {
-			k := slices.Index(path, c)
-			if k < 0 {
+			k, side := slices.Index(path, c), f.Sides[c]
+			if k < 0 || side == nil {
 				continue
 			}
-			before, after := m.toward(path, k, -1), m.toward(path, k, 1)
-			side := f.Sides[c]
+			ways := [2][]int{m.toward(path, k, -1), m.toward(path, k, 1)} // the packets come from the first, and go to the second
+			if ways[0] == nil && ways[1] == nil {
+				continue
+			}
 			for _, id := range side.Convs {
 				for i := range flow.UpTo(src.Span(id)) {
 					x := src.At(i)
 					if side.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
 						continue
 					}
-					for n, way := range [2][]int{before, after} {
-						if t, ok := m.follow(r, way, i); ok {
-							e := RefTime(m.Of[way[len(way)-1]].Error)
-							if n == 0 {
-								e = -e
-							}
-							l = append(l, passage{src.Frame(i), t + e, x.Time, n == 0})
+					for n, way := range ways {
+						if t, ok := m.follow(r, way, i, n == 0); ok {
+							e.passed(src.Frame(i), width, t, x.Time, n == 0)
 						}
 					}
 				}
 			}
 		}
 	}
-	return passages(l)
+	if e.Forward == 0 || e.Reverse == 0 {
+		return nil
+	}
+	e.bins = slices.DeleteFunc(e.bins, func(b bin) bool { return b.from == 0 })
+	e.t0, e.AtA = e.bins[0].firstA, e.bins[0].firstA
+	e.At = e.bins[0].firstB
+	for n := range e.bins {
+		e.bins[n].f.t -= int64(e.t0)
+		e.bins[n].r.t -= int64(e.t0)
+	}
+	e.findSteps()
+	e.fit()
+	return e
+}
+
+// passed adds a packet of the reference at one time, of the capture at another.
+func (e *Estimate) passed(n capture.FrameNo, width int, ref RefTime, at capture.LocalTime, forward bool) {
+	b, t := &e.bins[int(n-1)/width], capture.LocalTime(ref)
+	if b.from == 0 || n < b.from {
+		b.from, b.fromB, b.firstA, b.firstB = n, n, t, at
+	}
+	if n >= b.last {
+		b.last, b.lastF, b.lastA, b.lastB = n, n, t, at
+	}
+	e.note(b, t, at, forward)
 }
 
 // toward lists the captures from the k-th of a path on to the next one that is related, going by 1 or -1; nil if there is none.
@@ -80,8 +94,9 @@ func (m *Model) toward(path []int, k, by int) []int {
 	return nil
 }
 
-// follow goes from the packet in place i of the first of some captures to the same packet at the last one, and gives its time there.
-func (m *Model) follow(r *match.Result, way []int, i uint32) (RefTime, bool) {
+// follow goes from the packet in place i of the first of some captures to the same packet at the last one, and gives its time there: as
+// early as that one's clock allows where the packet comes from there, as late as it allows where it goes there.
+func (m *Model) follow(r *match.Result, way []int, i uint32, from bool) (RefTime, bool) {
 	if len(way) == 0 {
 		return 0, false
 	}
@@ -102,32 +117,9 @@ func (m *Model) follow(r *match.Result, way []int, i uint32) (RefTime, bool) {
 	last := way[len(way)-1]
 	f := r.Caps[last].At(i)
 	t, ok := m.Time(last, i, f.Time)
-	return t, ok && !f.Is(flow.MarkNoTime)
-}
-
-// passages makes an estimate of them: the reference stands for a link's A.
-func passages(l []passage) *Estimate {
-	if len(l) == 0 {
-		return nil
+	bound := RefTime(m.Of[last].Error)
+	if from {
+		bound = -bound
 	}
-	slices.SortStableFunc(l, func(x, y passage) int { return cmp.Compare(x.frame, y.frame) })
-	e := &Estimate{t0: capture.LocalTime(l[0].ref), AtA: capture.LocalTime(l[0].ref)}
-	e.At = l[0].at
-	width := len(l)/maxBins + 1
-	n := 0 // passages of the bin at hand; those of one frame share a bin, for a step lies between frames
-	for k, p := range l {
-		t := capture.LocalTime(p.ref)
-		if n++; k == 0 || n > width && p.frame != l[k-1].frame {
-			n = 1
-			e.bins = append(e.bins, bin{from: p.frame, fromB: p.frame, firstA: t, firstB: p.at})
-		}
-		b := &e.bins[len(e.bins)-1]
-		b.last, b.lastF, b.lastA, b.lastB = p.frame, p.frame, t, p.at
-		e.note(b, t, p.at, p.forward)
-	}
-	if e.Forward > 0 && e.Reverse > 0 {
-		e.findSteps()
-	}
-	e.fit()
-	return e
+	return t + bound, ok && !f.Is(flow.MarkNoTime)
 }
