@@ -214,10 +214,10 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl
 		}
 	}
 	in := p.in
-	ca, cb, x, y := p.c, o.capture, f, g
-	a, b := in.tuple(ca, i, x), in.tuple(cb, o.frame, y)
+	x, y := f, g
+	a, b := in.tuple(p.c, i, f), in.tuple(o.capture, o.frame, g)
 	if !o.down {
-		ca, cb, x, y, a, b = cb, ca, y, x, b, a
+		x, y, a, b = y, x, b, a
 	}
 	say := func(bit changes, u, v string) {
 		if ch&bit != 0 {
