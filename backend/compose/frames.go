@@ -254,7 +254,7 @@ func (p *pen) write(ctx context.Context) error {
 					return err
 				}
 			}
-			src.Store.Visit(int(2 * (l.from - since)))
+			src.Store.VisitParts(int(2*(l.from-since)), columnsRead)
 			if l.from < l.to {
 				left = append(left, l)
 			} else {
@@ -267,6 +267,10 @@ func (p *pen) write(ctx context.Context) error {
 		}
 	}
 }
+
+// columnsRead is how many columns the frames of a conversation are written from: facts and frame numbers of both captures, marks, and
+// two of the link.
+const columnsRead = 7
 
 // begin fills what the frames of a conversation share.
 func (p *pen) begin(t *talk, id flow.ConvID) {

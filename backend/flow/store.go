@@ -35,6 +35,13 @@ func (s *Store) Visit(facts int) {
 	}
 }
 
+// VisitParts is Visit of facts in several columns that lie apart, of each of which a system brings in what lies around.
+func (s *Store) VisitParts(facts, columns int) {
+	if s != nil {
+		s.visit(uint32(max(facts, columns*leastVisit)))
+	}
+}
+
 func (s *Store) visit(facts uint32) {
 	if s.allowed.Add(-int64(max(facts, leastVisit))*factVisit) >= 0 && !s.clearing.Load() {
 		return
