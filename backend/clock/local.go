@@ -73,8 +73,8 @@ func (m *Model) meet(w way) (offset, bound int64) {
 		t -= capture.LocalTime(w.step(b))
 		sum, width := 0., 0.
 		for {
-			o, b := x.across(t)
-			sum, width = sum+o, width+b
+			o, off := x.across(t)
+			sum, width = sum+o, width+off
 			t -= capture.LocalTime(o)
 			if x.parent == m.Ref {
 				break
@@ -90,9 +90,8 @@ func (m *Model) meet(w way) (offset, bound int64) {
 
 // step is how much the capture's clock, less its parent's, had jumped by a bin.
 func (w *way) step(b *bin) int64 {
-	if by := w.link.stepBefore(b); !w.inB {
-		return by
-	} else {
-		return -by
+	if w.inB {
+		return -w.link.stepBefore(b)
 	}
+	return w.link.stepBefore(b)
 }

@@ -2,7 +2,6 @@ package flow
 
 import (
 	"bytes"
-	"context"
 	"testing"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -36,14 +35,7 @@ func TestFrameLen(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := capture.OpenReader("test", bytes.NewReader(file.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := Build(context.Background(), r, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := build(t, file.Bytes(), Options{})
 	if len(c.lengths.unusual) == 0 || len(c.lengths.around) != noCode {
 		t.Fatalf("%d lengths have a code, %d frames have none", len(c.lengths.around), len(c.lengths.unusual))
 	}

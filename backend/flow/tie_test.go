@@ -2,7 +2,6 @@ package flow
 
 import (
 	"bytes"
-	"context"
 	"slices"
 	"testing"
 
@@ -34,14 +33,7 @@ func TestTied(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := capture.OpenReader("test", bytes.NewReader(file.Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := Build(context.Background(), r, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := build(t, file.Bytes(), Options{})
 	alike := func(x, y frame) bool {
 		return len(x.data) == len(y.data) && y.at-x.at <= tieWithin
 	}
