@@ -72,6 +72,7 @@ type pen struct {
 	special  []uint64                   // by place: the frame has findings or messages
 	pairs    []match.Pair
 	peers    []peer
+	frames   []frameAt // of an event
 	extra    annotate.Extra
 	tie      annotate.Extra // of a frame that is ordinary but for it
 	look     look           // of the frame at hand

@@ -83,7 +83,12 @@ func (in *Input) ladder(f *match.Flow, pens []*pen, about []map[uint32][]int) (o
 	var l []timed
 	for d := 0; d < 2; d++ {
 		first := map[[3]uint32]int{} // seq, len, flags → event, for retransmissions
-		for _, c := range in.pathOf(f, d) {
+		path := in.pathOf(f, d)
+		rank := make([]int, len(in.Caps))
+		for k, c := range path {
+			rank[c] = k
+		}
+		for _, c := range path {
 			s := f.Sides[c]
 			for _, id := range s.Convs {
 				from, to := s.Cap.Span(id)
@@ -92,7 +97,7 @@ func (in *Input) ladder(f *match.Flow, pens []*pen, about []map[uint32][]int) (o
 					if s.Dir(i) != d || done[frameAt{c, i}] {
 						continue
 					}
-					e, at := in.event(f, pens[c], c, i, d, done, about)
+					e, at := in.event(f, pens[c], c, i, d, rank, done, about)
 					keep := e.Fate != "delivered" || len(e.Findings) > 0 || len(e.Changed) > 3
 					k := [3]uint32{x.Seq, x.Len, uint32(x.Flags)}
 					if o, again := first[k]; again && f.Proto == flow.ProtoTCP && (x.Len > 0 || x.Flags&(decode.SYN|decode.FIN) != 0) {
@@ -141,8 +146,8 @@ func (in *Input) pathOf(f *match.Flow, d int) []int {
 	return p
 }
 
-// event gathers a packet's frames at all points.
-func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, done map[frameAt]bool, about []map[uint32][]int) (model.Event, int64) {
+// event gathers a packet's frames at all points, which rank puts in order.
+func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, rank []int, done map[frameAt]bool, about []map[uint32][]int) (model.Event, int64) {
 	x := in.At(c, i)
 	m := in.Marks[c].At(i)
 	e := model.Event{Dir: "f", Len: int(x.Len), Label: in.label(f, c, i), Fate: m.Fate.String(), Origin: m.Origin.String(), Retransmits: -1}
@@ -160,7 +165,7 @@ func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, done map[f
 	p.extra.ChangedText = nil
 	h := &p.talk.at[x.Dir()]
 	p.collect(i, f, h)
-	frames := []frameAt{{c, i}}
+	frames := append(p.frames[:0], frameAt{c, i})
 	for n := range p.peers {
 		o := &p.peers[n]
 		frames = append(frames, frameAt{o.capture, o.frame})
@@ -189,24 +194,20 @@ func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, done map[f
 	}
 	e.Changed = append(e.Changed, p.extra.ChangedText...)
 	at := in.when(c, i)
-	found := map[string]bool{}
+	slices.SortStableFunc(frames, func(a, b frameAt) int { return rank[a.c] - rank[b.c] })
+	e.Seen = make([]model.Seen, 0, len(frames))
 	for _, y := range frames {
 		done[y] = true
-		bound := in.Clocks.Of[y.c].Error
-		e.Seen = append(e.Seen, model.Seen{Capture: in.Points[y.c].Name, Frame: uint32(in.Caps[y.c].Frame(y.i)), TimeNS: in.when(y.c, y.i), ErrorNS: bound})
-		at = min(at, in.when(y.c, y.i))
+		bound, when := in.Clocks.Of[y.c].Error, in.when(y.c, y.i)
+		e.Seen = append(e.Seen, model.Seen{Capture: in.Points[y.c].Name, Frame: uint32(in.Caps[y.c].Frame(y.i)), TimeNS: when, ErrorNS: bound})
+		at = min(at, when)
 		for _, n := range about[y.c][y.i] {
-			if id := in.Findings[n].ID; !found[id] {
-				found[id] = true
+			if id := in.Findings[n].ID; !slices.Contains(e.Findings, id) {
 				e.Findings = append(e.Findings, id)
 			}
 		}
 	}
-	rank := map[string]int{}
-	for k, c := range in.pathOf(f, d) {
-		rank[in.Points[c].Name] = k
-	}
-	slices.SortStableFunc(e.Seen, func(a, b model.Seen) int { return rank[a.Capture] - rank[b.Capture] })
+	p.frames = frames
 	return e, at
 }
 
