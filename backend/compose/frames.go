@@ -344,9 +344,9 @@ func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.Captu
 	delay, timed := p.delay(i, f, other, j, g, h.routes[at].down)
 	if p.extra.Tie != 0 {
 		p.tie.Tie = p.extra.Tie
-		return true, out.Put(n, &annotate.Frame{Time: f.Time, Len: in.Caps[p.c].LengthOf(f, i), Flow: t.flow, Class: e.id, Peer: in.Caps[other].Frame(j), HasDelay: timed, Delay: delay, Extra: &p.tie})
+		return true, out.Put(n, &annotate.Frame{Time: f.Time, Len: in.Caps[p.c].FrameLen(i), Flow: t.flow, Class: e.id, Peer: in.Caps[other].Frame(j), HasDelay: timed, Delay: delay, Extra: &p.tie})
 	}
-	return true, out.PutPlain(n, f.Time, in.Caps[p.c].LengthOf(f, i), t.flow, e.id, in.Caps[other].Frame(j), delay, timed)
+	return true, out.PutPlain(n, f.Time, in.Caps[p.c].FrameLen(i), t.flow, e.id, in.Caps[other].Frame(j), delay, timed)
 }
 
 // compared are the marks that a frame and its counterpart are compared by.
@@ -366,7 +366,7 @@ func unchanged(f, g *flow.Fact) bool {
 func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	in, t := p.in, p.talk
 	f := in.At(p.c, i)
-	*fr = annotate.Frame{Time: f.Time, Len: in.Caps[p.c].LengthOf(f, i)}
+	*fr = annotate.Frame{Time: f.Time, Len: in.Caps[p.c].FrameLen(i)}
 	m := in.Marks[p.c].At(i)
 	k := &p.look // in place: a value of its own would be written piece by piece and read at once
 	*k = nothing

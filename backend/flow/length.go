@@ -10,7 +10,6 @@ import (
 type lengths struct {
 	around  []uint32 // by code
 	codes   [256]uint8
-	lately  uint8       // the code that was used last
 	unusual []longFrame // frames of noCode, in their order
 }
 
@@ -23,11 +22,9 @@ const noCode = 1<<7 - 1
 func (l *lengths) code(frame, around uint32) uint8 {
 	if around < uint32(len(l.codes)) {
 		if k := l.codes[around]; k > 0 {
-			l.lately = k - 1
 			return k - 1
 		}
 	} else if k := slices.Index(l.around, around); k >= 0 {
-		l.lately = uint8(k)
 		return uint8(k)
 	}
 	k := uint8(len(l.around))
@@ -49,18 +46,12 @@ func (l *lengths) sort() {
 
 // setLength notes how long the frame of a fact was, by its index, once the fact has its payload's length.
 func (c *Capture) setLength(f *Fact, frame, length uint32) {
-	k := uint32(c.lengths.lately)
-	if around := length - f.Len; k >= uint32(len(c.lengths.around)) || c.lengths.around[k] != around {
-		k = uint32(c.lengths.code(frame, around))
-	}
-	f.more = f.more&^(noCode<<codeShift) | k<<codeShift
+	f.more = f.more&^(noCode<<codeShift) | uint32(c.lengths.code(frame, length-f.Len))<<codeShift
 }
 
 // FrameLen is the length on the wire of the frame in a place, bytes.
-func (c *Capture) FrameLen(i uint32) uint32 { return c.LengthOf(c.At(i), i) }
-
-// LengthOf is the same of a fact that is at hand, the one in place i.
-func (c *Capture) LengthOf(f *Fact, i uint32) uint32 {
+func (c *Capture) FrameLen(i uint32) uint32 {
+	f := c.At(i)
 	if k := f.more >> codeShift & noCode; k < noCode {
 		return f.Len + c.lengths.around[k]
 	}
