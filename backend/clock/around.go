@@ -49,7 +49,10 @@ func (m *Model) followed(r *match.Result, c int) *Estimate {
 					}
 					for n, way := range ways {
 						if t, ok := m.follow(r, way, i, n == 0); ok {
-							e.passed(src.Frame(i), width, t, x.Time, n == 0)
+							frame, ref := src.Frame(i), capture.LocalTime(t)
+							b := &e.bins[int(frame-1)/width]
+							b.reach(frame, frame, ref, x.Time)
+							e.note(b, ref, x.Time, n == 0)
 						}
 					}
 				}
@@ -59,28 +62,10 @@ func (m *Model) followed(r *match.Result, c int) *Estimate {
 	if e.Forward == 0 || e.Reverse == 0 {
 		return nil
 	}
-	e.bins = slices.DeleteFunc(e.bins, func(b bin) bool { return b.from == 0 })
-	e.t0, e.AtA = e.bins[0].firstA, e.bins[0].firstA
-	e.At = e.bins[0].firstB
-	for n := range e.bins {
-		e.bins[n].f.t -= int64(e.t0)
-		e.bins[n].r.t -= int64(e.t0)
-	}
+	e.settle()
 	e.findSteps()
 	e.fit()
 	return e
-}
-
-// passed adds a packet of the reference at one time, of the capture at another.
-func (e *Estimate) passed(n capture.FrameNo, width int, ref RefTime, at capture.LocalTime, forward bool) {
-	b, t := &e.bins[int(n-1)/width], capture.LocalTime(ref)
-	if b.from == 0 || n < b.from {
-		b.from, b.fromB, b.firstA, b.firstB = n, n, t, at
-	}
-	if n >= b.last {
-		b.last, b.lastF, b.lastA, b.lastB = n, n, t, at
-	}
-	e.note(b, t, at, forward)
 }
 
 // toward lists the captures from the k-th of a path on to the next one that is related, going by 1 or -1; nil if there is none.

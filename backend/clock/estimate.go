@@ -118,25 +118,36 @@ func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 		} else {
 			k = &e.bins[int(n-1)/width]
 		}
-		if k.from == 0 || n < k.from {
-			k.from, k.fromB, k.firstA, k.firstB = n, m, f.Time, h.Time
-		}
-		if n >= k.last {
-			k.last, k.lastF, k.lastA, k.lastB = n, m, f.Time, h.Time
-		}
+		k.reach(n, m, f.Time, h.Time)
 		e.note(k, f.Time, h.Time, way > 0)
 	})
+	e.settle()
+	e.causes(r, l)
+}
+
+// reach makes a bin reach to frame n of A and frame m of B, of these times.
+func (k *bin) reach(n, m capture.FrameNo, a, b capture.LocalTime) {
+	if k.from == 0 || n < k.from {
+		k.from, k.fromB, k.firstA, k.firstB = n, m, a, b
+	}
+	if n >= k.last {
+		k.last, k.lastF, k.lastA, k.lastB = n, m, a, b
+	}
+}
+
+// settle leaves the bins that hold something, in order, and lets times count from the first one.
+func (e *Estimate) settle() {
 	e.bins = slices.DeleteFunc(e.bins, func(k bin) bool { return k.from == 0 })
 	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
-	if len(e.bins) > 0 {
-		k := &e.bins[0]
-		e.t0, e.AtA, e.At = k.firstA, k.firstA, k.firstB
-		for n := range e.bins {
-			e.bins[n].f.t -= int64(e.t0)
-			e.bins[n].r.t -= int64(e.t0)
-		}
+	if len(e.bins) == 0 {
+		return
 	}
-	e.causes(r, l)
+	k := &e.bins[0]
+	e.t0, e.AtA, e.At = k.firstA, k.firstA, k.firstB
+	for n := range e.bins {
+		e.bins[n].f.t -= int64(e.t0)
+		e.bins[n].r.t -= int64(e.t0)
+	}
 }
 
 // note adds a pair to a bin: forward, B's frame exists because of A's. Times count from e.t0.

@@ -10,7 +10,7 @@ import (
 // up. Where drift is not known, clocks are therefore carried over several links at one instant, with what each link says near it.
 
 // fastest is how much faster than another one a clock may run that is kept right, ns per ns: what NTP corrects at the most (RFC
-// 5905 §11.3), above what oscillators are off.
+// 5905 appendix A, MAXFREQ), above what oscillators are off.
 const fastest = 500e-6
 
 // instantsMost bounds the instants that are tried.

@@ -418,10 +418,4 @@ func (l *Lookup) Flow(i uint32) *Flow {
 }
 
 // Flow is the flow of the frame in a place; nil for frames of no conversation.
-func (r *Result) Flow(capture int, i uint32) *Flow {
-	id := r.Caps[capture].ID(i)
-	if id == flow.NoConv {
-		return nil
-	}
-	return r.FlowOf[capture][id]
-}
+func (r *Result) Flow(capture int, i uint32) *Flow { return r.Lookup(capture).Flow(i) }

@@ -158,7 +158,7 @@ func (m *matcher) direct(j *Joint, pairs []Pair) {
 	dt[0], dt[1] = dt[0][:0], dt[1][:0]
 	for _, p := range pairs {
 		f, h := m.a.At(p.A), m.b.At(p.B)
-		d, known := m.probed(j, p.A, f)
+		d, known := m.probed(j, p.A)
 		if !known {
 			continue
 		}
@@ -203,8 +203,8 @@ func Causal(p Pair, f *flow.Fact, d int) bool {
 	return p.How != HowLogical || d == 0 && f.Flags&(decode.SYN|decode.ACK) == decode.SYN
 }
 
-// probed is the direction of a pair's frame of A; known is false for one outside of the probed packets.
-func (m *matcher) probed(j *Joint, i uint32, f *flow.Fact) (d int, known bool) {
+// probed is the direction of a pair's packet in place i of A; known is false for one outside of the probed packets.
+func (m *matcher) probed(j *Joint, i uint32) (d int, known bool) {
 	d = m.sideA.Dir(i)
 	return d, !j.Terminated && !j.SynProxied || slices.Contains(m.la[d], i)
 }
@@ -257,7 +257,7 @@ func (m *matcher) timeSamples(j *Joint, pairs []Pair, most int) []sample {
 	for k := 0; k < len(pairs); k += step {
 		p := pairs[k]
 		x, y := m.a.At(p.A), m.b.At(p.B)
-		d, known := m.probed(j, p.A, x)
+		d, known := m.probed(j, p.A)
 		if x.Is(flow.MarkNoTime) || y.Is(flow.MarkNoTime) || !known || !Causal(p, x, d) {
 			continue
 		}
