@@ -15,8 +15,7 @@ import (
 // tcpFrames writes n TCP segments of some conversations that come and go, a few frames without conversation among them.
 func tcpFrames(t *testing.T, n int) []byte {
 	t.Helper()
-	var file bytes.Buffer
-	w := capturetest.NewWriter(&file, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
+	w, file := ethernet(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range n {
 		// Ethernet, IPv4, TCP, 4 bytes of payload; conversations of the last ten thousand frames.
@@ -41,10 +40,21 @@ func tcpFrames(t *testing.T, n int) []byte {
 		}
 		w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(i)*1000, Data: b})
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
+	return file()
+}
+
+// ethernet begins a capture file; file ends and gives it.
+func ethernet(t *testing.T) (w *capturetest.Writer, file func() []byte) {
+	t.Helper()
+	var b bytes.Buffer
+	w = capturetest.NewWriter(&b, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
+	return w, func() []byte {
+		t.Helper()
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
 	}
-	return file.Bytes()
 }
 
 func build(t *testing.T, file []byte, o Options) *Capture {

@@ -10,8 +10,7 @@ import (
 
 // Every frame keeps its length, however many different ones there are, in an index too.
 func TestFrameLen(t *testing.T) {
-	var file bytes.Buffer
-	w := capturetest.NewWriter(&file, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
+	w, file := ethernet(t)
 	var want []uint32
 	for i := range 3000 {
 		b := make([]byte, 60+i*7919%900) // of no known protocol: all around no payload
@@ -32,10 +31,7 @@ func TestFrameLen(t *testing.T) {
 		want = append(want, orig)
 		w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18 + i*1000), Data: b, OrigLen: orig})
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	c := build(t, file.Bytes(), Options{})
+	c := build(t, file(), Options{})
 	if len(c.lengths.unusual) == 0 || len(c.lengths.around) != noCode {
 		t.Fatalf("%d lengths have a code, %d frames have none", len(c.lengths.around), len(c.lengths.unusual))
 	}

@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"bytes"
 	"encoding/binary"
 	"testing"
 
@@ -12,8 +11,7 @@ import (
 // Frames of more link-layer contexts than facts can number share an empty one; those before keep theirs, whatever order they
 // come in.
 func TestLinks(t *testing.T) {
-	var file bytes.Buffer
-	w := capturetest.NewWriter(&file, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
+	w, file := ethernet(t)
 	const contexts = 1<<16 + 100
 	// Each source twice, with others between; then all of them once more.
 	source := func(i int) int {
@@ -28,10 +26,7 @@ func TestLinks(t *testing.T) {
 		binary.BigEndian.PutUint16(b[12:], 0x88cc) // LLDP
 		w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(i)*1000, Data: b})
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	c := build(t, file.Bytes(), Options{})
+	c := build(t, file(), Options{})
 	lost := 0
 	for i := range uint32(c.Len()) {
 		l := c.Link(c.At(i))

@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"bytes"
 	"slices"
 	"testing"
 
@@ -11,8 +10,7 @@ import (
 
 // Each frame that shares time and length with one near by has the digest of its own bytes, and no other frame has one.
 func TestTied(t *testing.T) {
-	var file bytes.Buffer
-	w := capturetest.NewWriter(&file, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
+	w, file := ethernet(t)
 	type frame struct {
 		at   capture.LocalTime
 		data []byte
@@ -30,10 +28,7 @@ func TestTied(t *testing.T) {
 		all = append(all, frame{at, b})
 		w.Frame(capturetest.Frame{Time: at, Data: b})
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	c := build(t, file.Bytes(), Options{})
+	c := build(t, file(), Options{})
 	alike := func(x, y frame) bool {
 		return len(x.data) == len(y.data) && y.at-x.at <= tieWithin
 	}
