@@ -219,14 +219,17 @@ func (e *Estimate) points() (fw, rv []point, parts []part, span int64) {
 // impossible.
 func (e *Estimate) fit() {
 	fw, rv, parts, span := e.points()
-	rho := 0.
+	rho, moves := 0., false
 	apart := floor(fw, 0)+floor(rv, 0) < -2*resolution
 	if (span > driftSpan || apart) && len(fw)+len(rv) >= 16 && (len(fw) >= 8 || len(fw) == 0) && (len(rv) >= 8 || len(rv) == 0) {
 		rho = slope(parts)
 		e.DriftPPM, e.HasDrift = rho*1e6, true
 		e.DriftError = max(driftError(parts, rho), restless(parts, rho))
-		if e.DriftError > driftMost {
+		// What no two oscillators drift by, and a jump explains as well, is no drift.
+		odd := math.Abs(e.DriftPPM) - 2*driftMost
+		if e.DriftError > driftMost || odd > 0 && jumpy(parts, rho)+e.DriftError >= odd {
 			rho, e.DriftPPM, e.DriftError, e.HasDrift = 0, 0, 0, false
+			moves = true
 		}
 	}
 	minF, minR := floor(fw, rho), floor(rv, -rho)
@@ -240,6 +243,16 @@ func (e *Estimate) fit() {
 	if first := &parts[0]; len(parts) > 1 && len(first.way[0]) > 0 && len(first.way[1]) > 0 {
 		// The offset is that before the first step. What lies behind leans on the step's size, which is not known as well.
 		bound = max(bound, floor(first.way[0], rho)-float64(e.Offset), floor(first.way[1], -rho)+float64(e.Offset))
+	}
+	f, r := e.divided(rho)
+	if moves {
+		// Whether the clock drifts or jumps is not known, so only what lies near this instant tells of it.
+		if nearF, nearR := e.near(0); nearF+nearR > f+r {
+			f, r = nearF, nearR
+		}
+	}
+	if f+r > 0 {
+		e.Offset, bound = int64(math.Round((f-r)/2)), max(bound, (f+r)/2)
 	}
 	e.Error = int64(math.Ceil(bound)) + resolution
 	// Less than no time, and no step explains it: the bound is worth nothing.
@@ -342,6 +355,31 @@ func restless(parts []part, rho float64) float64 {
 		worst = max(worst, math.Abs(slope(left)-rho))
 	}
 	return 2 * worst * 1e6
+}
+
+// jumpPlaces is into how many stretches of equal time a part is cut to look for jumps between them.
+const jumpPlaces = 16
+
+// jumpy is how far the slope moves, ppm, where the clock may have jumped once more: a jump too small to be told looks like drift.
+func jumpy(parts []part, rho float64) float64 {
+	worst := 0.
+	for k := range parts {
+		from, to := parts[k].span()
+		for n := int64(1); n < jumpPlaces; n++ {
+			before, after := parts[k].cut(from + (to-from)/jumpPlaces*n)
+			worst = max(worst, math.Abs(slope(slices.Concat(parts[:k], []part{before, after}, parts[k+1:]))-rho))
+		}
+	}
+	return worst * 1e6
+}
+
+// cut parts a part at a time.
+func (p *part) cut(at int64) (before, after part) {
+	for d, l := range p.way {
+		k, _ := slices.BinarySearchFunc(l, at, func(x point, at int64) int { return cmp.Compare(x.t, at) })
+		before.way[d], after.way[d] = l[:k], l[k:]
+	}
+	return before, after
 }
 
 // span is the time of a part's first and last point.

@@ -77,6 +77,38 @@ func TestStep(t *testing.T) {
 	}
 }
 
+// A jump of about a round trip makes each direction fastest on its own side of it. What both seem to take then bounds nothing, where
+// delays vary too much for the jump to be told.
+func TestJumpOfARoundTrip(t *testing.T) {
+	for _, step := range []int64{-65e5, -6e6, 6e6, 65e5} {
+		for seed := range int64(8) {
+			r := rand.New(rand.NewSource(seed))
+			e := &Estimate{}
+			for i := range 300 {
+				at, lead := float64(i)*2e6, 1e9
+				if i >= 150 {
+					lead += float64(step)
+				}
+				delay := 3e6 + r.Float64()*1e6 + 6e6*(1+math.Sin(float64(i)/13+float64(seed)))
+				a, b := at, at+delay+lead
+				if i%2 == 1 {
+					a, b = at+delay, at+lead
+				}
+				e.bins = append(e.bins, bin{from: capture.FrameNo(i + 1), fromB: capture.FrameNo(i + 1), lastA: capture.LocalTime(a), lastB: capture.LocalTime(b)})
+				e.note(&e.bins[i], capture.LocalTime(a), capture.LocalTime(b), i%2 == 0)
+			}
+			e.findSteps()
+			e.fit()
+			if off := abs(e.Offset - 1e9); off > e.Error || !e.Known {
+				t.Errorf("step %d, seed %d: offset %d off at a claimed %d, steps %v", step, seed, off, e.Error, e.Steps)
+			}
+			if e.Error > 5e6 {
+				t.Errorf("step %d, seed %d: bound %d, half a round trip is 3 ms", step, seed, e.Error)
+			}
+		}
+	}
+}
+
 func TestOneWayGivesNoOffset(t *testing.T) {
 	e := &Estimate{}
 	for i := 0; i < 50; i++ {

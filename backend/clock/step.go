@@ -224,3 +224,43 @@ func abs(x int64) int64 {
 	}
 	return x
 }
+
+// divided looks for a jump that is possible and that nothing tells: one that makes both directions together seem much faster than they
+// are on either side of it, because each was fastest on another side. It gives the least differences in front of it, which bound the
+// first frame's offset whether the clock jumped or not; zero where no place looks like that.
+func (e *Estimate) divided(rho float64) (f, r float64) {
+	type least struct {
+		d [2]float64
+		n [2]int
+	}
+	add := func(l least, b *bin) least {
+		by := float64(e.stepBefore(b))
+		if b.hasF {
+			l.d[0], l.n[0] = min(l.d[0], float64(b.f.d)-by-rho*float64(b.f.t)), l.n[0]+1
+		}
+		if b.hasR {
+			l.d[1], l.n[1] = min(l.d[1], float64(b.r.d)+by+rho*float64(b.r.t)), l.n[1]+1
+		}
+		return l
+	}
+	none := least{d: [2]float64{math.Inf(1), math.Inf(1)}}
+	after := make([]least, len(e.bins)+1)
+	after[len(e.bins)] = none
+	for k := len(e.bins) - 1; k >= 0; k-- {
+		after[k] = add(after[k+1], &e.bins[k])
+	}
+	all, before := after[0], none
+	widest := 0.
+	for k := range e.bins {
+		x, y := &before, &after[k]
+		if min(x.n[0], x.n[1], y.n[0], y.n[1]) >= stepPairs {
+			df, dr := y.d[0]-x.d[0], y.d[1]-x.d[1]
+			trip := min(x.d[0]+x.d[1], y.d[0]+y.d[1])
+			if math.Abs(df+dr)*4 < math.Abs(df-dr) && (all.d[0]+all.d[1])*3 < trip*2 && trip > widest {
+				widest, f, r = trip, x.d[0], x.d[1]
+			}
+		}
+		before = add(before, &e.bins[k])
+	}
+	return f, r
+}
