@@ -11,15 +11,15 @@ import (
 // around relates what no constant bounds do: with asymmetric routing each link shows one direction, in which a jump of a clock looks
 // like a path that grew longer. Packets are followed from point to point, whatever the clocks between say: what passes a capture
 // after a related one bounds its clock from one side, what passes a related one after it from the other, and what moves both sides at
-// once is a jump.
-func (m *Model) around(r *match.Result) {
+// once is a jump. Estimates that want refuses are not taken.
+func (m *Model) around(r *match.Result, want func(*Estimate) bool) {
 	for more := true; more; {
 		more = false
 		for c := range m.Of {
 			if m.Of[c].Known {
 				continue
 			}
-			if e := m.followed(r, c); e != nil && e.Known {
+			if e := m.followed(r, c); e != nil && e.Known && want(e) {
 				m.Of[c], more = e.Clock, true
 			}
 		}

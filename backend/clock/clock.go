@@ -103,7 +103,7 @@ func New(r *match.Result, order []int) *Model {
 	m.Ref = m.reference(r, order)
 	m.spread(r)
 	m.round(r)
-	m.around(r)
+	m.around(r, func(*Estimate) bool { return true })
 	m.place()
 	m.least = make([]int64, len(m.Of))
 	for c := range m.Of {
@@ -218,9 +218,9 @@ func (m *Model) spread(r *match.Result) {
 			if done[to] {
 				continue
 			}
-			w := way{e, best, l.B == best}
+			w := way{e, best, l.B == best, e.hidden || m.ways[best].hidden}
 			n := compose(&m.Of[best], &c, e, w.inB)
-			if best != m.Ref && !n.HasDrift {
+			if best != m.Ref && !n.HasDrift && !w.hidden {
 				at, bound := m.meet(w)
 				bound += 2 * resolution
 				// What all of the time says is better than what an instant does, as long as nothing speaks for a drift.

@@ -23,6 +23,8 @@ type Estimate struct {
 	t0     capture.LocalTime
 	// relayed: some pairs tell of what a proxy did, which may take any time.
 	relayed bool
+	// hidden: a jump may hide among the pairs, which nothing tells.
+	hidden bool
 	// floor is the least time difference of each direction at AtA, infinite for none; it changes by rho and -rho per ns.
 	floor [2]float64
 	rho   float64
@@ -245,6 +247,7 @@ func (e *Estimate) fit() {
 		bound = max(bound, floor(first.way[0], rho)-float64(e.Offset), floor(first.way[1], -rho)+float64(e.Offset))
 	}
 	f, r := e.divided(rho)
+	e.hidden = f+r > 0
 	if moves {
 		// Whether the clock drifts or jumps is not known, so only what lies near this instant tells of it.
 		if nearF, nearR := e.near(0); nearF+nearR > f+r {

@@ -44,6 +44,7 @@ type way struct {
 	link   *Estimate
 	parent int
 	inB    bool // the capture is the link's A, its parent B
+	hidden bool // a jump may hide in this link or in one before
 }
 
 // across gives a capture's clock minus its parent's at an instant of its own, and the bound; steps are left out.

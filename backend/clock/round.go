@@ -19,6 +19,8 @@ func (m *Model) round(r *match.Result) {
 	if !missing {
 		return
 	}
+	// A jump smaller than a round trip leaves no contradiction in the bounds of links.
+	m.around(r, func(e *Estimate) bool { return len(e.Steps) > 0 || e.hidden })
 	n := len(m.Of)
 	// The bounds hold at different instants; a first round without drift tells, well enough, what instant of each
 	// clock is the reference's first.

@@ -229,6 +229,19 @@ func abs(x int64) int64 {
 // are on either side of it, because each was fastest on another side. It gives the least differences in front of it, which bound the
 // first frame's offset whether the clock jumped or not; zero where no place looks like that.
 func (e *Estimate) divided(rho float64) (f, r float64) {
+	f, r = e.dividedIn(e.bins, rho)
+	// What is on its way at a jump of the other clock lies on the other side of it there.
+	inB := slices.Clone(e.bins)
+	slices.SortStableFunc(inB, func(x, y bin) int { return cmp.Compare(x.fromB, y.fromB) })
+	if f2, r2 := e.dividedIn(inB, rho); f2+r2 > f+r {
+		return f2, r2
+	}
+	return f, r
+}
+
+// dividedIn is divided with the bins in one clock's order.
+func (e *Estimate) dividedIn(bins []bin, rho float64) (f, r float64) {
+	// least holds the least differences of some bins, forward and reverse, and of how many each is.
 	type least struct {
 		d [2]float64
 		n [2]int
@@ -243,15 +256,14 @@ func (e *Estimate) divided(rho float64) (f, r float64) {
 		}
 		return l
 	}
-	none := least{d: [2]float64{math.Inf(1), math.Inf(1)}}
-	after := make([]least, len(e.bins)+1)
-	after[len(e.bins)] = none
-	for k := len(e.bins) - 1; k >= 0; k-- {
-		after[k] = add(after[k+1], &e.bins[k])
+	before := least{d: [2]float64{math.Inf(1), math.Inf(1)}}
+	after := make([]least, len(bins)+1)
+	after[len(bins)] = before
+	for k := len(bins) - 1; k >= 0; k-- {
+		after[k] = add(after[k+1], &bins[k])
 	}
-	all, before := after[0], none
-	widest := 0.
-	for k := range e.bins {
+	all, widest := after[0], 0.
+	for k := range bins {
 		x, y := &before, &after[k]
 		if min(x.n[0], x.n[1], y.n[0], y.n[1]) >= stepPairs {
 			df, dr := y.d[0]-x.d[0], y.d[1]-x.d[1]
@@ -260,7 +272,7 @@ func (e *Estimate) divided(rho float64) (f, r float64) {
 				widest, f, r = trip, x.d[0], x.d[1]
 			}
 		}
-		before = add(before, &e.bins[k])
+		before = add(before, &bins[k])
 	}
 	return f, r
 }
