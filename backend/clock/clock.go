@@ -220,14 +220,16 @@ func (m *Model) spread(r *match.Result) {
 			}
 			w := way{e, best, l.B == best, e.hidden || m.ways[best].hidden}
 			n := compose(&m.Of[best], &c, e, w.inB)
-			if best != m.Ref && !n.HasDrift && !w.hidden {
+			if best != m.Ref && !n.HasDrift {
 				at, bound := m.meet(w)
 				bound += 2 * resolution
 				// What all of the time says is better than what an instant does, as long as nothing speaks for a drift.
-				if abs(n.Offset-at) > bound {
+				if abs(n.Offset-at) > bound && !w.hidden {
 					n.Offset = at
 				}
-				n.Error = bound + abs(n.Offset-at)
+				if bound += abs(n.Offset - at); bound > n.Error || !w.hidden {
+					n.Error = bound
+				}
 			}
 			if !m.Of[to].Known || n.Error < m.Of[to].Error {
 				m.Of[to], m.ways[to] = n, w

@@ -12,10 +12,11 @@ import (
 // them by different amounts, a queue raises one only.
 
 const (
-	stepWindow = 24      // bins on either side whose minima are compared
-	stepLeast  = 500_000 // ns: smaller steps hide in what delays vary by
-	stepPairs  = 4       // pairs of each direction that a window needs for its minima to say what the path's delay is
-	stepTimes  = 8       // how far a step must stand out of the usual difference between neighbouring windows
+	stepWindow  = 24      // bins on either side whose minima are compared
+	stepLeast   = 500_000 // ns: smaller steps hide in what delays vary by
+	stepPairs   = 4       // pairs of each direction that a window needs for its minima to say what the path's delay is
+	hiddenPairs = 2       // pairs of each direction on either side of a jump that may hide
+	stepTimes   = 8       // how far a step must stand out of the usual difference between neighbouring windows
 )
 
 // findSteps fills Steps: jumps of B's clock against A's. Whichever of the two steps, the place is one in its own frames: what
@@ -265,7 +266,7 @@ func (e *Estimate) dividedIn(bins []bin, rho float64) (f, r float64) {
 	all, widest := after[0], 0.
 	for k := range bins {
 		x, y := &before, &after[k]
-		if min(x.n[0], x.n[1], y.n[0], y.n[1]) >= stepPairs {
+		if min(x.n[0], x.n[1], y.n[0], y.n[1]) >= hiddenPairs {
 			df, dr := y.d[0]-x.d[0], y.d[1]-x.d[1]
 			trip := min(x.d[0]+x.d[1], y.d[0]+y.d[1])
 			if math.Abs(df+dr)*4 < math.Abs(df-dr) && (all.d[0]+all.d[1])*3 < trip*2 && trip > widest {
