@@ -349,6 +349,34 @@ func TestStepAtProxy(t *testing.T) {
 	}
 }
 
+// A jump that delays hide is not found; the offset before it is then said with a bound that holds all the same, and a drift that it
+// looks like is not told.
+func TestHiddenStep(t *testing.T) {
+	for _, x := range []struct {
+		seed        int64
+		from, apply string
+		offsets     []float64
+	}{
+		{21, "asymmetric-route", "step=4ms@a", []float64{0, 2.25, -6.5, 0.4}},
+		{21, "haproxy-tcp", "step=-4ms@b", []float64{0, -1.25}},
+		{21, "quic-nat", "step=10ms@a", []float64{0, 18.604}},
+		{21, "quic-nat", "drop=4@a,step=15ms@b", []float64{0, 18.604}},
+		{21, "tls-offload", "step=4ms@a", []float64{0, -3.217}},
+		{33, "gateway", "step=500us@b", []float64{0, 0, 0}},
+		{33, "vxlan-middle", "step=3ms@b", []float64{0, 0.44, -0.91}},
+		{5, "clock-drift", "step=5ms@b", []float64{0, 37.412}},
+	} {
+		for k, c := range derived(t, x.seed, x.from, x.apply).Captures {
+			if c.Clock.OffsetS == nil || math.Abs(*c.Clock.OffsetS-x.offsets[k]) > *c.Clock.OffsetErrorS || *c.Clock.OffsetErrorS > 0.02 {
+				t.Errorf("%s, %s: %s has %s, want an offset of %v s", x.from, x.apply, c.Name, said(c.Clock), x.offsets[k])
+			}
+			if d := c.Clock.DriftPPM; x.from == "clock-drift" && k == 1 && d != nil && math.Abs(*d-35) > *c.Clock.DriftErrorPPM {
+				t.Errorf("%s, %s: drift of %v ± %v ppm, 35 is true", x.from, x.apply, *d, *c.Clock.DriftErrorPPM)
+			}
+		}
+	}
+}
+
 // said words a clock without what it is made from.
 func said(c model.Clock) string {
 	c.Residuals = nil
