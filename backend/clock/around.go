@@ -11,19 +11,21 @@ import (
 // around relates what no constant bounds do: with asymmetric routing each link shows one direction, in which a jump of a clock looks
 // like a path that grew longer. Packets are followed from point to point, whatever the clocks between say: what passes a capture
 // after a related one bounds its clock from one side, what passes a related one after it from the other, and what moves both sides at
-// once is a jump. Estimates that want refuses are not taken.
-func (m *Model) around(r *match.Result, want func(*Estimate) bool) {
+// once is a jump. It reports whether any clock jumps, or may.
+func (m *Model) around(r *match.Result) (jumps bool) {
 	for more := true; more; {
 		more = false
 		for c := range m.Of {
 			if m.Of[c].Known {
 				continue
 			}
-			if e := m.followed(r, c); e != nil && e.Known && want(e) {
+			if e := m.followed(r, c); e != nil && e.Known {
 				m.Of[c], more = e.Clock, true
+				jumps = jumps || len(e.Steps) > 0 || e.hidden
 			}
 		}
 	}
+	return jumps
 }
 
 // followed estimates a capture's clock against the reference, which stands for a link's A; frames are the capture's own.

@@ -103,7 +103,7 @@ func New(r *match.Result, order []int) *Model {
 	m.Ref = m.reference(r, order)
 	m.spread(r)
 	m.round(r)
-	m.around(r, func(*Estimate) bool { return true })
+	m.around(r)
 	m.place()
 	m.least = make([]int64, len(m.Of))
 	for c := range m.Of {

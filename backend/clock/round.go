@@ -2,6 +2,7 @@ package clock
 
 import (
 	"math"
+	"slices"
 
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/match"
@@ -19,8 +20,12 @@ func (m *Model) round(r *match.Result) {
 	if !missing {
 		return
 	}
-	// A jump smaller than a round trip leaves no contradiction in the bounds of links.
-	m.around(r, func(e *Estimate) bool { return len(e.Steps) > 0 || e.hidden })
+	// A jump smaller than a round trip leaves no contradiction in the bounds of links. Packets that are followed may show one.
+	before := slices.Clone(m.Of)
+	if m.around(r) {
+		return
+	}
+	m.Of = before
 	n := len(m.Of)
 	// The bounds hold at different instants; a first round without drift tells, well enough, what instant of each
 	// clock is the reference's first.
