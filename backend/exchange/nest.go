@@ -145,13 +145,16 @@ const (
 	tolerated   = 30  // one in so many pairs may be wrong
 )
 
+// nested counts back exchanges that nest, and those that the front capture would have held.
+type nested struct{ in, held int }
+
 // offset is the range of offsets at which the back exchanges nest into front ones best: many of those that the front
 // capture would have held, beyond what chance explains. The measure is the likelihood ratio of the share that nests
 // against the share that nests at any offset (Kullback and Leibler, 1951). ok is false where that may be chance, or
 // where another offset is about as good.
-func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
+func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, share nested, ok bool) {
 	if len(ns) == 0 {
-		return 0, 0, false
+		return 0, 0, share, false
 	}
 	type event struct {
 		at   int64
@@ -248,7 +251,7 @@ func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
 		}
 	}
 	if at < 0 {
-		return 0, 0, false
+		return 0, 0, share, false
 	}
 	from, to := at, at
 	for from > 0 && score(places[from-1]) > best/2 {
@@ -279,7 +282,7 @@ func offset(ns []nesting, front, back []*Exchange) (lo, hi int64, ok bool) {
 		// What asks several things at once and is answered at any time nests at many offsets.
 		good = good && p.in*looseShare >= p.held*(looseShare-1)
 	}
-	return places[from].lo, places[to].hi, good
+	return places[from].lo, places[to].hi, nested{p.in, p.held}, good
 }
 
 // among counts the exchanges whose answers can't be told.

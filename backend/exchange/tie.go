@@ -150,15 +150,18 @@ func attempt(r *match.Result, a, b int, front, back []*Exchange) found {
 	if len(ns) == 0 {
 		return found{}
 	}
+	var share nested
 	lo, hi, ok := r.Offset(a, b, front[0].Request.Start)
 	if !ok {
 		lo, hi, ok = transactions(ns, front, back)
 	}
 	if !ok {
-		lo, hi, ok = offset(ns, front, back)
+		lo, hi, share, ok = offset(ns, front, back)
 	}
-	if !ok {
-		return jumped(front, back, ns, mark)
+	if !ok || share.held-share.in > share.held/jumpedShare {
+		if out, in := jumped(front, back, ns, mark); !ok || in > share.in+share.in/jumpedShare {
+			return out
+		}
 	}
 	claims, withins, lo, hi := settle(front, back, ns, mark, lo, hi)
 	return found{claims, withins, own(r, a, b, front, ns, claims, lo, hi)}
@@ -166,14 +169,15 @@ func attempt(r *match.Result, a, b int, front, back []*Exchange) found {
 
 const (
 	jumpedMost  = 1 << 17 // pairs that are looked at again for a clock that jumped
+	jumpedShare = 8       // if more than one in so many do not nest at one offset, a jump is looked for, and believed if so many more do then
 	jumpedParts = 8       // places that a jump is looked for at: exchanges near it are lost
 )
 
 // jumped takes one of the clocks to have jumped once: what came before and what came behind nest at offsets of their own, neither of
-// which explains all.
-func jumped(front, back []*Exchange, ns []nesting, mark []int) (out found) {
+// which explains all. in counts the back exchanges that nest then.
+func jumped(front, back []*Exchange, ns []nesting, mark []int) (out found, in int) {
 	if len(ns) > jumpedMost {
-		return out
+		return out, 0
 	}
 	order := make([]int, len(back))
 	for j := range order {
@@ -182,26 +186,23 @@ func jumped(front, back []*Exchange, ns []nesting, mark []int) (out found) {
 	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(back[x].Request.Start, back[y].Request.Start) })
 	for part := 1; part < jumpedParts; part++ {
 		var both found
-		ok := true
+		nest := 0
 		for _, l := range [2][]int{order[:len(order)*part/jumpedParts], order[len(order)*part/jumpedParts:]} {
 			bs, ms, some := chosen(l, back, ns, mark)
-			if len(some) == 0 {
-				ok = false
-				break
+			lo, hi, share, ok := offset(some, front, bs)
+			if !ok {
+				continue // what lies there stays unexplained
 			}
-			lo, hi, found := offset(some, front, bs)
-			if !found {
-				ok = false
-				break
-			}
+			nest += share.in
 			cs, ws, _, _ := settle(front, bs, some, ms, lo, hi)
 			both.claims, both.withins = append(both.claims, cs...), append(both.withins, ws...)
 		}
-		if ok && len(both.claims) > len(out.claims) && !shared(both.claims) {
-			out = both
+		both.claims = unshared(both.claims)
+		if len(both.claims) > len(out.claims) {
+			out, in = both, nest
 		}
 	}
-	return out
+	return out, in
 }
 
 // chosen gives the back exchanges with some indexes, what their headers name, and their nestings.
@@ -220,16 +221,13 @@ func chosen(l []int, back []*Exchange, ns []nesting, mark []int) (bs []*Exchange
 	return bs, ms, out
 }
 
-// shared reports whether a front exchange is claimed twice.
-func shared(cs []Claim) bool {
-	seen := map[*Exchange]bool{}
+// unshared leaves out claims of which another one has the same front exchange: it is one of them, and which is not known.
+func unshared(cs []Claim) []Claim {
+	n := map[*Exchange]int{}
 	for i := range cs {
-		if seen[cs[i].Front] {
-			return true
-		}
-		seen[cs[i].Front] = true
+		n[cs[i].Front]++
 	}
-	return false
+	return slices.DeleteFunc(cs, func(c Claim) bool { return n[c.Front] > 1 })
 }
 
 // namesClients reports whether what headers say of clients goes with the addresses in front: not so where a translation

@@ -135,7 +135,8 @@ func TestNotSaid(t *testing.T) {
 	}
 }
 
-// Where recorders missed requests, answers, or a whole conversation's share of them, none is said to carry on another's.
+// Where recorders missed requests, answers, or a whole conversation's share of them, and where a clock jumped as well, none is said to
+// carry on another's, and a fair share is told.
 func TestMissedAtProxy(t *testing.T) {
 	var truth struct {
 		Flows []struct {
@@ -160,7 +161,7 @@ func TestMissedAtProxy(t *testing.T) {
 			}
 		}
 	}
-	for apply, seeds := range map[string][]int64{"drop=5@a": {3, 5, 6}, "drop=6@b": {1, 4, 5}, "drop=4@a,drop=4@b": {2, 4, 6}, "drop=5@a,drop=5@b": {100, 110, 111}, "drop=10@a,drop=10@b": {1, 2, 3, 4, 5, 100, 102, 106, 107, 108, 110}} {
+	for apply, seeds := range map[string][]int64{"drop=5@a": {3, 5, 6}, "drop=6@b": {1, 4, 5}, "drop=4@a,drop=4@b": {2, 4, 6}, "drop=5@a,drop=5@b": {100, 110, 111}, "drop=4@a,step=15ms@b": {101, 103}, "drop=4@a,step=-15ms@b": {100, 101, 103}, "drop=5@a,step=100ms@a": {101, 102, 103, 104}, "drop=10@a,drop=10@b": {1, 2, 3, 4, 5, 100, 102, 106, 107, 108, 110}} {
 		for _, seed := range seeds {
 			joined := 0
 			for _, f := range derived(t, seed, "tls-offload", apply).Flows {
