@@ -7,7 +7,8 @@
 //
 // What survives a proxy: the order in time (a request is passed on after it came, an answer before it goes back), sizes
 // but for some header lines, and what proxies write into headers (X-Forwarded-For, Forwarded). Clocks need not be
-// related: the offset at which most messages nest into each other is found on the way, and bounds the clocks.
+// related: the offset at which most messages nest into each other is found on the way, and bounds the clocks; if one of
+// them jumped, an offset in front of the jump and one behind it.
 //
 // HTTP/2 carries several exchanges at once. In the clear, or with keys, each stream is one; in TLS each record of a client
 // that asks several things at once is, whose answer lies somewhere in what comes back: which connections go on in which can
