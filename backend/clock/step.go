@@ -269,6 +269,7 @@ func (e *Estimate) dividedIn(bins []bin, rho float64) (f, r float64) {
 		if min(x.n[0], x.n[1], y.n[0], y.n[1]) >= hiddenPairs {
 			df, dr := y.d[0]-x.d[0], y.d[1]-x.d[1]
 			trip := min(x.d[0]+x.d[1], y.d[0]+y.d[1])
+			// Half of a jump is what the offset errs by: above half a round trip that is more than the bound, less on lopsided ways.
 			if math.Abs(df+dr)*4 < math.Abs(df-dr) && (all.d[0]+all.d[1])*3 < trip*2 && trip > widest {
 				widest, f, r = trip, x.d[0], x.d[1]
 			}

@@ -174,7 +174,7 @@ const (
 )
 
 // jumped takes one of the clocks to have jumped once: what came before and what came behind nest at offsets of their own, neither of
-// which explains all. in counts the back exchanges that nest then.
+// which explains all. Where one part shows no offset, only the other's are claimed. in counts the back exchanges that nest then.
 func jumped(front, back []*Exchange, ns []nesting, mark []int) (out found, in int) {
 	if len(ns) > jumpedMost {
 		return out, 0
