@@ -21,6 +21,9 @@ func (m *Model) around(r *match.Result) (jumps bool) {
 			}
 			if e := m.followed(r, c); e != nil && e.Known {
 				m.Of[c], more = e.Clock, true
+				if e.hidden {
+					m.until[c] = RefTime(e.until)
+				}
 				jumps = jumps || len(e.Steps) > 0 || e.hidden
 			}
 		}
@@ -33,6 +36,7 @@ func (m *Model) followed(r *match.Result, c int) *Estimate {
 	src := r.Caps[c]
 	width := src.Len()/maxBins + 1
 	e := &Estimate{bins: make([]bin, src.Len()/width+1)}
+	until := RefTime(0)
 	for _, f := range r.Flows {
 		for d, path := range f.Path {
 			k, side := slices.Index(path, c), f.Sides[c]
@@ -51,6 +55,7 @@ func (m *Model) followed(r *match.Result, c int) *Estimate {
 					}
 					for n, way := range ways {
 						if t, ok := m.follow(r, way, i, n == 0); ok {
+							until = earlier(until, m.until[way[len(way)-1]])
 							frame, ref := src.Frame(i), capture.LocalTime(t)
 							b := &e.bins[int(frame-1)/width]
 							b.reach(frame, frame, ref, x.Time)
@@ -66,6 +71,7 @@ func (m *Model) followed(r *match.Result, c int) *Estimate {
 	}
 	e.settle()
 	e.findSteps()
+	e.until = capture.LocalTime(until)
 	e.fit()
 	return e
 }

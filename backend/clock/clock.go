@@ -58,6 +58,7 @@ type Model struct {
 	// Links holds the estimates between neighbouring points that Of is made from; nil where there is none.
 	Links []*Estimate // parallel to match.Result.Links
 	ways  []way       // by capture: how Of is known, but of the reference
+	until []RefTime   // by capture: where a jump may hide, up to which Of is bounded; 0 for none
 	caps  []*flow.Capture
 	least []int64 // by capture: its smallest jump, ns; 0 for none
 }
@@ -95,7 +96,7 @@ func (m *Model) Span(capture int) (first, last RefTime) {
 // New estimates all clocks. order lists the captures in path order; the first that any other is related to is the
 // reference. Pairs that the clocks speak against are taken out of r's links.
 func New(r *match.Result, order []int) *Model {
-	m := &Model{caps: r.Caps, ways: make([]way, len(r.Caps)), Of: make([]Clock, len(r.Caps)), Links: make([]*Estimate, len(r.Links))}
+	m := &Model{caps: r.Caps, ways: make([]way, len(r.Caps)), until: make([]RefTime, len(r.Caps)), Of: make([]Clock, len(r.Caps)), Links: make([]*Estimate, len(r.Links))}
 	for k, l := range r.Links {
 		m.Links[k] = estimate(r, l)
 	}
@@ -233,9 +234,22 @@ func (m *Model) spread(r *match.Result) {
 			}
 			if !m.Of[to].Known || n.Error < m.Of[to].Error {
 				m.Of[to], m.ways[to] = n, w
+				m.until[to] = m.until[best]
+				if e.hidden {
+					of, at := &m.Of[l.A], e.until
+					m.until[to] = earlier(m.until[to], RefTime(int64(at)-of.offset(0, at)))
+				}
 			}
 		}
 	}
+}
+
+// earlier is the earlier one of two instants, 0 standing for never.
+func earlier(a, b RefTime) RefTime {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // compose is the clock of C against the reference, from B against the reference and C against B, which e says; inB: C is e's A.

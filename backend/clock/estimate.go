@@ -23,8 +23,9 @@ type Estimate struct {
 	t0     capture.LocalTime
 	// relayed: some pairs tell of what a proxy did, which may take any time.
 	relayed bool
-	// hidden: a jump may hide among the pairs, which nothing tells.
+	// hidden: a jump may hide among the pairs, which nothing tells; the offset is then bounded up to until only, by A's clock.
 	hidden bool
+	until  capture.LocalTime
 	// floor is the least time difference of each direction at AtA, infinite for none; it changes by rho and -rho per ns.
 	floor [2]float64
 	rho   float64
@@ -246,8 +247,11 @@ func (e *Estimate) fit() {
 		// The offset is that before the first step. What lies behind leans on the step's size, which is not known as well.
 		bound = max(bound, floor(first.way[0], rho)-float64(e.Offset), floor(first.way[1], -rho)+float64(e.Offset))
 	}
-	f, r := e.divided(rho)
-	e.hidden = f+r > 0
+	front, until := e.divided(rho)
+	f, r := front[0], front[1]
+	if e.hidden = f+r > 0; e.hidden {
+		e.until = until
+	}
 	if moves {
 		// Whether the clock drifts or jumps is not known, so only what lies near this instant tells of it.
 		if nearF, nearR := e.near(0); nearF+nearR > f+r {

@@ -12,11 +12,10 @@ import (
 // them by different amounts, a queue raises one only.
 
 const (
-	stepWindow  = 24      // bins on either side whose minima are compared
-	stepLeast   = 500_000 // ns: smaller steps hide in what delays vary by
-	stepPairs   = 4       // pairs of each direction that a window needs for its minima to say what the path's delay is
-	hiddenPairs = 2       // pairs of each direction on either side of a jump that may hide
-	stepTimes   = 8       // how far a step must stand out of the usual difference between neighbouring windows
+	stepWindow = 24      // bins on either side whose minima are compared
+	stepLeast  = 500_000 // ns: smaller steps hide in what delays vary by
+	stepPairs  = 4       // pairs of each direction that a window needs for its minima to say what the path's delay is
+	stepTimes  = 8       // how far a step must stand out of the usual difference between neighbouring windows
 )
 
 // findSteps fills Steps: jumps of B's clock against A's. Whichever of the two steps, the place is one in its own frames: what
@@ -228,53 +227,67 @@ func abs(x int64) int64 {
 
 // divided looks for a jump that is possible and that nothing tells: one that makes both directions together seem much faster than they
 // are on either side of it, because each was fastest on another side. It gives the least differences in front of it, which bound the
-// first frame's offset whether the clock jumped or not; zero where no place looks like that.
-func (e *Estimate) divided(rho float64) (f, r float64) {
-	f, r = e.dividedIn(e.bins, rho)
+// first frame's offset whether the clock jumped or not, and A's time of the first pair behind; zero where no place looks like that.
+func (e *Estimate) divided(rho float64) (front [2]float64, at capture.LocalTime) {
+	front, at = e.dividedIn(e.bins, rho)
 	// What is on its way at a jump of the other clock lies on the other side of it there.
 	inB := slices.Clone(e.bins)
 	slices.SortStableFunc(inB, func(x, y bin) int { return cmp.Compare(x.fromB, y.fromB) })
-	if f2, r2 := e.dividedIn(inB, rho); f2+r2 > f+r {
-		return f2, r2
+	if x, t := e.dividedIn(inB, rho); trip(x) > trip(front) {
+		front, at = x, t
 	}
-	return f, r
+	if e.until == 0 {
+		return front, at
+	}
+	// A jump hides in a clock that this one leans on.
+	x := noLows
+	for i := range e.bins {
+		if e.bins[i].firstA < e.until {
+			x = e.lower(x, &e.bins[i], rho)
+		}
+	}
+	if t := trip(x); !math.IsInf(t, 0) && t > trip(front) {
+		return x, e.until
+	}
+	return front, at
 }
 
 // dividedIn is divided with the bins in one clock's order.
-func (e *Estimate) dividedIn(bins []bin, rho float64) (f, r float64) {
-	// least holds the least differences of some bins, forward and reverse, and of how many each is.
-	type least struct {
-		d [2]float64
-		n [2]int
-	}
-	add := func(l least, b *bin) least {
-		by := float64(e.stepBefore(b))
-		if b.hasF {
-			l.d[0], l.n[0] = min(l.d[0], float64(b.f.d)-by-rho*float64(b.f.t)), l.n[0]+1
-		}
-		if b.hasR {
-			l.d[1], l.n[1] = min(l.d[1], float64(b.r.d)+by+rho*float64(b.r.t)), l.n[1]+1
-		}
-		return l
-	}
-	before := least{d: [2]float64{math.Inf(1), math.Inf(1)}}
-	after := make([]least, len(bins)+1)
-	after[len(bins)] = before
+func (e *Estimate) dividedIn(bins []bin, rho float64) (front [2]float64, at capture.LocalTime) {
+	after := make([][2]float64, len(bins)+1)
+	after[len(bins)] = noLows
 	for k := len(bins) - 1; k >= 0; k-- {
-		after[k] = add(after[k+1], &bins[k])
+		after[k] = e.lower(after[k+1], &bins[k], rho)
 	}
-	all, widest := after[0], 0.
+	before, widest := noLows, 0.
 	for k := range bins {
-		x, y := &before, &after[k]
-		if min(x.n[0], x.n[1], y.n[0], y.n[1]) >= hiddenPairs {
-			df, dr := y.d[0]-x.d[0], y.d[1]-x.d[1]
-			trip := min(x.d[0]+x.d[1], y.d[0]+y.d[1])
+		x, y := before, after[k]
+		if least := min(trip(x), trip(y)); !math.IsInf(trip(x)+trip(y), 0) && least > widest {
+			df, dr := y[0]-x[0], y[1]-x[1]
 			// Half of a jump is what the offset errs by: above half a round trip that is more than the bound, less on lopsided ways.
-			if math.Abs(df+dr)*4 < math.Abs(df-dr) && (all.d[0]+all.d[1])*3 < trip*2 && trip > widest {
-				widest, f, r = trip, x.d[0], x.d[1]
+			if math.Abs(df+dr)*4 < math.Abs(df-dr) && trip(after[0])*3 < least*2 {
+				widest, front, at = least, x, bins[k].firstA
 			}
 		}
-		before = add(before, &bins[k])
+		before = e.lower(before, &bins[k], rho)
 	}
-	return f, r
+	return front, at
 }
+
+// noLows are lows of nothing.
+var noLows = [2]float64{math.Inf(1), math.Inf(1)}
+
+// lower adds a bin to the least differences of both directions, ns, infinite for none; steps and a drift of rho are taken out.
+func (e *Estimate) lower(l [2]float64, b *bin, rho float64) [2]float64 {
+	by := float64(e.stepBefore(b))
+	if b.hasF {
+		l[0] = min(l[0], float64(b.f.d)-by-rho*float64(b.f.t))
+	}
+	if b.hasR {
+		l[1] = min(l[1], float64(b.r.d)+by+rho*float64(b.r.t))
+	}
+	return l
+}
+
+// trip is the round trip that the least differences of both directions come to.
+func trip(l [2]float64) float64 { return l[0] + l[1] }

@@ -359,6 +359,8 @@ func TestHiddenStep(t *testing.T) {
 		offsets     []float64
 	}{
 		{21, "asymmetric-route", "step=4ms@a", []float64{0, 2.25, -6.5, 0.4}},
+		{105, "asymmetric-route", "step=2ms@a", []float64{0, 2.25, -6.5, 0.4}},
+		{102, "blackhole", "step=2ms@a", []float64{0, 0.25}},
 		{21, "haproxy-tcp", "step=-4ms@b", []float64{0, -1.25}},
 		{21, "quic-nat", "step=10ms@a", []float64{0, 18.604}},
 		{21, "quic-nat", "drop=4@a,step=15ms@b", []float64{0, 18.604}},
