@@ -295,9 +295,16 @@ func (v *Verdict) tcpOutcome(f *match.Flow, st *State) {
 	case v.resetInBetween(f, st):
 	case syn && !synack && v.refused(f, st):
 	case syn && !synack && !data && !shookHands(f):
-		st.Outcome = "no-answer"
-		if n := st.count(0); n[FateLost]+n[FateConsumed] > 0 && n[FateDelivered] == 0 {
+		n := st.count(0)
+		switch gone := n[FateDelivered] == 0; {
+		case gone && n[FateLost] > 0:
 			st.Outcome = "blackholed"
+		case near != nil && near.SYN >= 0 && !v.waited(f.Path[0][0], uint32(near.SYN)):
+			st.Outcome = "open"
+		case gone && n[FateConsumed] > 0:
+			st.Outcome = "blackholed"
+		default:
+			st.Outcome = "no-answer"
 		}
 	case synack && near != nil && near.SYN >= 0 && near.SYNACK < 0 && !f.Sides[f.Path[0][0]].Carries(1) && v.replyGone(st):
 		st.Outcome = "blackholed-reply"
@@ -307,6 +314,15 @@ func (v *Verdict) tcpOutcome(f *match.Flow, st *State) {
 	default:
 		v.ordinaryEnd(f, st)
 	}
+}
+
+// answerWithin is how long, ns, an answer to a SYN is waited for before it is sent again (RFC 6298 §2.1).
+const answerWithin = 1_000_000_000
+
+// waited reports whether a capture goes on behind a SYN for as long as its sender waits for an answer.
+func (v *Verdict) waited(c int, syn uint32) bool {
+	x := v.At(c, syn)
+	return x.Is(flow.MarkNoTime) || v.Caps[c].Last-x.Time >= answerWithin
 }
 
 // shookHands reports whether what followed shows that a SYN was answered, whoever missed the answer: its sender acknowledged, or

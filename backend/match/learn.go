@@ -15,7 +15,7 @@ const learnFrom = 64
 
 // shifts finds what must be added to A's sequence numbers to get B's, and in which directions something tells; 0 where
 // nothing does.
-func shifts(a, b *Side, lvl level) (s [2]uint32, known [2]bool) {
+func (m *matcher) shifts(a, b *Side) (s [2]uint32, known [2]bool) {
 	for d := 0; d < 2; d++ {
 		if x, y, both := initial(a, d), initial(b, d), true; both {
 			if x >= 0 && y >= 0 {
@@ -25,7 +25,7 @@ func shifts(a, b *Side, lvl level) (s [2]uint32, known [2]bool) {
 	}
 	for d := 0; d < 2; d++ {
 		if !known[d] {
-			s[d], known[d] = shiftByPayload(a, b, d, lvl)
+			s[d], known[d] = m.shiftByPayload(a, b, d)
 		}
 	}
 	return s, known
@@ -53,9 +53,14 @@ func initial(s *Side, d int) int64 {
 const shiftSure = 8
 
 // shiftByPayload takes the most frequent difference between the sequence numbers of segments with the same bytes.
-func shiftByPayload(a, b *Side, d int, lvl level) (uint32, bool) {
+func (m *matcher) shiftByPayload(a, b *Side, d int) (uint32, bool) {
 	for _, n := range []int{learnFrom / 2, 4 * learnFrom} {
-		x, y := bodies(a, d, n, lvl), bodies(b, d, n, lvl)
+		m.bodies[0] = bodies(a, d, n, m.lvl, m.bodies[0][:0])
+		m.bodies[1] = bodies(b, d, n, m.lvl, m.bodies[1][:0])
+		x, y := m.bodies[0], m.bodies[1]
+		if len(x) == 0 || len(y) == 0 {
+			break
+		}
 		count := map[uint32]int{}
 		best, at := 0, uint32(0)
 		for i, j := 0, 0; i < len(x) && j < len(y); {
@@ -105,9 +110,8 @@ type body struct {
 	n   uint32 // in the order of frames
 }
 
-// bodies lists the first n data segments of a direction, equal ones together.
-func bodies(s *Side, d, n int, lvl level) []body {
-	out := make([]body, 0, n)
+// bodies adds the first n data segments of a direction to an empty list, equal ones together.
+func bodies(s *Side, d, n int, lvl level, out []body) []body {
 	for k, id := range s.Convs {
 		dir := d ^ s.Forward[k]
 		for i := range flow.UpTo(s.Cap.Span(id)) {

@@ -136,6 +136,7 @@ type matcher struct {
 	restA    []uint32
 	restB    []uint32
 	groups   []grouped
+	bodies   [2][]body
 	holders  []holder // for uniques, as are
 	keys     []uint64
 	pairs    []Pair

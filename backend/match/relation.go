@@ -33,7 +33,7 @@ func (m *matcher) probe(a, b *Side, proto uint8, j *Joint) (pairs []Pair, ok boo
 	t := &j.Traits
 	apart := false // the numbers differ in both directions, as far as they are known, and in one for certain
 	if proto == flow.ProtoTCP {
-		s, known := shifts(a, b, m.lvl)
+		s, known := m.shifts(a, b)
 		t.Shift = s
 		apart = s[0] != 0 && s[1] != 0
 		for d := range s {

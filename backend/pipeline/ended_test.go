@@ -487,3 +487,25 @@ func TestCaptureNotes(t *testing.T) {
 		}
 	}
 }
+
+// A SYN that a capture ends with was not answered yet: that is no connection which vanished, nor one that nobody answers.
+func TestEndsWithSYN(t *testing.T) {
+	m := derived(t, 357716, "haproxy-tcp", "gro@b,loop@a,early=0.3@a")
+	alone := 0
+	for _, f := range m.Flows {
+		if at := f.At["a"]; at != nil && at.Frames == 1 {
+			alone++
+			if f.Outcome != "open" {
+				t.Errorf("conversation %d, one SYN in front of the capture's end: %s", f.ID, f.Outcome)
+			}
+		}
+	}
+	if alone == 0 {
+		t.Fatal("no conversation of one SYN")
+	}
+	for _, x := range m.Findings {
+		if x.ID == "syn-not-delivered" {
+			t.Errorf("%s: %s", x.ID, x.Title)
+		}
+	}
+}
