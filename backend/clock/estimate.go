@@ -340,7 +340,7 @@ func driftError(parts []part, rho float64) float64 {
 	return best * 1e6
 }
 
-// restless is twice as far as the slope moves, ppm, where any third of the time between steps is left out: delays that rise and fall
+// restless is three times as far as the slope moves, ppm, where any third of the time between steps is left out: delays that rise and fall
 // slowly look like drift as long as one has not seen them do both.
 func restless(parts []part, rho float64) float64 {
 	worst := 0.
@@ -361,7 +361,7 @@ func restless(parts []part, rho float64) float64 {
 		}
 		worst = max(worst, math.Abs(slope(left)-rho))
 	}
-	return 2 * worst * 1e6
+	return 3 * worst * 1e6
 }
 
 // jumpPlaces is into how many stretches of equal time a part is cut to look for jumps between them.

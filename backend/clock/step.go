@@ -15,6 +15,7 @@ const (
 	stepWindow = 24      // bins on either side whose minima are compared
 	stepLeast  = 500_000 // ns: smaller steps hide in what delays vary by
 	stepPairs  = 4       // pairs of each direction that a window needs for its minima to say what the path's delay is
+	stepLike   = 16      // as many times as large as what both directions differ by is what no route does to both
 	stepTimes  = 8       // how far a step must stand out of the usual difference between neighbouring windows
 )
 
@@ -100,7 +101,7 @@ func (e *Estimate) biggestJump() (at int, by int64) {
 	jumps := make([]int64, 0, n)
 	f, r, _ := e.minima(0, n)
 	impossible := f+r < -stepLeast // then few pairs are enough
-	best, at, trip := int64(0), -1, int64(0)
+	best, at, trip, odd := int64(0), -1, int64(0), int64(0)
 	for k := 1; k < n; k++ {
 		f0, r0, ok0 := e.minima(max(0, k-stepWindow), k)
 		f1, r1, ok1 := e.minima(k, min(n, k+stepWindow))
@@ -114,11 +115,11 @@ func (e *Estimate) biggestJump() (at int, by int64) {
 		step, rtt := (df-dr)/2, (df+dr)/2
 		jumps = append(jumps, abs(step))
 		if abs(step) > best && abs(rtt)*4 < abs(step) {
-			best, at, by, trip = abs(step), k, step, min(f0+r0, f1+r1)
+			best, at, by, trip, odd = abs(step), k, step, min(f0+r0, f1+r1), abs(rtt)
 		}
 	}
-	// Less than half a round trip a change of route does too; both together seem to take less than either does.
-	if at < 0 || best < max(stepLeast, trip/2) {
+	// A change of route makes less than half a round trip of it too, but not one way longer by just what it takes from the other.
+	if at < 0 || best < stepLeast || best < trip/2 && odd*stepLike > best {
 		return -1, 0
 	}
 	if e.relayed && f+r > -stepLeast { // a busy proxy does it too, so nothing but an impossible round trip tells

@@ -359,6 +359,7 @@ func TestHiddenStep(t *testing.T) {
 		offsets     []float64
 	}{
 		{21, "asymmetric-route", "step=4ms@a", []float64{0, 2.25, -6.5, 0.4}},
+		{104, "asymmetric-route", "step=1ms@a", []float64{0, 2.25, -6.5, 0.4}},
 		{105, "asymmetric-route", "step=2ms@a", []float64{0, 2.25, -6.5, 0.4}},
 		{102, "blackhole", "step=2ms@a", []float64{0, 0.25}},
 		{21, "haproxy-tcp", "step=-4ms@b", []float64{0, -1.25}},
@@ -368,6 +369,8 @@ func TestHiddenStep(t *testing.T) {
 		{33, "gateway", "step=500us@b", []float64{0, 0, 0}},
 		{33, "vxlan-middle", "step=3ms@b", []float64{0, 0.44, -0.91}},
 		{5, "clock-drift", "step=5ms@b", []float64{0, 37.412}},
+		{100, "clock-drift", "step=1ms@a", []float64{0, 37.412}},
+		{101, "clock-drift", "step=2ms@b", []float64{0, 37.412}},
 	} {
 		for k, c := range derived(t, x.seed, x.from, x.apply).Captures {
 			if c.Clock.OffsetS == nil || math.Abs(*c.Clock.OffsetS-x.offsets[k]) > *c.Clock.OffsetErrorS || *c.Clock.OffsetErrorS > 0.02 {
