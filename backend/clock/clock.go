@@ -31,7 +31,9 @@ type Step struct {
 	From capture.FrameNo
 	At   capture.LocalTime // the last frame's time before the jump
 	By   int64             // ns, summed over all steps so far
+	size int64             // ns, of this step alone, B's clock against A's
 	key  capture.FrameNo   // From in the frames of the capture whose clock stepped
+	inA  bool              // that is A's
 	// behind is the last frame before From of which it is known that the clock had not jumped.
 	behind capture.FrameNo
 	own    bool // the capture's own frames show it, so that it is not the reference that jumped

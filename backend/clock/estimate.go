@@ -19,7 +19,6 @@ type Estimate struct {
 	// MinRTT is the smallest sum of both one-way delays, ns.
 	MinRTT int64
 	bins   []bin
-	inA    bool // it is A's clock that steps
 	t0     capture.LocalTime
 	// relayed: some pairs tell of what a proxy did, which may take any time.
 	relayed bool
@@ -436,27 +435,35 @@ func (e *Estimate) inverse() Clock {
 	c := e.Clock
 	c.At, c.Offset, c.DriftPPM = e.AtA, -e.Offset, -e.DriftPPM
 	c.Steps = nil
-	for _, s := range e.Steps {
+	for k := range e.Steps {
+		s := &e.Steps[k]
 		behind, at := e.lastA(s)
-		c.Steps = append(c.Steps, Step{From: e.frameA(s), At: at, By: -s.By, behind: behind})
+		c.Steps = append(c.Steps, Step{From: e.frameA(s), At: at, size: -s.size, behind: behind})
+	}
+	slices.SortStableFunc(c.Steps, func(x, y Step) int { return cmp.Compare(x.From, y.From) })
+	by := int64(0)
+	for k := range c.Steps {
+		by += c.Steps[k].size
+		c.Steps[k].By = by
 	}
 	return c
 }
 
-func (e *Estimate) frameA(s Step) capture.FrameNo {
-	for _, k := range e.bins {
-		if e.key(&k) >= s.key {
-			return k.from
+func (e *Estimate) frameA(s *Step) capture.FrameNo {
+	for i := range e.bins {
+		if e.bins[i].behindStep(s) {
+			return e.bins[i].from
 		}
 	}
 	return 0
 }
 
 // lastA is A's last frame in front of a step, and its time.
-func (e *Estimate) lastA(s Step) (capture.FrameNo, capture.LocalTime) {
+func (e *Estimate) lastA(s *Step) (capture.FrameNo, capture.LocalTime) {
 	n, t := capture.FrameNo(0), e.AtA
-	for _, k := range e.bins {
-		if e.key(&k) >= s.key {
+	for i := range e.bins {
+		k := &e.bins[i]
+		if k.behindStep(s) {
 			break
 		}
 		n, t = k.last, k.lastA

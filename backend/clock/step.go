@@ -19,61 +19,165 @@ const (
 	stepTimes  = 8       // how far a step must stand out of the usual difference between neighbouring windows
 )
 
+// stepsMost bounds the jumps that are looked for.
+const stepsMost = 16
+
 // findSteps fills Steps: jumps of B's clock against A's. Whichever of the two steps, the place is one in its own frames: what
-// is on its way at that moment is later at the one end and earlier at the other.
+// is on its way at that moment is later at the one end and earlier at the other. All of one clock are likelier than some of
+// either.
 func (e *Estimate) findSteps() {
 	var best []Step
-	bestInA, least := false, int64(math.MinInt64)
-	for _, inA := range []bool{false, true} {
-		e.Steps, e.inA = nil, inA
-		slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(e.key(&x), e.key(&y)) })
-		for len(e.Steps) < 16 {
-			at, by := e.biggestJump()
-			if at < 0 {
-				at, by = e.contradiction()
-			}
-			if at < 0 || !e.addStep(at, by) {
-				break
-			}
-		}
+	least := int64(math.MinInt64)
+	for _, find := range []func(){func() { e.stepsOf(false) }, func() { e.stepsOf(true) }, e.cutUp} {
+		e.Steps = nil
+		find()
 		f, r, _ := e.minima(0, len(e.bins))
 		if f+r > least {
-			best, bestInA, least = e.Steps, inA, f+r
+			best, least = e.Steps, f+r
 		}
 		if f+r > -stepLeast {
 			break // no contradiction is left
 		}
 	}
-	e.Steps, e.inA = best, bestInA
+	slices.SortFunc(best, func(x, y Step) int { return cmp.Compare(x.From, y.From) })
+	by := int64(0)
+	for k := range best {
+		by += best[k].size
+		best[k].By = by
+	}
+	e.Steps = best
 	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
 }
 
-// key is a bin's place in the frames of the capture whose clock steps.
-func (e *Estimate) key(b *bin) capture.FrameNo {
-	if e.inA {
-		return b.from
+// stepsOf looks for steps of one clock, A's or B's, the largest first.
+func (e *Estimate) stepsOf(inA bool) {
+	inOrder(e.bins, inA)
+	for len(e.Steps) < stepsMost {
+		at, by := e.biggestJump()
+		if at < 0 {
+			at, by = e.contradiction()
+		}
+		if at < 0 || !e.addStep(at, by, inA) {
+			return
+		}
 	}
-	return b.fromB
 }
+
+// cutUp looks for steps of either clock from the beginning on: there is one where a frame contradicts all since the last.
+func (e *Estimate) cutUp() {
+	if e.drifting() {
+		return
+	}
+	var steps []Step
+	rest, middle, trip := e.bins, int64(0), int64(-1)
+	for {
+		n, inA := agreeing(rest)
+		f, r, okF, okR := lows(rest[:n])
+		before := middle
+		switch {
+		case okF && okR:
+			middle, trip = (f-r)/2, f+r
+		case trip < 0:
+			return
+		case okF:
+			middle = f - trip/2
+		default:
+			middle = trip/2 - r
+		}
+		if len(steps) > 0 {
+			steps[len(steps)-1].size = middle - before
+		}
+		if n == len(rest) {
+			break
+		}
+		if len(steps) == stepsMost {
+			return
+		}
+		steps = append(steps, stepAt(rest, n, inA))
+		rest = rest[n:]
+	}
+	e.Steps = steps
+}
+
+// agreeing is how many bins do not contradict each other, and which clock steps behind them: by the frames of the one that does not,
+// what is on its way tells the old and the new time by turns. It leaves the bins in the order of that clock's frames.
+func agreeing(bins []bin) (n int, inA bool) {
+	var first, next [2]int
+	for k, inA := range [2]bool{true, false} {
+		inOrder(bins, inA)
+		first[k] = consistent(bins)
+		next[k] = consistent(bins[first[k]:])
+	}
+	if next[0] <= next[1] {
+		return first[1], false
+	}
+	inOrder(bins, true)
+	return first[0], true
+}
+
+// lows are the least differences of both directions over bins, steps not taken out.
+func lows(bins []bin) (f, r int64, okF, okR bool) {
+	for k := range bins {
+		f, r, okF, okR = bins[k].lower(f, r, okF, okR)
+	}
+	return f, r, okF, okR
+}
+
+// consistent is how many bins, from the first on, do not contradict each other.
+func consistent(bins []bin) int {
+	var f, r int64
+	okF, okR := false, false
+	for k := range bins {
+		f, r, okF, okR = bins[k].lower(f, r, okF, okR)
+		if okF && okR && f+r < -stepLeast {
+			return k
+		}
+	}
+	return len(bins)
+}
+
+// lower adds a bin to the least differences of both directions.
+func (k *bin) lower(f, r int64, okF, okR bool) (int64, int64, bool, bool) {
+	if k.hasF && (!okF || k.f.d < f) {
+		f, okF = k.f.d, true
+	}
+	if k.hasR && (!okR || k.r.d < r) {
+		r, okR = k.r.d, true
+	}
+	return f, r, okF, okR
+}
+
+// inOrder sorts bins by the frames of A, or of B.
+func inOrder(bins []bin, inA bool) {
+	slices.SortStableFunc(bins, func(x, y bin) int { return cmp.Compare(x.place(inA), y.place(inA)) })
+}
+
+// stepAt is a step of one clock in front of a bin.
+func stepAt(bins []bin, at int, inA bool) Step {
+	return Step{From: bins[at].fromB, At: bins[at-1].lastB, behind: bins[at-1].lastF, key: bins[at].place(inA), inA: inA}
+}
+
+// place is a bin's place in the frames of A, or of B.
+func (k *bin) place(inA bool) capture.FrameNo {
+	if inA {
+		return k.from
+	}
+	return k.fromB
+}
+
+// behindStep reports whether a bin lies behind a step.
+func (k *bin) behindStep(s *Step) bool { return k.place(s.inA) >= s.key }
 
 // addStep notes a step before a bin. It refuses one that explains nothing: a place that has one already, or a size that
 // makes the pairs contradict each other more than before.
-func (e *Estimate) addStep(at int, by int64) bool {
-	before, after := slices.Clone(e.Steps), Step{From: e.bins[at].fromB, At: e.bins[at-1].lastB, By: by, behind: e.bins[at-1].lastF, key: e.key(&e.bins[at])}
-	f0, r0, _ := e.minima(0, len(e.bins))
-	for k := range e.Steps {
-		switch {
-		case e.Steps[k].key == after.key:
-			e.Steps = before
-			return false
-		case e.Steps[k].key < after.key:
-			after.By = by + before[k].By
-		default:
-			e.Steps[k].By += by
-		}
+func (e *Estimate) addStep(at int, by int64, inA bool) bool {
+	before, s := e.Steps, stepAt(e.bins, at, inA)
+	s.size = by
+	if slices.ContainsFunc(before, func(x Step) bool { return x.key == s.key && x.inA == inA }) {
+		return false
 	}
-	e.Steps = append(e.Steps, after)
-	slices.SortFunc(e.Steps, func(x, y Step) int { return cmp.Compare(x.key, y.key) })
+	f0, r0, _ := e.minima(0, len(e.bins))
+	e.Steps = append(slices.Clone(before), s)
 	if f1, r1, _ := e.minima(0, len(e.bins)); f1+r1 < min(f0+r0, 0)-resolution {
 		e.Steps = before
 		return false
@@ -84,9 +188,9 @@ func (e *Estimate) addStep(at int, by int64) bool {
 // stepBefore is the sum of the steps up to a bin.
 func (e *Estimate) stepBefore(b *bin) int64 {
 	by := int64(0)
-	for _, s := range e.Steps {
-		if e.key(b) >= s.key {
-			by = s.By
+	for k := range e.Steps {
+		if s := &e.Steps[k]; b.behindStep(s) {
+			by += s.size
 		}
 	}
 	return by

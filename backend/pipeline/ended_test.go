@@ -383,6 +383,37 @@ func TestHiddenStep(t *testing.T) {
 	}
 }
 
+// Clocks that both jump are known all the same, with the jumps of either.
+func TestStepsOfBothClocks(t *testing.T) {
+	for _, x := range []struct {
+		seed        int64
+		from, apply string
+		offset      float64
+		steps       []float64 // in the order of time: forward ones of a are backward ones of b against it
+	}{
+		{100, "nat64", "step=40ms@a,step=-25ms@b", 0, []float64{-0.04, -0.025}},
+		{101, "nat64", "step=300ms@a,step=2s@b", 0, []float64{2, -0.3}},
+		{100, "sip-alg", "step=40ms@a,step=-25ms@b", 7.0091, []float64{-0.04, -0.025}},
+		{100, "mss-loss-reorder", "step=40ms@a,step=-25ms@b", 1.1, []float64{-0.04, -0.025}},
+		{101, "udp-icmp-nat", "step=300ms@a,step=2s@b", -0.19, []float64{2, -0.3}},
+	} {
+		c := derived(t, x.seed, x.from, x.apply).Captures[1].Clock
+		if c.OffsetS == nil || math.Abs(*c.OffsetS-x.offset) > *c.OffsetErrorS {
+			t.Errorf("%s, %s: %s, want an offset of %v s", x.from, x.apply, said(c), x.offset)
+			continue
+		}
+		if len(c.Steps) != len(x.steps) {
+			t.Errorf("%s, %s: %s, want %d steps", x.from, x.apply, said(c), len(x.steps))
+			continue
+		}
+		for k, s := range c.Steps {
+			if math.Abs(s.StepS-x.steps[k]) > 0.005 {
+				t.Errorf("%s, %s: step of %v s, want %v", x.from, x.apply, s.StepS, x.steps[k])
+			}
+		}
+	}
+}
+
 // said words a clock without what it is made from.
 func said(c model.Clock) string {
 	c.Residuals = nil
