@@ -61,8 +61,9 @@ func (c changes) names() []string {
 // ends compares addresses and ports of a frame and its counterpart.
 func (p *pen) ends(i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, h *heading) changes {
 	r := &h.routes[o.link]
-	if peer := r.conversation(p.in.Caps[o.capture], o.frame, g) + 1; r.peer != peer {
-		r.peer, r.ends = peer, compareEnds(p.in.tuple(p.c, i, f), p.in.tuple(o.capture, o.frame, g), fl)
+	if peer := r.conversation(p.in.Caps[o.capture], fl.Sides[o.capture], o.frame, g) + 1; r.peer != peer {
+		a, b := p.tuples(f, o, g, r)
+		r.peer, r.ends = peer, compareEnds(a, b, fl)
 	}
 	return r.ends
 }
@@ -105,25 +106,29 @@ func compareEnds(a, b flow.Tuple, fl *match.Flow) changes {
 	return ch
 }
 
-// tuple is that of the packet in place i of capture c.
-func (in *Input) tuple(c int, i uint32, f *flow.Fact) flow.Tuple {
-	return in.Caps[c].Tuple(in.Caps[c].ID(i), f.Dir())
+// tuples are those of a frame and of its counterpart, whose conversation the route over that link knows.
+func (p *pen) tuples(f *flow.Fact, o *peer, g *flow.Fact, r *route) (a, b flow.Tuple) {
+	return p.in.Caps[p.c].Tuple(p.talk.conv, f.Dir()), p.in.Caps[o.capture].Tuple(r.id, g.Dir())
 }
 
 // compare finds what differs between a frame and its counterpart, and words it in the direction of travel.
 func (p *pen) compare(i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, h *heading) changes {
-	in := p.in
 	ch := p.ends(i, f, o, g, fl, h)
 	if f.Mark&(flow.MarkError|flow.MarkLater) == 0 {
 		ch |= compareFacts(f, g, o.how, fl.Proto)
 		if f.Flags&decode.SYN != 0 && g.Flags&decode.SYN != 0 && fl.Proto == flow.ProtoTCP {
-			ch |= compareOptions(in.HandshakeAt(p.c, i), in.HandshakeAt(o.capture, o.frame))
+			ch |= compareOptions(p.handshakes(i, o, h))
 		}
 	}
 	if ch != 0 {
-		p.word(ch, i, f, o, g, fl)
+		p.word(ch, i, f, o, g, fl, h)
 	}
 	return ch
+}
+
+// handshakes are what a SYN or SYN/ACK and its counterpart say.
+func (p *pen) handshakes(i uint32, o *peer, h *heading) (a, b *flow.Handshake) {
+	return p.in.Caps[p.c].Handshake(p.talk.conv, i), p.in.Caps[o.capture].Handshake(h.routes[o.link].id, o.frame)
 }
 
 // compareFacts compares what every packet says.
@@ -207,15 +212,14 @@ func compareOptions(a, b *flow.Handshake) changes {
 }
 
 // word appends the texts of changes: "tcp.options.wscale.shift: 8 → 3", before and after as the packet travels.
-func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow) {
+func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, h *heading) {
 	if p.told(o, fl) {
 		if ch &^= chSrc | chDst | chSrcV6 | chDstV6 | chSport | chDport | chUSport | chUDport | chIdent; ch == 0 {
 			return
 		}
 	}
-	in := p.in
 	x, y := f, g
-	a, b := in.tuple(p.c, i, f), in.tuple(o.capture, o.frame, g)
+	a, b := p.tuples(f, o, g, &h.routes[o.link])
 	if !o.down {
 		x, y, a, b = y, x, b, a
 	}
@@ -257,7 +261,7 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl
 	num(chAck, uint64(x.Ack), uint64(y.Ack))
 	num(chWindow, uint64(x.Window), uint64(y.Window))
 	if ch&(chMSS|chWScale|chSACK) != 0 {
-		ha, hb := in.HandshakeAt(p.c, i), in.HandshakeAt(o.capture, o.frame)
+		ha, hb := p.handshakes(i, o, h)
 		if !o.down {
 			ha, hb = hb, ha
 		}

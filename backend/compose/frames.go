@@ -118,17 +118,24 @@ const usualKept = 4
 type route struct {
 	known      bool
 	down       bool
-	steps      int     // points further on the path
-	confidence [8]int8 // by match.How: percent + 1, 0 not known yet
-	from, to   uint32  // places of the counterparts' conversation, as found last
-	peer       uint32  // what ends is for, + 1, see conversation
+	steps      int         // points further on the path
+	confidence [8]int8     // by match.How: percent + 1, 0 not known yet
+	id         flow.ConvID // the counterparts' conversation, as found last
+	from, to   uint32      // its places
+	peer       uint32      // what ends is for, + 1, see conversation
 	ends       changes
 }
 
-// conversation tells conversations and directions of one capture apart; g is a counterpart, in place j there.
-func (r *route) conversation(c *flow.Capture, j uint32, g *flow.Fact) uint32 {
+// conversation tells conversations and directions of one capture apart; g is a counterpart, in place j there, s what that capture
+// holds of the flow, nil for nothing.
+func (r *route) conversation(c *flow.Capture, s *match.Side, j uint32, g *flow.Fact) uint32 {
 	if j < r.from || j >= r.to {
-		r.from, r.to = c.Span(c.ID(j))
+		if s != nil && c.Holds(s.Convs[0], j) {
+			r.id = s.Convs[0]
+		} else {
+			r.id = c.ID(j)
+		}
+		r.from, r.to = c.Span(r.id)
 	}
 	return r.from<<1 | uint32(g.Dir())
 }
@@ -333,7 +340,7 @@ func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.Captu
 	key := 1 | uint64(f.Mark&flow.MarkError)<<1 | uint64(how)<<6 | uint64(m.Fate)<<16 | uint64(m.Where)<<24 | uint64(m.Origin)<<32 | uint64(f.TTL)<<40 | uint64(g.TTL)<<48
 	h := &t.at[f.Dir()]
 	e := &h.usual[(key>>40^key>>48^key>>16)%usualKept]
-	conversation := h.routes[at].conversation(in.Caps[other], j, g)
+	conversation := h.routes[at].conversation(in.Caps[other], t.fl.Sides[other], j, g)
 	if e.key != key || e.peer != conversation || e.link != uint32(at) {
 		var fr annotate.Frame
 		if p.frame(i, &fr); fr.Extra == nil {

@@ -102,6 +102,19 @@ type Handshake struct {
 	Cut      bool // the snaplen cut the options: those that are not there may have been
 }
 
+// Handshake is what the SYN or SYN/ACK in a place of a conversation says; nil if it is none, or was sent before.
+func (c *Capture) Handshake(id ConvID, i uint32) *Handshake {
+	if id == NoConv {
+		return nil
+	}
+	for _, at := range [2]int32{c.Convs[id].SYN, c.Convs[id].SYNACK} {
+		if at >= 0 && c.Handshakes[at].Fact == i {
+			return &c.Handshakes[at]
+		}
+	}
+	return nil
+}
+
 // ClientDir is the direction of the conversation's initiator: that of its SYN, against that of its SYN/ACK, else that
 // of the first packet (UDP, but for answers alone; or a capture that starts in mid-conversation, where the lower port serves).
 func (c *Capture) ClientDir(id ConvID) int {

@@ -61,18 +61,3 @@ func (v *Verdict) RTT(f *match.Flow) RTT {
 	}
 	return v.RTTAt(f, f.Path[0][0])
 }
-
-// HandshakeAt is what the SYN or SYN/ACK in a frame says; nil if it is none, or was sent before.
-func (v *Verdict) HandshakeAt(c int, i uint32) *flow.Handshake {
-	k := v.Caps[c]
-	id := k.ID(i)
-	if id == flow.NoConv {
-		return nil
-	}
-	for _, at := range [2]int32{k.Convs[id].SYN, k.Convs[id].SYNACK} {
-		if at >= 0 && k.Handshakes[at].Fact == i {
-			return &k.Handshakes[at]
-		}
-	}
-	return nil
-}

@@ -40,7 +40,7 @@ func (r *Result) alike(fo *forest, tk *taken) (out []Candidate) {
 		either := func(t capture.LocalTime, _ int) (lo, hi capture.LocalTime, ok bool) { return rel.Time.window(t, 0) }
 		m := &matcher{}
 		for _, i := range byScore(ks, likely) {
-			k := ks[i]
+			k := &ks[i]
 			if k.Margin < clear || fo.same(k.A, k.B) || fo.overlap(k.A, k.B) {
 				continue
 			}
@@ -52,7 +52,7 @@ func (r *Result) alike(fo *forest, tk *taken) (out []Candidate) {
 				ok = len(pairs) > 0
 			}
 			if ok && rel.agrees(m, pairs) && r.accept(fo, tk, k) {
-				out = append(out, k)
+				out = append(out, *k)
 			}
 		}
 	}

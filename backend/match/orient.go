@@ -23,7 +23,7 @@ func (r *Result) orient(k *Candidate) {
 
 // opposed reports whether two conversations were opened in opposite directions, by what both captures hold of their
 // handshakes: no device on a path turns a connection round.
-func (r *Result) opposed(k Candidate) bool {
+func (r *Result) opposed(k *Candidate) bool {
 	a, ok := r.openedBy(k.A)
 	b, ok2 := r.openedBy(k.B)
 	return ok && ok2 && (a != b) != k.Flip

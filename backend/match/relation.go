@@ -246,7 +246,7 @@ func median(v []int64) int64 {
 // and whatever lies evenly between. With many flows few of each tell enough.
 const (
 	samplesMost  = 64
-	samplesLeast = 8
+	samplesLeast = 2
 	samplesAll   = 1 << 17 // of all flows, about
 )
 

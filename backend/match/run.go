@@ -78,6 +78,7 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 		anchors = append(anchors, r.anchor(fo, taken, ks)...)
 	}
 	anchors = append(anchors, r.several(fo, taken, ks, anchors)...)
+	slices.SortStableFunc(anchors, func(x, y Candidate) int { return byPair(&x, &y) }) // as they lie in memory
 	r.relate(caps, anchors)
 	r.agreeing(fo, taken, ks)
 	alike := r.alike(fo, taken)
@@ -121,9 +122,7 @@ func (r *Result) gather(lvl level, mask uint64, heads []map[flow.ConvID]flow.Fro
 	}
 	parallel(len(caps), func(k int) { r.both[k].standIn(lists[k]) })
 	ks := candidates(lists)
-	for i := range ks {
-		r.orient(&ks[i])
-	}
+	r.each(len(ks), func() func(i int) { return func(i int) { r.orient(&ks[i]) } })
 	rank(ks)
 	return ks
 }
@@ -263,15 +262,18 @@ func exclusive(proto uint8) bool { return proto == flow.ProtoTCP || proto == flo
 func (r *Result) anchor(fo *forest, tk *taken, ks []Candidate) []Candidate {
 	var out []Candidate
 	together := r.together(ks)
+	opposed := make([]bool, len(ks))
+	r.each(len(ks), func() func(i int) {
+		return func(i int) { opposed[i] = ks[i].Score >= certain && r.opposed(&ks[i]) }
+	})
 	for _, i := range byScore(ks, certain) {
-		k := ks[i]
-		if k.Margin < clear && !r.sideways(k) || k.Score-k.Soft < certain && !together[[2]int{k.A.Capture, k.B.Capture}] {
+		k := &ks[i]
+		if opposed[i] || k.Margin < clear && !r.sideways(k) || k.Score-k.Soft < certain && !together[[2]int{k.A.Capture, k.B.Capture}] {
 			continue
 		}
-		if !r.accept(fo, tk, k) {
-			continue
+		if r.join(fo, tk, k) {
+			out = append(out, *k)
 		}
-		out = append(out, k)
 	}
 	return out
 }
@@ -304,14 +306,17 @@ func (r *Result) together(ks []Candidate) map[[2]int]bool {
 }
 
 // sideways reports whether a candidate's rival is no rival: connectionless conversations of which several go with one.
-func (r *Result) sideways(k Candidate) bool {
+func (r *Result) sideways(k *Candidate) bool {
 	return !exclusive(r.Caps[k.A.Capture].Conv(k.A.ID).Proto) && k.Kinds&(1<<evIPID|1<<evSegment|1<<evQUIC) != 0
 }
 
-func (r *Result) accept(fo *forest, tk *taken, k Candidate) bool {
-	if r.opposed(k) {
-		return false
-	}
+// accept joins two conversations unless something speaks against it.
+func (r *Result) accept(fo *forest, tk *taken, k *Candidate) bool {
+	return !r.opposed(k) && r.join(fo, tk, k)
+}
+
+// join joins two conversations unless either has a counterpart already.
+func (r *Result) join(fo *forest, tk *taken, k *Candidate) bool {
 	if exclusive(r.Caps[k.A.Capture].Conv(k.A.ID).Proto) {
 		if !tk.free(k.A, k.B) || fo.overlap(k.A, k.B) {
 			return false
@@ -427,7 +432,7 @@ func (r *Result) agreeing(fo *forest, tk *taken, ks []Candidate) {
 	m := &matcher{}
 	ends := map[*Relation]*hosts{}
 	for _, i := range byScore(ks, likely-timeMost) {
-		k := ks[i]
+		k := &ks[i]
 		rel := r.Relations[[2]int{k.A.Capture, k.B.Capture}]
 		if rel == nil || k.Score >= certain && k.Margin >= clear {
 			continue
@@ -466,7 +471,7 @@ func (r *Result) agreeing(fo *forest, tk *taken, ks []Candidate) {
 }
 
 // atOnce reports whether two conversations are in the same time, as far as the clocks are known.
-func (rel *Relation) atOnce(r *Result, k Candidate) bool {
+func (rel *Relation) atOnce(r *Result, k *Candidate) bool {
 	a, b := r.Caps[k.A.Capture], r.Caps[k.B.Capture]
 	from, to := a.Span(k.A.ID)
 	since, until := b.Span(k.B.ID)
@@ -568,7 +573,7 @@ func (r *Result) twins(fo *forest, tk *taken) {
 			l, m := x[k], y[k]
 			flip := r.Caps[a].ClientDir(l[0].ID) != r.Caps[b].ClientDir(m[0].ID)
 			if ended && !flip && rel.together(r, l[0], m[0]) || !ended && r.adjacent(l[0], m[0], flip) {
-				r.accept(fo, tk, Candidate{A: l[0], B: m[0], Flip: flip})
+				r.accept(fo, tk, &Candidate{A: l[0], B: m[0], Flip: flip})
 			}
 		}
 	}

@@ -75,7 +75,7 @@ func (r *Result) several(fo *forest, tk *taken, ks, anchors []Candidate) []Candi
 			take = r.sameQuestions(p, ks, l[2])
 		}
 		for _, i := range take {
-			if r.accept(fo, tk, ks[i]) {
+			if r.accept(fo, tk, &ks[i]) {
 				out = append(out, ks[i])
 			}
 		}
