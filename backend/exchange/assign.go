@@ -113,6 +113,7 @@ func assign(front, back []*Exchange, ns []nesting, mark []int, lo, hi int64) ([]
 	}
 	p.lone(byBack, byFront)
 	p.named(mark)
+	p.rivals(mark)
 	p.tie()
 	p.byConversation(byBack)
 	p.likely(byBack)
@@ -147,6 +148,23 @@ func (p *plan) named(mark []int) {
 	for j, i := range mark {
 		if i >= 0 && p.to[j] == i {
 			p.sure[j] = 99
+		}
+	}
+}
+
+// rivals takes back claims of one request in front for several answered ones behind: it is one of them, and nothing tells which. Who
+// asks for names may ask several for one.
+func (p *plan) rivals(mark []int) {
+	n := map[int]int{}
+	of := func(j int) bool { return p.to[j] >= 0 && p.back[j].Answered && p.back[j].Key == "" }
+	for j := range p.to {
+		if of(j) {
+			n[p.to[j]]++
+		}
+	}
+	for j := range p.to {
+		if of(j) && n[p.to[j]] > 1 && mark[j] != p.to[j] {
+			p.to[j], p.sure[j] = -1, 0
 		}
 	}
 }

@@ -184,25 +184,100 @@ func jumped(front, back []*Exchange, ns []nesting, mark []int) (out found, in in
 		order[j] = j
 	}
 	slices.SortStableFunc(order, func(x, y int) int { return cmp.Compare(back[x].Request.Start, back[y].Request.Start) })
+	var sides []span
 	for part := 1; part < jumpedParts; part++ {
-		var both found
-		nest := 0
-		for _, l := range [2][]int{order[:len(order)*part/jumpedParts], order[len(order)*part/jumpedParts:]} {
-			bs, ms, some := chosen(l, back, ns, mark)
-			lo, hi, share, ok := offset(some, front, bs)
-			if !ok {
-				continue // what lies there stays unexplained
-			}
-			nest += share.in
-			cs, ws, _, _ := settle(front, bs, some, ms, lo, hi)
-			both.claims, both.withins = append(both.claims, cs...), append(both.withins, ws...)
-		}
-		both.claims = unshared(both.claims)
-		if len(both.claims) > len(out.claims) {
-			out, in = both, nest
+		if x, nest, two := apart(front, back, ns, mark, order, len(order)*part/jumpedParts); len(x.claims) > len(out.claims) {
+			out, in, sides = x, nest, two
 		}
 	}
+	if len(sides) < 2 {
+		return out, in
+	}
+	from, to := where(back, ns, order, sides)
+	at := (from + to) / 2
+	out, in, sides = apart(front, back, ns, mark, order, at)
+	if len(sides) == 2 {
+		doubt := map[*Exchange]span{}
+		for k := max(0, from-1); k < min(len(order), to+1); k++ {
+			doubt[back[order[k]]] = sides[0]
+			if k < at {
+				doubt[back[order[k]]] = sides[1]
+			}
+		}
+		out.claims = decided(out.claims, front, back, ns, doubt)
+	}
 	return out, in
+}
+
+// span is a range of offsets, ns.
+type span struct{ lo, hi int64 }
+
+// has reports whether a nesting is possible at an offset in the span.
+func (s span) has(n nesting) bool { return n.lo <= s.hi+slack && n.hi >= s.lo-slack }
+
+// apart settles back exchanges, in the order of time, in front of a place and behind it, each at an offset of its own, and gives the two
+// offsets, or fewer.
+func apart(front, back []*Exchange, ns []nesting, mark, order []int, at int) (out found, in int, offsets []span) {
+	for _, l := range [2][]int{order[:at], order[at:]} {
+		bs, ms, some := chosen(l, back, ns, mark)
+		lo, hi, share, ok := offset(some, front, bs)
+		if !ok {
+			continue // what lies there stays unexplained
+		}
+		in += share.in
+		cs, ws, lo, hi := settle(front, bs, some, ms, lo, hi)
+		out.claims, out.withins = append(out.claims, cs...), append(out.withins, ws...)
+		offsets = append(offsets, span{lo, hi})
+	}
+	out.claims = unshared(out.claims)
+	return out, in, offsets
+}
+
+// where finds the places of a jump with which most back exchanges nest, at one offset in front of it and at the other behind: the first
+// and the last.
+func where(back []*Exchange, ns []nesting, order []int, sides []span) (from, to int) {
+	in := [2][]bool{make([]bool, len(back)), make([]bool, len(back))}
+	for _, n := range ns {
+		for k, s := range sides {
+			in[k][n.back] = in[k][n.back] || s.has(n)
+		}
+	}
+	// more is how many more nest with the place than with the first one.
+	more, best := 0, 0
+	for k, j := range order {
+		if in[0][j] {
+			more++
+		}
+		if in[1][j] {
+			more--
+		}
+		if more > best {
+			best, from = more, k+1
+		}
+		if more >= best {
+			to = k + 1
+		}
+	}
+	return from, to
+}
+
+// decided leaves out claims of back exchanges near a jump that would be others on the other side of it, at the offset that doubt gives:
+// there the back exchange nests in another front one, or the front one holds another.
+func decided(cs []Claim, front, back []*Exchange, ns []nesting, doubt map[*Exchange]span) []Claim {
+	claimed, other := map[*Exchange]*Exchange{}, map[*Exchange]bool{}
+	for i := range cs {
+		claimed[cs[i].Back] = cs[i].Front
+	}
+	for _, n := range ns {
+		f, b := front[n.front], back[n.back]
+		if s, ok := doubt[b]; ok && claimed[b] != f && s.has(n) {
+			other[f], other[b] = true, true
+		}
+	}
+	return slices.DeleteFunc(cs, func(c Claim) bool {
+		_, ok := doubt[c.Back]
+		return ok && (other[c.Back] || other[c.Front])
+	})
 }
 
 // chosen gives the back exchanges with some indexes, what their headers name, and their nestings.
