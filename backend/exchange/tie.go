@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 	"github.com/corr-dev/corr/backend/tlskey"
@@ -387,6 +388,7 @@ func unheard(r *match.Result, cs []Claim, lists [][]*Exchange) map[match.Conv]bo
 	}
 	a, b := cs[0].Front.Conv.Capture, cs[0].Back.Conv.Capture
 	lo, hi := bounds(cs)
+	lo, hi = min(lo, hi), max(lo, hi) // a clock that jumped had both
 	for _, e := range lists[a] {
 		if at := int64(e.Request.Start); !claimed[e] && (at+lo < int64(r.Caps[b].First) || at+hi > int64(r.Caps[b].Last)) {
 			out[e.Conv] = true
@@ -416,7 +418,8 @@ func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) 
 	if holed(lists[a]) || holed(lists[b]) {
 		return nil // what was waiting, and what was said, may be among what a recorder missed
 	}
-	lo, hi := bounds(cs)
+	sure := slices.Clone(cs)
+	slices.SortStableFunc(sure, func(x, y Claim) int { return cmp.Compare(x.Back.Request.Start, y.Back.Request.Start) })
 	claimed, spoke := map[*Exchange]bool{}, map[match.Conv]bool{}
 	for i := range cs {
 		claimed[cs[i].Front] = true
@@ -437,7 +440,12 @@ func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) 
 		if f := r.FlowOf[b][id]; f == nil || f.Sides[a] != nil || f.First() != b || c.Conv(cv.ID).Proto != flow.ProtoTCP || spoke[cv] || spoken(c, cv.ID) || taken[cv] || c.Convs[id].SYN < 0 {
 			continue
 		}
-		t := int64(c.At(c.Handshakes[c.Convs[id].SYN].Fact).Time) - (lo+hi)/2 // in front, most likely
+		syn := c.At(c.Handshakes[c.Convs[id].SYN].Fact).Time
+		lo, hi, ok := boundsAt(sure, syn)
+		if !ok {
+			continue // it is near a jump of a clock
+		}
+		t := int64(syn) - (lo+hi)/2 // in front, most likely
 		at, n := match.Conv{}, 0
 		for _, e := range lists[a] {
 			if claimed[e] || taken[e.Conv] || t < int64(e.Request.Start)-slack || e.Answered && t > int64(e.Answer.Start)+slack {
@@ -468,16 +476,29 @@ func holed(l []*Exchange) bool {
 	return slices.ContainsFunc(l, func(e *Exchange) bool { return !e.Cut && e.holed() })
 }
 
-// bounds is the range of offsets that all claims allow.
+// boundsNear is how many claims before, and how many behind, tell the offset where all together contradict each other.
+const boundsNear = 8
+
+// boundsAt is the range of offsets that claims allow, in the order of time: all, or where a clock jumped those near an instant behind;
+// ok is false where those contradict each other too.
+func boundsAt(cs []Claim, at capture.LocalTime) (lo, hi int64, ok bool) {
+	if lo, hi = bounds(cs); lo <= hi+slack {
+		return min(lo, hi), max(lo, hi), true
+	}
+	k, _ := slices.BinarySearchFunc(cs, at, func(c Claim, t capture.LocalTime) int { return cmp.Compare(c.Back.Request.Start, t) })
+	if lo, hi = bounds(cs[max(0, k-boundsNear):min(len(cs), k+boundsNear)]); lo <= hi+slack {
+		return min(lo, hi), max(lo, hi), true
+	}
+	return 0, 0, false
+}
+
+// bounds is the range of offsets that all sure claims allow; lo is above hi where they contradict each other.
 func bounds(cs []Claim) (lo, hi int64) {
 	lo, hi = -1<<62, 1<<62
 	for i := range cs {
 		if l, h, ok := nest(cs[i].Front, cs[i].Back); ok && cs[i].Confidence >= 90 && !cs[i].Front.Request.Holes && !cs[i].Front.Answer.Holes {
 			lo, hi = max(lo, l), min(hi, h)
 		}
-	}
-	if lo > hi {
-		lo, hi = hi, lo
 	}
 	return lo, hi
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/corr-dev/corr/backend/annotate"
 	"github.com/corr-dev/corr/backend/lab"
 	"github.com/corr-dev/corr/backend/model"
 )
@@ -161,7 +162,7 @@ func TestMissedAtProxy(t *testing.T) {
 			}
 		}
 	}
-	for apply, seeds := range map[string][]int64{"drop=5@a": {3, 5, 6}, "drop=6@b": {1, 4, 5}, "drop=4@a,drop=4@b": {2, 4, 6}, "drop=5@a,drop=5@b": {100, 110, 111}, "drop=4@a,step=15ms@b": {101, 103}, "drop=4@a,step=-15ms@b": {100, 101, 103}, "drop=5@a,step=100ms@a": {101, 102, 103, 104}, "drop=10@a,drop=10@b": {1, 2, 3, 4, 5, 100, 102, 106, 107, 108, 110}} {
+	for apply, seeds := range map[string][]int64{"drop=5@a": {3, 5, 6}, "drop=6@b": {1, 4, 5}, "drop=4@a,drop=4@b": {2, 4, 6}, "drop=5@a,drop=5@b": {100, 110, 111}, "drop=4@a,step=15ms@b": {101, 103}, "drop=4@a,step=-15ms@b": {100, 101, 103}, "drop=5@a,step=100ms@a": {101, 102, 103, 104}, "step=7ms@b": {100}, "step=-30ms@a": {100}, "step=60ms@b": {100}, "drop=10@a,drop=10@b": {1, 2, 3, 4, 5, 100, 102, 106, 107, 108, 110}} {
 		for _, seed := range seeds {
 			joined := 0
 			for _, f := range derived(t, seed, "tls-offload", apply).Flows {
@@ -366,6 +367,7 @@ func TestHiddenStep(t *testing.T) {
 		{21, "quic-nat", "step=10ms@a", []float64{0, 18.604}},
 		{21, "quic-nat", "drop=4@a,step=15ms@b", []float64{0, 18.604}},
 		{21, "tls-offload", "step=4ms@a", []float64{0, -3.217}},
+		{100, "tls-offload", "step=-7ms@b", []float64{0, -3.217}},
 		{33, "gateway", "step=500us@b", []float64{0, 0, 0}},
 		{33, "vxlan-middle", "step=3ms@b", []float64{0, 0.44, -0.91}},
 		{5, "clock-drift", "step=5ms@b", []float64{0, 37.412}},
@@ -410,6 +412,58 @@ func TestStepsOfBothClocks(t *testing.T) {
 			if math.Abs(s.StepS-x.steps[k]) > 0.005 {
 				t.Errorf("%s, %s: step of %v s, want %v", x.from, x.apply, s.StepS, x.steps[k])
 			}
+		}
+	}
+}
+
+// Where a proxy ends TLS and a clock jumps meanwhile, requests near the jump are not taken for others.
+func TestRequestsAtJump(t *testing.T) {
+	var truth struct {
+		Pairs []struct{ Messages [][2]int }
+	}
+	b, err := os.ReadFile("../../testdata/tls-offload/truth.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &truth); err != nil {
+		t.Fatal(err)
+	}
+	right := map[string]bool{}
+	for _, p := range truth.Pairs {
+		for _, m := range p.Messages {
+			right[fmt.Sprint(m)] = true
+		}
+	}
+	for _, apply := range []string{"step=-30ms@a", "step=15ms@b"} {
+		c, err := lab.Load("../../testdata/tls-offload")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Apply(apply, 100); err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if err := c.Write(dir); err != nil {
+			t.Fatal(err)
+		}
+		r := correlateDir(t, dir, filepath.Join(dir, "out"))
+		defer r.ann.Close()
+		var out strings.Builder
+		if err := annotate.WriteMessages(&out, r.ann); err != nil {
+			t.Fatal(err)
+		}
+		found, wrong := 0, 0
+		for _, row := range strings.Split(strings.TrimSpace(out.String()), "\n")[1:] {
+			f := strings.Split(row, "\t")
+			if pair := "[" + f[1] + " " + f[3] + "]"; right[pair] {
+				found++
+			} else if f[4] == "request" {
+				wrong++
+				t.Logf("%s: %s", apply, row)
+			}
+		}
+		if wrong > 0 || found*5 < len(right)*4 {
+			t.Errorf("%s: %d of %d pairs of messages found, %d requests wrong", apply, found, len(right), wrong)
 		}
 	}
 }
