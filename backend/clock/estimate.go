@@ -137,9 +137,10 @@ func (k *bin) reach(n, m capture.FrameNo, a, b capture.LocalTime) {
 	}
 }
 
-// settle leaves the bins that hold something, in order, and lets times count from the first one.
+// settle leaves the bins that hold something, in order, and lets times count from the first one. Where a clock jumped inside of a bin,
+// its two directions are of different sides, and it tells nothing.
 func (e *Estimate) settle() {
-	e.bins = slices.DeleteFunc(e.bins, func(k bin) bool { return k.from == 0 })
+	e.bins = slices.DeleteFunc(e.bins, func(k bin) bool { return k.from == 0 || k.hasF && k.hasR && k.f.d+k.r.d < -stepLeast })
 	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
 	if len(e.bins) == 0 {
 		return

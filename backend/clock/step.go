@@ -123,13 +123,13 @@ func lows(bins []bin) (f, r int64, okF, okR bool) {
 	return f, r, okF, okR
 }
 
-// consistent is how many bins, from the first on, do not contradict each other.
+// consistent is how many bins, from the first on, do not contradict each other; one at least, which may span a jump.
 func consistent(bins []bin) int {
 	var f, r int64
 	okF, okR := false, false
 	for k := range bins {
 		f, r, okF, okR = bins[k].lower(f, r, okF, okR)
-		if okF && okR && f+r < -stepLeast {
+		if k > 0 && okF && okR && f+r < -stepLeast {
 			return k
 		}
 	}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/corr-dev/corr/backend/annotate"
 	"github.com/corr-dev/corr/backend/lab"
@@ -413,6 +415,56 @@ func TestStepsOfBothClocks(t *testing.T) {
 				t.Errorf("%s, %s: step of %v s, want %v", x.from, x.apply, s.StepS, x.steps[k])
 			}
 		}
+	}
+}
+
+// Of large captures many packets are looked at together, some of either side of a jump.
+func TestStepsOfLargeCaptures(t *testing.T) {
+	dir := t.TempDir()
+	b := lab.Bulks["mixed"]
+	b.Frames = 60_000
+	if _, err := b.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{filepath.Join(dir, "p00.pcap"), filepath.Join(dir, "p01.pcap")}
+	setClock(t, paths[1], map[int]time.Duration{18_000: 50 * time.Millisecond, 42_000: -200 * time.Millisecond})
+	setClock(t, paths[0], map[int]time.Duration{30_000: 300 * time.Millisecond})
+	doc, err := Correlate(context.Background(), Options{Out: filepath.Join(dir, "out"), Inputs: []Input{{Path: paths[0]}, {Path: paths[1]}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := doc.Captures[1].Clock
+	if c.OffsetS == nil || math.Abs(*c.OffsetS-7.3) > *c.OffsetErrorS || *c.OffsetErrorS > 0.01 {
+		t.Fatalf("%s, want an offset of 7.3 s", said(c))
+	}
+	want := []float64{0.05, -0.3, -0.2}
+	for k, s := range c.Steps {
+		if k < len(want) && math.Abs(s.StepS-want[k]) > 0.005 {
+			t.Errorf("step of %v s, want %v", s.StepS, want[k])
+		}
+	}
+	if len(c.Steps) != len(want) {
+		t.Errorf("%s, want %d steps", said(c), len(want))
+	}
+}
+
+// setClock sets the clock of a capture, nanosecond pcap, in front of some frames, by their index.
+func setClock(t *testing.T, path string, at map[int]time.Duration) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := time.Duration(0)
+	for n, o := 0, 24; o+16 <= len(b); n++ {
+		by += at[n]
+		now := time.Unix(int64(binary.LittleEndian.Uint32(b[o:])), int64(binary.LittleEndian.Uint32(b[o+4:]))).Add(by)
+		binary.LittleEndian.PutUint32(b[o:], uint32(now.Unix()))
+		binary.LittleEndian.PutUint32(b[o+4:], uint32(now.Nanosecond()))
+		o += 16 + int(binary.LittleEndian.Uint32(b[o+8:]))
+	}
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
