@@ -243,9 +243,13 @@ func (e *Estimate) fit() {
 	e.MinRTT = max(0, int64(minF+minR))
 	e.Offset = int64(math.Round((minF - minR) / 2))
 	bound := max(0, (minF+minR)/2)
-	if first := &parts[0]; len(parts) > 1 && len(first.way[0]) > 0 && len(first.way[1]) > 0 {
+	if len(parts) > 1 {
 		// The offset is that before the first step. What lies behind leans on the step's size, which is not known as well.
-		bound = max(bound, floor(first.way[0], rho)-float64(e.Offset), floor(first.way[1], -rho)+float64(e.Offset))
+		if l := e.inFront(rho); !math.IsInf(trip(l), 0) {
+			bound = max(bound, l[0]-float64(e.Offset), l[1]+float64(e.Offset))
+		} else if first := &parts[0]; len(first.way[0]) > 0 && len(first.way[1]) > 0 {
+			bound = max(bound, floor(first.way[0], rho)-float64(e.Offset), floor(first.way[1], -rho)+float64(e.Offset))
+		}
 	}
 	front, until := e.divided(rho)
 	f, r := front[0], front[1]

@@ -379,6 +379,34 @@ func (e *Estimate) dividedIn(bins []bin, rho float64) (front [2]float64, at capt
 	return front, at
 }
 
+// inFront are the least differences, ns, of what lies in front of the first step for certain: what may lie behind it as well, for all
+// that contradicts it, says nothing of the time before.
+func (e *Estimate) inFront(rho float64) [2]float64 {
+	s := &e.Steps[0]
+	bins := slices.Clone(e.bins)
+	inOrder(bins, s.inA)
+	at := slices.IndexFunc(bins, func(k bin) bool { return k.behindStep(s) })
+	if at < 0 {
+		at = len(bins)
+	}
+	behind, k := noLows, at
+	for i := at; i < len(bins); i++ {
+		behind = e.lower(behind, &bins[i], rho)
+	}
+	for ; k > 0; k-- {
+		b := bins[k-1] // as it is if the clock had stepped before
+		b.f.d, b.r.d = b.f.d-s.size, b.r.d+s.size
+		if behind = e.lower(behind, &b, rho); trip(behind) <= -stepLeast {
+			break
+		}
+	}
+	front := noLows
+	for i := range bins[:k] {
+		front = e.lower(front, &bins[i], rho)
+	}
+	return front
+}
+
 // noLows are lows of nothing.
 var noLows = [2]float64{math.Inf(1), math.Inf(1)}
 

@@ -370,6 +370,7 @@ func TestHiddenStep(t *testing.T) {
 		{21, "quic-nat", "drop=4@a,step=15ms@b", []float64{0, 18.604}},
 		{21, "tls-offload", "step=4ms@a", []float64{0, -3.217}},
 		{100, "tls-offload", "step=-7ms@b", []float64{0, -3.217}},
+		{100, "haproxy-tcp", "step=-7ms@b", []float64{0, -1.25}},
 		{33, "gateway", "step=500us@b", []float64{0, 0, 0}},
 		{33, "vxlan-middle", "step=3ms@b", []float64{0, 0.44, -0.91}},
 		{5, "clock-drift", "step=5ms@b", []float64{0, 37.412}},
