@@ -147,6 +147,8 @@ type matcher struct {
 	moreB    []uint32
 	fromA    bool    // packets of the direction at hand pass A first
 	copies   [2]bool // of the group at hand: what A, or B, has more of are copies
+	limit    int     // packets at either end of a list that a probe looks at; 0: probeLimit
+	more     bool    // the lists at hand may lack packets from the middle
 }
 
 // cutTier is how much of TCP headers a snaplen left.

@@ -23,8 +23,28 @@ type addrOf struct {
 	addr    decode.Addr
 }
 
-// probeLimit is the number of packets at either end of a flow's list that a probe looks at.
-const probeLimit = 256
+// A probe looks at probeLimit packets at either end of a flow's list. Where flows are so many that few samples of each are kept, it looks
+// at probePerSample for each of those first, at probeLeast at least, and is content where they yield probeEnough pairs.
+const (
+	probeLimit     = 256
+	probePerSample = 16
+	probeLeast     = 32
+	probeEnough    = 16
+)
+
+// glance is probe of as few packets as tell what so many samples need.
+func (m *matcher) glance(a, b *Side, proto uint8, j *Joint, samples int) (pairs []Pair, ok bool) {
+	if m.limit = max(probePerSample*samples, probeLeast); m.limit < probeLimit {
+		before := *j
+		if pairs, ok = m.probe(a, b, proto, j); len(pairs) >= probeEnough || !m.more {
+			m.limit = 0
+			return pairs, ok
+		}
+		*j = before
+	}
+	m.limit = 0
+	return m.probe(a, b, proto, j)
+}
 
 // probe pairs a few certain packets of a flow at two captures and learns from them: sequence shifts, what the stretch
 // keeps, whether TCP ends in between, which way packets travel. ok is false where nothing certain was found.
@@ -87,18 +107,24 @@ func (s *Side) kept() bool {
 // loadEnds fills the packet lists with the first and the last packets of each side.
 func (m *matcher) loadEnds(a, b *Side) {
 	m.between(a, b)
+	limit := m.limit
+	if limit == 0 {
+		limit = probeLimit
+	}
+	m.more = false
 	for d := 0; d < 2; d++ {
-		m.la[d] = a.ends(d, m.la[d])
-		m.lb[d] = b.ends(d, m.lb[d])
+		m.la[d] = a.ends(d, limit, m.la[d])
+		m.lb[d] = b.ends(d, limit, m.lb[d])
+		m.more = m.more || len(m.la[d]) == 2*limit || len(m.lb[d]) == 2*limit
 	}
 }
 
-// ends is what packets lists, or the first and the last packets of that.
-func (s *Side) ends(d int, buf []uint32) []uint32 {
+// ends is what packets lists, or as many as limit of its first and of its last packets.
+func (s *Side) ends(d, limit int, buf []uint32) []uint32 {
 	buf = buf[:0]
 	if len(s.Convs) > 1 {
-		if buf = s.packets(d, buf); len(buf) > 2*probeLimit {
-			buf = append(buf[:probeLimit], buf[len(buf)-probeLimit:]...)
+		if buf = s.packets(d, buf); len(buf) > 2*limit {
+			buf = append(buf[:limit], buf[len(buf)-limit:]...)
 		}
 		return buf
 	}
@@ -109,11 +135,11 @@ func (s *Side) ends(d int, buf []uint32) []uint32 {
 		}
 	}
 	from, to := s.Cap.Span(s.Convs[0])
-	for ; from < to && len(buf) < probeLimit; from++ {
+	for ; from < to && len(buf) < limit; from++ {
 		take(from)
 	}
 	head := len(buf)
-	for ; from < to && len(buf) < head+probeLimit; to-- {
+	for ; from < to && len(buf) < head+limit; to-- {
 		take(to - 1)
 	}
 	slices.Reverse(buf[head:])

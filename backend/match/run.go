@@ -402,7 +402,7 @@ type probed struct {
 func (r *Result) probeAnchor(m *matcher, k Candidate, most int) (p probed) {
 	f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
 	j := &Joint{A: k.A.Capture, B: k.B.Capture, Rival: Conv{Capture: -1}}
-	pairs, ok := m.probe(f.Sides[j.A], f.Sides[j.B], f.Proto, j)
+	pairs, ok := m.glance(f.Sides[j.A], f.Sides[j.B], f.Proto, j, most)
 	if !ok {
 		return p
 	}

@@ -53,12 +53,12 @@ const columnBytes = 59
 
 // collectFor sets how much garbage may lie about while captures of that many packets are worked on.
 func collectFor(packets int) {
-	runtime.GC()
+	debug.FreeOSMemory()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	live := int64(m.HeapAlloc)
 	room := max(leastGarbage, (live-ballast-int64(packets)*columnBytes)/2)
-	debug.SetGCPercent(int(min(max(100*room/max(live, 1), 4), 100)))
+	debug.SetGCPercent(int(min(max(100*room/max(live, 1), 1), 100)))
 }
 
 // perConversation is what a conversation takes from the end of reading on, in bytes, beside its packets: measured on ten
