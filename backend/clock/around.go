@@ -58,8 +58,8 @@ func (m *Model) followed(r *match.Result, c int) *Estimate {
 							until = earlier(until, m.until[way[len(way)-1]])
 							frame, ref := src.Frame(i), capture.LocalTime(t)
 							b := &e.bins[int(frame-1)/width]
-							b.reach(frame, frame, ref, x.Time)
-							e.note(b, ref, x.Time, n == 0)
+							b.reach(frame, frame, ref, x.Time())
+							e.note(b, ref, x.Time(), n == 0)
 						}
 					}
 				}
@@ -109,7 +109,7 @@ func (m *Model) follow(r *match.Result, way []int, i uint32, from bool) (RefTime
 	}
 	last := way[len(way)-1]
 	f := r.Caps[last].At(i)
-	t, ok := m.Time(last, i, f.Time)
+	t, ok := m.Time(last, i, f.Time())
 	bound := RefTime(m.Of[last].Error)
 	if from {
 		bound = -bound

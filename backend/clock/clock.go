@@ -154,7 +154,7 @@ func (m *Model) place() {
 			for n := range steps {
 				if l := times[n]; l != nil && at >= steps[n].behind && at <= steps[n].From {
 					if f := c.At(i); !f.Is(flow.MarkNoTime) {
-						l[at-steps[n].behind] = f.Time
+						l[at-steps[n].behind] = f.Time()
 					}
 				}
 			}

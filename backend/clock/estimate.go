@@ -120,8 +120,8 @@ func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 		} else {
 			k = &e.bins[int(n-1)/width]
 		}
-		k.reach(n, m, f.Time, h.Time)
-		e.note(k, f.Time, h.Time, way > 0)
+		k.reach(n, m, f.Time(), h.Time())
+		e.note(k, f.Time(), h.Time(), way > 0)
 	})
 	e.settle()
 	e.causes(r, l)
@@ -184,11 +184,11 @@ func (e *Estimate) causes(r *match.Result, l *match.Link) {
 			continue
 		}
 		if len(e.bins) == 0 {
-			e.t0, e.AtA, e.At = x.Time, x.Time, y.Time
+			e.t0, e.AtA, e.At = x.Time(), x.Time(), y.Time()
 		}
 		e.relayed = true
-		e.bins = append(e.bins, bin{from: r.Caps[l.A].Frame(a.Frame), fromB: r.Caps[l.B].Frame(b.Frame), last: r.Caps[l.A].Frame(a.Frame), lastF: r.Caps[l.B].Frame(b.Frame), lastA: x.Time, lastB: y.Time})
-		e.note(&e.bins[len(e.bins)-1], x.Time, y.Time, forward)
+		e.bins = append(e.bins, bin{from: r.Caps[l.A].Frame(a.Frame), fromB: r.Caps[l.B].Frame(b.Frame), last: r.Caps[l.A].Frame(a.Frame), lastF: r.Caps[l.B].Frame(b.Frame), lastA: x.Time(), lastB: y.Time()})
+		e.note(&e.bins[len(e.bins)-1], x.Time(), y.Time(), forward)
 	}
 	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
 }

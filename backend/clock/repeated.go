@@ -34,7 +34,7 @@ func (m *Model) unsay(r *match.Result) {
 				return
 			}
 			f, h := a.At(p.A), b.At(p.B)
-			if f.Flags&(decode.SYN|decode.FIN) == 0 || f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) {
+			if f.Flags()&(decode.SYN|decode.FIN) == 0 || f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) {
 				return
 			}
 			if sentBefore(r, l, p) {
@@ -45,7 +45,7 @@ func (m *Model) unsay(r *match.Result) {
 				return
 			}
 			// A proxy may open and close either side first.
-			late := int64(h.Time-f.Time) - e.offset(b.Frame(p.B), h.Time)
+			late := int64(h.Time()-f.Time()) - e.offset(b.Frame(p.B), h.Time())
 			late = max(late, -late)
 			for _, w := range firstWaits {
 				if late-e.Error <= w+waitSlack && late+e.Error >= w {
@@ -92,7 +92,7 @@ func isRepetition(c *flow.Capture, i uint32) bool {
 	}
 	from, _ := c.Span(id)
 	for k := from; k < i; k++ {
-		if g := c.At(k); g.Dir() == f.Dir() && g.Seq == f.Seq && g.Flags&(decode.SYN|decode.FIN) == f.Flags&(decode.SYN|decode.FIN) && g.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 && g.Time < f.Time {
+		if g := c.At(k); g.Dir() == f.Dir() && g.Seq == f.Seq && g.Flags()&(decode.SYN|decode.FIN) == f.Flags()&(decode.SYN|decode.FIN) && g.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 && g.Time() < f.Time() {
 			return true
 		}
 	}

@@ -82,7 +82,7 @@ func (p *pen) newView(fl *match.Flow) *view {
 // boxesOf are the devices that touched a frame.
 func (v *view) boxesOf(f *flow.Fact, m infer.Mark) boxes {
 	b := v.always
-	if f.Flags&decode.SYN != 0 {
+	if f.Flags()&decode.SYN != 0 {
 		b |= v.clamp
 	}
 	if v.dropping != nil && m.Where > 0 && (m.Fate == infer.FateLost || m.Fate == infer.FateInjected || m.Fate == infer.FateConsumed) {

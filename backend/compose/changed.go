@@ -116,7 +116,7 @@ func (p *pen) compare(i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.F
 	ch := p.ends(i, f, o, g, fl, h)
 	if f.Mark&(flow.MarkError|flow.MarkLater) == 0 {
 		ch |= compareFacts(f, g, o.how, fl.Proto)
-		if f.Flags&decode.SYN != 0 && g.Flags&decode.SYN != 0 && fl.Proto == flow.ProtoTCP {
+		if f.Flags()&decode.SYN != 0 && g.Flags()&decode.SYN != 0 && fl.Proto == flow.ProtoTCP {
 			ch |= compareOptions(p.handshakes(i, o, h))
 		}
 	}
@@ -160,17 +160,17 @@ func compareFacts(f, g *flow.Fact, how match.How, proto uint8) changes {
 		if f.Seq != g.Seq {
 			ch |= chSeq
 		}
-		if f.Ack != g.Ack && f.Flags&g.Flags&decode.ACK != 0 {
+		if f.Ack != g.Ack && f.Flags()&g.Flags()&decode.ACK != 0 {
 			ch |= chAck
 		}
 		if !f.Short() && !g.Short() {
 			if f.Window != g.Window {
 				ch |= chWindow
 			}
-			if (f.Flags^g.Flags)&decode.ECE != 0 {
+			if (f.Flags()^g.Flags())&decode.ECE != 0 {
 				ch |= chECE
 			}
-			if (f.Flags^g.Flags)&decode.CWR != 0 {
+			if (f.Flags()^g.Flags())&decode.CWR != 0 {
 				ch |= chCWR
 			}
 		}
@@ -184,7 +184,7 @@ func compareFacts(f, g *flow.Fact, how match.How, proto uint8) changes {
 		}
 	}
 	if how != match.HowRelayed && how != match.HowLogical && f.Mark&flow.MarkFragment == 0 {
-		if same, known := flow.SamePayload(f, g); known && !same || f.Len != g.Len && !f.Short() && !g.Short() {
+		if same, known := flow.SamePayload(f, g); known && !same || f.Len() != g.Len() && !f.Short() && !g.Short() {
 			ch |= chData
 		}
 	}
@@ -255,8 +255,8 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl
 	num(chTrafficDSCP, uint64(x.TOS>>2), uint64(y.TOS>>2))
 	num(chECN, uint64(x.TOS&3), uint64(y.TOS&3))
 	num(chTrafficECN, uint64(x.TOS&3), uint64(y.TOS&3))
-	bit(chECE, x.Flags&decode.ECE != 0, y.Flags&decode.ECE != 0)
-	bit(chCWR, x.Flags&decode.CWR != 0, y.Flags&decode.CWR != 0)
+	bit(chECE, x.Flags()&decode.ECE != 0, y.Flags()&decode.ECE != 0)
+	bit(chCWR, x.Flags()&decode.CWR != 0, y.Flags()&decode.CWR != 0)
 	num(chSeq, uint64(x.Seq), uint64(y.Seq))
 	num(chAck, uint64(x.Ack), uint64(y.Ack))
 	num(chWindow, uint64(x.Window), uint64(y.Window))
@@ -274,7 +274,7 @@ func (p *pen) word(ch changes, i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl
 	}
 	num(chTSval, uint64(x.TSval), uint64(y.TSval))
 	if ch&chData != 0 {
-		say(chData, fmt.Sprintf("%d bytes", x.Len), fmt.Sprintf("%d other bytes", y.Len))
+		say(chData, fmt.Sprintf("%d bytes", x.Len()), fmt.Sprintf("%d other bytes", y.Len()))
 	}
 	num(chVersion, uint64(a.Version), uint64(b.Version))
 }

@@ -130,13 +130,13 @@ func (in *Input) throughput(c int) []model.RatePoint {
 			src.Store.Visit(visited)
 		}
 		f := src.At(i)
-		if k := int64(f.Time-src.First) / width; !f.Is(flow.MarkNoTime) && k >= 0 && k < int64(len(bins)) {
+		if k := int64(f.Time()-src.First) / width; !f.Is(flow.MarkNoTime) && k >= 0 && k < int64(len(bins)) {
 			bins[k].Frames++
 			bins[k].Bytes += int64(src.FrameLen(i))
 		}
 	}
 	first := src.FirstFrame()
-	began := in.when(c, first) - int64(src.At(first).Time-src.First)
+	began := in.when(c, first) - int64(src.At(first).Time()-src.First)
 	for k := range bins {
 		bins[k].TimeNS, bins[k].Seconds = began+int64(k)*width, float64(width)/1e9
 	}

@@ -149,7 +149,7 @@ func (in *Input) when(c int, i uint32) int64 {
 	if t, ok := in.Time(c, i); ok {
 		return int64(t)
 	}
-	return int64(in.At(c, i).Time)
+	return int64(in.At(c, i).Time())
 }
 
 func (in *Input) handshake(f *match.Flow, c, d int) *model.Handshake {
@@ -158,7 +158,7 @@ func (in *Input) handshake(f *match.Flow, c, d int) *model.Handshake {
 		return nil
 	}
 	x := in.At(c, h.Fact)
-	m := &model.Handshake{Frame: uint32(in.Caps[c].Frame(h.Fact)), ISN: x.Seq, SACKPerm: h.SACKPerm, Timestamps: h.HasTS, ECN: x.Flags&(decode.ECE|decode.CWR) != 0, TTL: int(x.TTL),
+	m := &model.Handshake{Frame: uint32(in.Caps[c].Frame(h.Fact)), ISN: x.Seq, SACKPerm: h.SACKPerm, Timestamps: h.HasTS, ECN: x.Flags()&(decode.ECE|decode.CWR) != 0, TTL: int(x.TTL),
 		Window: int(x.Window), DF: x.Is(flow.MarkDF), DSCP: int(x.TOS >> 2), Options: optionNames(h), OptionsCut: h.Cut}
 	if h.MSS >= 0 {
 		v := int(h.MSS)
@@ -172,7 +172,7 @@ func (in *Input) handshake(f *match.Flow, c, d int) *model.Handshake {
 		v := int(x.IPID)
 		m.IPID = &v
 	}
-	if l := in.Caps[c].Link(x); l.HasMAC {
+	if l := in.Caps[c].Link(h.Fact); l.HasMAC {
 		m.MAC, m.Vendor = infer.MAC(l.Src), infer.Vendor(l.Src)
 	}
 	return m

@@ -351,9 +351,9 @@ func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.Captu
 	delay, timed := p.delay(i, f, other, j, g, h.routes[at].down)
 	if p.extra.Tie != 0 {
 		p.tie.Tie = p.extra.Tie
-		return true, out.Put(n, &annotate.Frame{Time: f.Time, Len: in.Caps[p.c].FrameLen(i), Flow: t.flow, Class: e.id, Peer: in.Caps[other].Frame(j), HasDelay: timed, Delay: delay, Extra: &p.tie})
+		return true, out.Put(n, &annotate.Frame{Time: f.Time(), Len: in.Caps[p.c].FrameLen(i), Flow: t.flow, Class: e.id, Peer: in.Caps[other].Frame(j), HasDelay: timed, Delay: delay, Extra: &p.tie})
 	}
-	return true, out.PutPlain(n, f.Time, in.Caps[p.c].FrameLen(i), t.flow, e.id, in.Caps[other].Frame(j), delay, timed)
+	return true, out.PutPlain(n, f.Time(), in.Caps[p.c].FrameLen(i), t.flow, e.id, in.Caps[other].Frame(j), delay, timed)
 }
 
 // compared are the marks that a frame and its counterpart are compared by.
@@ -361,8 +361,8 @@ const compared = flow.MarkFragment | flow.MarkLater | flow.MarkError | flow.Mark
 
 // unchanged reports that compareFacts finds nothing, and compareOptions is not asked.
 func unchanged(f, g *flow.Fact) bool {
-	if f.Seq != g.Seq || f.Ack != g.Ack || f.TSval != g.TSval || f.Len != g.Len || f.IPID != g.IPID || f.Window != g.Window || f.Flags != g.Flags || f.TOS != g.TOS ||
-		(f.Mark^g.Mark)&compared != 0 || f.Flags&decode.SYN != 0 {
+	if f.Seq != g.Seq || f.Ack != g.Ack || f.TSval != g.TSval || f.Len() != g.Len() || f.IPID != g.IPID || f.Window != g.Window || f.Flags() != g.Flags() || f.TOS != g.TOS ||
+		(f.Mark^g.Mark)&compared != 0 || f.Flags()&decode.SYN != 0 {
 		return false
 	}
 	same, known := flow.SamePayload(f, g)
@@ -373,7 +373,7 @@ func unchanged(f, g *flow.Fact) bool {
 func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	in, t := p.in, p.talk
 	f := in.At(p.c, i)
-	*fr = annotate.Frame{Time: f.Time, Len: in.Caps[p.c].FrameLen(i)}
+	*fr = annotate.Frame{Time: f.Time(), Len: in.Caps[p.c].FrameLen(i)}
 	m := in.Marks[p.c].At(i)
 	k := &p.look // in place: a value of its own would be written piece by piece and read at once
 	*k = nothing
@@ -537,8 +537,8 @@ func (p *pen) confidence(o *peer, fl *match.Flow, h *heading) int {
 
 // delay is the time between a frame and its counterpart, the one in place j of another capture, in the direction of travel.
 func (p *pen) delay(i uint32, f *flow.Fact, other int, j uint32, g *flow.Fact, down bool) (ns int64, ok bool) {
-	a, okA := p.in.Clocks.Time(p.c, i, f.Time)
-	b, okB := p.in.Clocks.Time(other, j, g.Time)
+	a, okA := p.in.Clocks.Time(p.c, i, f.Time())
+	b, okB := p.in.Clocks.Time(other, j, g.Time())
 	if !okA || !okB || p.in.Clocks.Jumped(p.c, other, int64(b-a)) {
 		return 0, false
 	}

@@ -99,8 +99,8 @@ func (in *Input) ladder(f *match.Flow, pens []*pen, about []map[uint32][]int) (o
 					}
 					e, at := in.event(f, pens[c], c, i, d, rank, done, about)
 					keep := e.Fate != "delivered" || len(e.Findings) > 0 || len(e.Changed) > 3
-					k := [3]uint32{x.Seq, x.Len, uint32(x.Flags)}
-					if o, again := first[k]; again && f.Proto == flow.ProtoTCP && (x.Len > 0 || x.Flags&(decode.SYN|decode.FIN) != 0) {
+					k := [3]uint32{x.Seq, x.Len(), uint32(x.Flags())}
+					if o, again := first[k]; again && f.Proto == flow.ProtoTCP && (x.Len() > 0 || x.Flags()&(decode.SYN|decode.FIN) != 0) {
 						e.Retransmits = o
 					} else {
 						first[k] = len(l)
@@ -150,7 +150,7 @@ func (in *Input) pathOf(f *match.Flow, d int) []int {
 func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, rank []int, done map[frameAt]bool, about []map[uint32][]int) (model.Event, int64) {
 	x := in.At(c, i)
 	m := in.Marks[c].At(i)
-	e := model.Event{Dir: "f", Len: int(x.Len), Label: in.label(f, c, i), Fate: m.Fate.String(), Origin: m.Origin.String(), Retransmits: -1}
+	e := model.Event{Dir: "f", Len: int(x.Len()), Label: in.label(f, c, i), Fate: m.Fate.String(), Origin: m.Origin.String(), Retransmits: -1}
 	if d == 1 {
 		e.Dir = "r"
 	}
@@ -219,12 +219,12 @@ func (in *Input) label(f *match.Flow, c int, i uint32) string {
 		return in.Messages[c][i]
 	case x.Is(flow.MarkError):
 		return "ICMP error"
-	case f.Proto == flow.ProtoTCP && x.Flags&(decode.SYN|decode.FIN|decode.RST) != 0:
-		return infer.FlagNames(x.Flags)
-	case x.Len == 0 && f.Proto == flow.ProtoTCP:
+	case f.Proto == flow.ProtoTCP && x.Flags()&(decode.SYN|decode.FIN|decode.RST) != 0:
+		return infer.FlagNames(x.Flags())
+	case x.Len() == 0 && f.Proto == flow.ProtoTCP:
 		return "ACK"
 	}
 	return size(x)
 }
 
-func size(x *flow.Fact) string { return fmt.Sprintf("%d bytes", x.Len) }
+func size(x *flow.Fact) string { return fmt.Sprintf("%d bytes", x.Len()) }

@@ -20,19 +20,19 @@ func amount(c *flow.Capture, id flow.ConvID) (n [2]int64, ok bool) {
 			continue
 		}
 		d := x.Dir() ^ client
-		if x.Flags&decode.SYN != 0 {
+		if x.Flags()&decode.SYN != 0 {
 			if !have[d] {
 				base[d], have[d] = x.Seq+1, true
 			}
-			if x.Flags&decode.ACK != 0 && !have[1-d] {
+			if x.Flags()&decode.ACK != 0 && !have[1-d] {
 				base[1-d], have[1-d] = x.Ack, true
 			}
 			continue
 		}
 		if have[d] {
-			n[d] = max(n[d], int64(int32(x.Seq+uint32(x.Len)-base[d])))
+			n[d] = max(n[d], int64(int32(x.Seq+uint32(x.Len())-base[d])))
 		}
-		if have[1-d] && x.Flags&decode.ACK != 0 {
+		if have[1-d] && x.Flags()&decode.ACK != 0 {
 			n[1-d] = max(n[1-d], int64(int32(x.Ack-base[1-d])))
 		}
 	}

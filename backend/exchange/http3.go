@@ -38,7 +38,7 @@ func quicExchanges(c *flow.Capture, cv match.Conv, keys *tlskey.Log) []*Exchange
 	looked := 0
 	for i, b := range datagrams(c, cv.ID) {
 		x := c.At(i)
-		if len(b) == 0 || int64(len(b)) < int64(x.Len) {
+		if len(b) == 0 || int64(len(b)) < int64(x.Len()) {
 			continue
 		}
 		d := x.Dir() ^ client

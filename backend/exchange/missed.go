@@ -33,7 +33,7 @@ func gaps(c *flow.Capture, id flow.ConvID, client int, segs []segment, base uint
 	said := int64(0)
 	for i := range flow.UpTo(c.Span(id)) {
 		x := c.At(i)
-		if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 && x.Flags&(decode.ACK|decode.RST) == decode.ACK && x.Dir() != client {
+		if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 && x.Flags()&(decode.ACK|decode.RST) == decode.ACK && x.Dir() != client {
 			said = max(said, int64(int32(x.Ack-base)))
 		}
 	}
@@ -54,11 +54,11 @@ func gaps(c *flow.Capture, id flow.ConvID, client int, segs []segment, base uint
 			continue
 		}
 		if x.Dir() == client {
-			last = x.Time
+			last = x.Time()
 			continue
 		}
-		for k < len(out) && x.Flags&(decode.ACK|decode.RST) == decode.ACK && int64(int32(x.Ack-base)) > out[k].from {
-			out[k].frame, out[k].since, out[k].until = i, last, x.Time
+		for k < len(out) && x.Flags()&(decode.ACK|decode.RST) == decode.ACK && int64(int32(x.Ack-base)) > out[k].from {
+			out[k].frame, out[k].since, out[k].until = i, last, x.Time()
 			k++
 		}
 	}
@@ -89,7 +89,7 @@ func hears(c *flow.Capture, id flow.ConvID, client int, segs []segment, base uin
 		return
 	}
 	for _, s := range segs {
-		if t := c.At(s.frame).Time; t >= asked {
+		if t := c.At(s.frame).Time(); t >= asked {
 			note(s.end-s.off, t, t)
 		}
 	}

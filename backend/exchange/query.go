@@ -28,7 +28,7 @@ func said(c *flow.Capture, id flow.ConvID) iter.Seq2[uint32, message.Info] {
 		for i, b := range datagrams(c, id) {
 			x := c.At(i)
 			t := c.Tuple(id, x.Dir())
-			if !yield(i, message.Name(flow.ProtoUDP, t.Sport, t.Dport, b, int(x.Len))) {
+			if !yield(i, message.Name(flow.ProtoUDP, t.Sport, t.Dport, b, int(x.Len()))) {
 				return
 			}
 		}
@@ -43,8 +43,8 @@ func sender(c *flow.Capture, id flow.ConvID, x *flow.Fact) string {
 
 // datagramPart is a datagram as a whole message.
 func datagramPart(x *flow.Fact, i uint32) Part {
-	n := int64(x.Len)
-	return Part{Pieces: []Piece{{i, n, 0}}, Start: x.Time, End: x.Time, Least: n, Most: n, Head: n}
+	n := int64(x.Len())
+	return Part{Pieces: []Piece{{i, n, 0}}, Start: x.Time(), End: x.Time(), Least: n, Most: n, Head: n}
 }
 
 // queryExchanges reads DNS queries and answers over UDP. A forwarder asks anew: other ports, other ids, the same

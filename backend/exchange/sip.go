@@ -14,7 +14,7 @@ func sipExchanges(c *flow.Capture, cv match.Conv) []*Exchange {
 	open := map[string]*Exchange{}
 	for i, info := range said(c, cv.ID) {
 		x, m := c.At(i), info.SIP
-		if m == nil && len(out) == 0 && x.Len > sipLeast {
+		if m == nil && len(out) == 0 && x.Len() > sipLeast {
 			return nil // it begins with something else
 		}
 		if m == nil || m.CallID == "" || m.CSeq == "" {

@@ -29,20 +29,20 @@ func segments(c *flow.Capture, id flow.ConvID, d int) (out []segment, base uint3
 		if x.Dir() != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
 			continue
 		}
-		if x.Flags&decode.SYN != 0 {
+		if x.Flags()&decode.SYN != 0 {
 			if !have {
 				base, have = x.Seq+1, true
 			}
 			continue
 		}
-		if x.Len == 0 {
+		if x.Len() == 0 {
 			continue
 		}
 		if !have {
 			base, have = x.Seq, true
 		}
 		if off := int64(int32(x.Seq - base)); off >= 0 {
-			l = append(l, segment{off, off + int64(x.Len), i})
+			l = append(l, segment{off, off + int64(x.Len()), i})
 		}
 	}
 	slices.SortStableFunc(l, func(a, b segment) int { return cmp.Compare(a.off, b.off) })
@@ -170,10 +170,10 @@ func ends(c *flow.Capture, id flow.ConvID) (start, end capture.LocalTime) {
 	for i := range flow.UpTo(c.Span(id)) {
 		switch x := c.At(i); {
 		case x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0:
-		case x.Flags&decode.SYN != 0 && start == 0:
-			start = x.Time
-		case x.Flags&(decode.FIN|decode.RST) != 0:
-			return start, x.Time
+		case x.Flags()&decode.SYN != 0 && start == 0:
+			start = x.Time()
+		case x.Flags()&(decode.FIN|decode.RST) != 0:
+			return start, x.Time()
 		}
 	}
 	return start, 0
@@ -307,7 +307,7 @@ func part(c *flow.Capture, segs []segment, us []*unit) Part {
 		p.Head = int64(us[0].m.HeadLen)
 	}
 	for k, x := range p.Pieces {
-		t := c.At(x.Frame).Time
+		t := c.At(x.Frame).Time()
 		if k == 0 || t < p.Start {
 			p.Start = t
 		}

@@ -440,7 +440,7 @@ func silent(r *match.Result, cs []Claim, ties []match.Tie, lists [][]*Exchange) 
 		if f := r.FlowOf[b][id]; f == nil || f.Sides[a] != nil || f.First() != b || c.Conv(cv.ID).Proto != flow.ProtoTCP || spoke[cv] || spoken(c, cv.ID) || taken[cv] || c.Convs[id].SYN < 0 {
 			continue
 		}
-		syn := c.At(c.Handshakes[c.Convs[id].SYN].Fact).Time
+		syn := c.At(c.Handshakes[c.Convs[id].SYN].Fact).Time()
 		lo, hi, ok := boundsAt(sure, syn)
 		if !ok {
 			continue // it is near a jump of a clock

@@ -85,7 +85,7 @@ func TestFactsLieByConversation(t *testing.T) {
 				t.Fatalf("%d frames: place %d holds frame %d behind frame %d", n, i, k, before)
 			}
 			seen[k] = true
-			if want := capture.LocalTime(1e18) + capture.LocalTime(k-1)*1000; c.At(i).Time != want {
+			if want := capture.LocalTime(1e18) + capture.LocalTime(k-1)*1000; c.At(i).Time() != want {
 				t.Fatalf("%d frames: place %d has another time than its frame %d", n, i, k)
 			}
 			return k

@@ -54,7 +54,7 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 		}
 		// Wireshark numbers some blocks that hold no packet; they keep their place.
 		for c.n+1 < int(p.Number) {
-			c.setLength(b.next(), uint32(c.n-1), 0)
+			c.enclose(b.next(), uint32(c.n-1), 0, 0)
 		}
 		b.ahead.next(r, p.Link, &b)
 		b.add(&p)
@@ -112,7 +112,7 @@ func (b *builder) add(p *capture.Packet) {
 	decode.Decode(p.Link, p.Data, p.OrigLen, d)
 	i := uint32(c.n)
 	f := b.next()
-	f.Time = p.Time
+	f.setTime(p.Time)
 	if p.HasTime {
 		f.Mark = 0
 	}
@@ -133,14 +133,14 @@ func (b *builder) add(p *capture.Packet) {
 			b.unsummed++
 		}
 	}
-	f.Link = b.link(p, d)
+	link := b.link(p, d)
 	id, reverse := c.table.Add(d, p.Number)
 	b.facts.belongs(id)
 	if reverse {
 		f.setDir(1)
 	}
 	b.network(f, d)
-	c.setLength(f, i, p.OrigLen)
+	c.enclose(f, i, p.OrigLen, link)
 	if d.Cut {
 		c.Oddities["header-cut"]++
 	}
@@ -206,7 +206,7 @@ func (b *builder) network(f *Fact, d *decode.Packet) {
 	if ip.DF {
 		f.Mark |= MarkDF
 	}
-	f.Len = d.PayloadLen
+	f.setLen(d.PayloadLen)
 	if ip.FragOff > 0 {
 		f.Mark |= MarkLater
 		f.Seq, f.Ack = ip.ID, ip.FragOff
@@ -252,7 +252,8 @@ func transport(f *Fact, d *decode.Packet) {
 		if t.OptionsCut || t.Captured < headerEnd {
 			f.Mark |= MarkOptionsCut
 		}
-		f.Seq, f.Ack, f.Flags, f.Window = t.Seq, t.Ack, t.Flags, t.Window
+		f.setFlags(t.Flags)
+		f.Seq, f.Ack, f.Window = t.Seq, t.Ack, t.Window
 		opt := uint32(0)
 		if t.HasTS {
 			f.TSval = t.TSval
@@ -262,9 +263,11 @@ func transport(f *Fact, d *decode.Packet) {
 		for k := 0; k < int(t.NSACK); k++ {
 			opt = uint32(Mix(uint64(t.SACK[k][0]-t.Ack)<<32|uint64(t.SACK[k][1]-t.Ack), uint64(opt)))
 		}
-		f.setOpt(opt)
+		f.Opt = uint16(opt)
 	case ProtoICMP, ProtoICMPv6:
-		f.Flags, f.Window = icmpType(d)
+		kind, code := icmpType(d)
+		f.setFlags(kind)
+		f.Window = code
 		if q := &d.Quote; q.Valid {
 			// Addresses, ports, TTL and checksums inside the quote are translated on the way; what names the quoted
 			// packet is not: its identification, length and sequence number. From one IP version to the other the
@@ -272,7 +275,7 @@ func transport(f *Fact, d *decode.Packet) {
 			f.Mark |= MarkError | MarkHead
 			f.Seq, f.Ack = q.Seq, q.IP.ID
 			if d.IP.Src == q.IP.Dst {
-				f.setOpt(ErrorByEnd)
+				f.Opt = ErrorByEnd
 			}
 			f.Head = uint32(Mix(uint64(q.IP.DataLen), uint64(q.Seq)<<16|uint64(Versionless(q.IP.Proto))))
 			f.Full = uint32(Mix(uint64(f.Head)<<32|uint64(q.IP.ID), 1))
@@ -323,7 +326,7 @@ func icmpType(d *decode.Packet) (kind, code uint16) {
 	case kind == 4: // parameter problem
 		return 12, 0
 	}
-	return kind << 8, code // has no counterpart
+	return 1<<11 | kind, code // has no counterpart
 }
 
 // linkAt is what a link-layer context is made from, as far as frames without tunnel and cooked header have it: the two directions of
@@ -406,16 +409,16 @@ func (b *builder) conversation(i uint32, f *Fact, id ConvID, d *decode.Packet) {
 		in.Errors[dir]++
 		return
 	}
-	in.Bytes[dir] += uint64(f.Len)
+	in.Bytes[dir] += uint64(f.Len())
 	proto := d.IP.Proto
 	if proto == ProtoTCP && f.Mark&MarkLater == 0 && d.Reach == decode.ReachTransport {
-		in.Flags[dir] |= f.Flags
-		if f.Flags&decode.SYN != 0 {
+		in.Flags[dir] |= f.Flags()
+		if f.Flags()&decode.SYN != 0 {
 			b.handshake(i, f, in, &d.TCP)
 		}
 	}
 	head := false
-	if f.Len > 0 {
+	if f.Len() > 0 {
 		h := &in.Data[dir]
 		if !h.Seen {
 			*h = Head{Fact: i, Seen: true, H16: prefix(d.Payload, 16), H32: prefix(d.Payload, 32), H64: prefix(d.Payload, 64), Class: uint8(message.Sniff(d.Payload))}
@@ -444,7 +447,7 @@ func prefix(b []byte, n int) uint32 {
 
 func (b *builder) handshake(i uint32, f *Fact, in *Info, t *decode.TCP) {
 	at := &in.SYN
-	if f.Flags&decode.ACK != 0 {
+	if f.Flags()&decode.ACK != 0 {
 		at = &in.SYNACK
 	}
 	if *at >= 0 {

@@ -40,15 +40,15 @@ type Capture struct {
 	// Store holds what is large, and what other packages make of it; nil: memory does.
 	Store *Store
 
-	table   *Table
-	chunks  [][]Fact
-	n       int
-	frames  []uint32 // by place: frame number minus 1
-	start   []uint32 // by ConvID: its first place; one more at the end
-	first   uint32   // places of the file's first and last frame
-	last    uint32
-	kept    payloads
-	lengths lengths
+	table     *Table
+	chunks    [][]Fact
+	n         int
+	frames    []uint32 // by place: frame number minus 1
+	start     []uint32 // by ConvID: its first place; one more at the end
+	first     uint32   // places of the file's first and last frame
+	last      uint32
+	kept      payloads
+	envelopes envelopes
 
 	First, Last capture.LocalTime // earliest and latest frame
 	// AnyCut: some payload was cut by the snaplen. MinHead: nearly every cut payload still has HeadTier bytes. [0] of TCP,
@@ -62,9 +62,6 @@ type Capture struct {
 
 // Conv is a conversation's identity.
 func (c *Capture) Conv(id ConvID) *Conv { return c.table.Conv(id) }
-
-// Link is the link-layer context of a fact.
-func (c *Capture) Link(f *Fact) *Link { return &c.Links[f.Link] }
 
 // Info is what a conversation's packets add up to, by direction (0: that of the first packet).
 type Info struct {

@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"encoding/binary"
+
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/decode"
 )
@@ -46,40 +48,60 @@ const (
 //	Window     window  0              code       code                   0     0      0
 //	Opt        options 0              0          ErrorByEnd or 0        0     0      0
 type Fact struct {
-	Time     capture.LocalTime
+	time     [8]byte // little endian: a number of eight bytes would make facts larger by the room that it is aligned to
 	Seq, Ack uint32
 	Full     uint32 // hash of the payload, all of it or (MarkCut) its largest captured tier
 	Head     uint32 // hash of the first HeadTier bytes, or of all of a shorter one
 	TSval    uint32 // RFC 7323
-	more     uint32 // Opt, a code of lengths, reverse
-	Len      uint32 // payload bytes on the wire
+	len      uint16 // the payload's length, its lower bits
+	bits     uint16 // flags, direction, upper bits of len
 	IPID     uint16
 	Window   uint16
-	Flags    uint16
+	Opt      uint16 // hash of TSecr and of the SACK blocks relative to the acknowledgement
+	envelope uint16 // see envelopes
+	Mark     Mark
 	TTL      uint8
 	TOS      uint8
-	Mark     Mark
-	Link     uint16 // index into Capture.Links
 }
 
 // ErrorByEnd says of an ICMP error that the host sent it which the quoted packet was for.
 const ErrorByEnd = 1
 
-// What lies in Fact.more: the direction in the lowest bit, then a code of seven bits, then Opt.
+// What lies in Fact.bits: Flags, which TCP has twelve of with those that are reserved (RFC 9293 §3.1), then the direction, then the
+// upper bits of the payload's length.
 const (
-	codeShift = 1
-	optShift  = 8
+	flagsMask = 1<<12 - 1
+	dirShift  = 12
+	lenShift  = 13
+	// lenMost is the longest payload that a fact can tell: that of the largest segments which network cards are given to cut.
+	lenMost = 1<<19 - 1
 )
 
-// Opt is a hash, of 24 bits, of TSecr and of the SACK blocks relative to the acknowledgement; see Fact.
-func (f *Fact) Opt() uint32 { return f.more >> optShift }
+// Time is when the frame was captured.
+func (f *Fact) Time() capture.LocalTime {
+	return capture.LocalTime(binary.LittleEndian.Uint64(f.time[:]))
+}
 
-func (f *Fact) setOpt(x uint32) { f.more = f.more&(1<<optShift-1) | x<<optShift }
+func (f *Fact) setTime(t capture.LocalTime) { binary.LittleEndian.PutUint64(f.time[:], uint64(t)) }
+
+// Len is the number of payload bytes on the wire; 524,287 stands for more.
+func (f *Fact) Len() uint32 { return uint32(f.len) | uint32(f.bits>>lenShift)<<16 }
+
+func (f *Fact) setLen(n uint32) {
+	n = min(n, lenMost)
+	f.len = uint16(n)
+	f.bits = f.bits&(1<<lenShift-1) | uint16(n>>16)<<lenShift
+}
+
+// Flags: see Fact.
+func (f *Fact) Flags() uint16 { return f.bits & flagsMask }
+
+func (f *Fact) setFlags(x uint16) { f.bits = f.bits&^flagsMask | x&flagsMask }
 
 // Dir is 0 in the direction of the conversation's first packet, 1 against it.
-func (f *Fact) Dir() int { return int(f.more & 1) }
+func (f *Fact) Dir() int { return int(f.bits >> dirShift & 1) }
 
-func (f *Fact) setDir(reverse uint32) { f.more = f.more&^1 | reverse&1 }
+func (f *Fact) setDir(reverse uint16) { f.bits = f.bits&^(1<<dirShift) | reverse&1<<dirShift }
 
 // Short reports whether the snaplen cut a TCP header in front of its window: ports and, as far as they go, sequence and
 // acknowledgement number are known, but neither the flags nor where the payload begins.
@@ -90,7 +112,7 @@ func (f *Fact) LacksQuote(proto uint8) bool {
 	if Versionless(proto) != ProtoICMP || f.Mark&(MarkError|MarkLater) != 0 {
 		return false
 	}
-	switch f.Flags {
+	switch f.Flags() {
 	case 3, 4, 5, 11, 12: // unreachable, source quench, redirect, time exceeded, parameter problem (RFC 792)
 		return true
 	}
@@ -114,9 +136,9 @@ func SamePayload(a, b *Fact) (same, known bool) {
 	switch {
 	case a.Short() || b.Short():
 		return false, false
-	case a.Len != b.Len:
+	case a.Len() != b.Len():
 		return false, true
-	case a.Len == 0:
+	case a.Len() == 0:
 		return true, true
 	case a.tier() == b.tier() && (a.tier() != 0 || !a.Is(MarkCut)):
 		return a.Full == b.Full, a.hasFull() && b.hasFull()

@@ -17,11 +17,11 @@ func hash32(b []byte) uint32 {
 
 // hashPayload fills the hashes of f from the captured bytes b of a payload of f.Len bytes.
 func hashPayload(f *Fact, b []byte) {
-	if f.Len == 0 {
+	if f.Len() == 0 {
 		f.Mark |= MarkHead
 		return
 	}
-	whole := uint32(len(b)) >= f.Len
+	whole := uint32(len(b)) >= f.Len()
 	switch {
 	case len(b) >= HeadTier:
 		f.Head = hash32(b[:HeadTier])

@@ -76,7 +76,7 @@ func (c *Capture) WriteIndex(w io.Writer, file string) error {
 	err = errors.Join(
 		factTable.write(b, c.n, func(i int) *placed {
 			c.visitGroup(i)
-			p = placed{c.At(uint32(i)), &c.frames[i], c.FrameLen(uint32(i))}
+			p = placed{c.At(uint32(i)), &c.frames[i], c.FrameLen(uint32(i)), c.LinkID(uint32(i))}
 			return &p
 		}),
 		linkTable.write(b, len(c.Links), func(i int) *Link { return &c.Links[i] }),

@@ -94,7 +94,7 @@ func (c *Capture) readFacts(r io.Reader, n int) error {
 	var rows []placed
 	take := func() { // once rows are filled
 		for _, x := range rows {
-			c.setLength(x.Fact, *x.frame, x.length)
+			c.enclose(x.Fact, *x.frame, x.length, x.link)
 		}
 	}
 	err := factTable.read(r, n, func(k int) []placed {
@@ -108,7 +108,7 @@ func (c *Capture) readFacts(r io.Reader, n int) error {
 			}
 			l := len(c.chunks) - 1
 			c.chunks[l] = c.chunks[l][:len(c.chunks[l])+1]
-			rows[i] = placed{&c.chunks[l][len(c.chunks[l])-1], &c.frames[from+i], 0}
+			rows[i] = placed{&c.chunks[l][len(c.chunks[l])-1], &c.frames[from+i], 0, 0}
 			c.n++
 		}
 		return rows
@@ -117,7 +117,7 @@ func (c *Capture) readFacts(r io.Reader, n int) error {
 		return err
 	}
 	take()
-	c.lengths.sort()
+	c.envelopes.sort()
 	return nil
 }
 
@@ -174,9 +174,8 @@ func (c *Capture) check() error {
 		}
 		seen[f/64] |= 1 << (f % 64)
 		c.visitGroup(i)
-		x := c.At(uint32(i))
-		if int(x.Link) >= len(c.Links) {
-			return damaged("link %d of %d", x.Link, len(c.Links))
+		if link := c.LinkID(uint32(i)); int(link) >= len(c.Links) {
+			return damaged("link %d of %d", link, len(c.Links))
 		}
 	}
 	if len(c.Links) > 1<<16 {
@@ -222,7 +221,7 @@ func (c *Capture) checkConversation(id ConvID) error {
 		if f.Is(MarkError) {
 			errs[f.Dir()]++
 		} else {
-			size[f.Dir()] += uint64(f.Len)
+			size[f.Dir()] += uint64(f.Len())
 		}
 	}
 	if n != in.Packets || errs != in.Errors || size != in.Bytes {
@@ -259,7 +258,7 @@ func (c *Capture) readKept(r io.Reader, n int) error {
 	c.kept.store = c.Store
 	total := 0
 	for k, x := range rows {
-		if int(x.place) >= c.n || k > 0 && rows[k-1].place >= x.place || x.n > c.At(x.place).Len {
+		if int(x.place) >= c.n || k > 0 && rows[k-1].place >= x.place || x.n > c.At(x.place).Len() {
 			return damaged("fingerprints of place %d", x.place)
 		}
 		if x.n > payloadBlock {

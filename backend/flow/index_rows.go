@@ -7,32 +7,33 @@ import (
 	"github.com/corr-dev/corr/backend/decode"
 )
 
-// placed is a fact, its frame and how long that was.
+// placed is a fact, its frame, how long that was and its link-layer context.
 type placed struct {
 	*Fact
 	frame  *uint32
 	length uint32
+	link   uint16
 }
 
 var factTable = table[placed]{
-	{8, func(f *placed) uint64 { return uint64(f.Time) }, func(f *placed, x uint64) { f.Time = capture.LocalTime(x) }},
+	{8, func(f *placed) uint64 { return uint64(f.Time()) }, func(f *placed, x uint64) { f.setTime(capture.LocalTime(x)) }},
 	{4, func(f *placed) uint64 { return uint64(*f.frame) }, func(f *placed, x uint64) { *f.frame = uint32(x) }},
 	u(func(f *placed) *uint32 { return &f.Seq }),
 	u(func(f *placed) *uint32 { return &f.Ack }),
 	u(func(f *placed) *uint32 { return &f.Full }),
 	u(func(f *placed) *uint32 { return &f.Head }),
 	u(func(f *placed) *uint32 { return &f.TSval }),
-	{4, func(f *placed) uint64 { return uint64(f.Opt()) }, func(f *placed, x uint64) { f.setOpt(uint32(x)) }},
+	u(func(f *placed) *uint16 { return &f.Opt }),
 	u(func(f *placed) *uint32 { return &f.length }),
-	u(func(f *placed) *uint32 { return &f.Len }),
+	{4, func(f *placed) uint64 { return uint64(f.Len()) }, func(f *placed, x uint64) { f.setLen(uint32(x)) }},
 	u(func(f *placed) *uint16 { return &f.IPID }),
 	u(func(f *placed) *uint16 { return &f.Window }),
-	u(func(f *placed) *uint16 { return &f.Flags }),
+	{2, func(f *placed) uint64 { return uint64(f.Flags()) }, func(f *placed, x uint64) { f.setFlags(uint16(x)) }},
 	u(func(f *placed) *uint8 { return &f.TTL }),
 	u(func(f *placed) *uint8 { return &f.TOS }),
 	u(func(f *placed) *Mark { return &f.Mark }),
-	u(func(f *placed) *uint16 { return &f.Link }),
-	{1, func(f *placed) uint64 { return uint64(f.Dir()) }, func(f *placed, x uint64) { f.setDir(uint32(x)) }},
+	u(func(f *placed) *uint16 { return &f.link }),
+	{1, func(f *placed) uint64 { return uint64(f.Dir()) }, func(f *placed, x uint64) { f.setDir(uint16(x)) }},
 }
 
 var linkTable = table[Link]{

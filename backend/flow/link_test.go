@@ -29,7 +29,7 @@ func TestLinks(t *testing.T) {
 	c := build(t, file(), Options{})
 	lost := 0
 	for i := range uint32(c.Len()) {
-		l := c.Link(c.At(i))
+		l := c.Link(i)
 		if got := int(binary.BigEndian.Uint32(l.Src[2:])); l.HasMAC && got != source(int(c.Frame(i))-1) {
 			t.Fatalf("frame %d has the context of source %d, not %d", c.Frame(i), got, source(int(c.Frame(i))-1))
 		} else if !l.HasMAC {

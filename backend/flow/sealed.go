@@ -133,7 +133,7 @@ func (c *Capture) fingerprints(k *Key) payloads {
 			var off int64
 			for i := range UpTo(c.Span(ConvID(id))) {
 				f := c.At(i)
-				if f.Dir() != d || f.Len == 0 || f.Mark&(MarkError|MarkLater) != 0 {
+				if f.Dir() != d || f.Len() == 0 || f.Mark&(MarkError|MarkLater) != 0 {
 					continue
 				}
 				if len(segs) > 0 {

@@ -52,9 +52,9 @@ func FuzzRead(f *testing.F) {
 				t.Fatalf("place %d holds frame %d", i, n)
 			}
 			seen[n-1] = true
-			_ = c.Link(c.At(i))
-			if p, ok := c.Payload(i); ok && uint32(len(p)) > c.At(i).Len {
-				t.Fatalf("place %d has %d fingerprints of %d bytes", i, len(p), c.At(i).Len)
+			_ = c.Link(i)
+			if p, ok := c.Payload(i); ok && uint32(len(p)) > c.At(i).Len() {
+				t.Fatalf("place %d has %d fingerprints of %d bytes", i, len(p), c.At(i).Len())
 			}
 		}
 		for id := range c.Convs {

@@ -69,7 +69,7 @@ func sealExchange(e *exchange.Exchange, key *flow.Key) {
 
 const (
 	magic   = "corridx\n"
-	version = 2
+	version = 3
 	// headSize is the length of what stands before the compressed part: magic, version, key.
 	headSize = 8 + 8 + 8
 )

@@ -52,7 +52,7 @@ func TestRoundTrip(t *testing.T) {
 // said lists all that a capture tells of the packet in a place.
 func said(c *flow.Capture, i uint32) []any {
 	f := c.At(i)
-	out := []any{c.Frame(i), c.FrameLen(i), c.ID(i), f.Dir(), f.Opt()}
+	out := []any{c.Frame(i), c.FrameLen(i), c.ID(i), f.Dir(), f.Opt}
 	for k, v := 0, reflect.ValueOf(*f); k < v.NumField(); k++ {
 		if v.Type().Field(k).IsExported() {
 			out = append(out, v.Field(k).Interface())

@@ -84,7 +84,7 @@ func (t *Trips) AgainOf(f *match.Flow, d, most int) (out Again) {
 			}
 			x := s.Cap.At(i)
 			// One byte sent again keeps a connection alive (RFC 9293 §3.8.4).
-			if s.Dir(i) != d || x.Len <= 1 || x.Flags&decode.SYN != 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
+			if s.Dir(i) != d || x.Len() <= 1 || x.Flags()&decode.SYN != 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
 				continue
 			}
 			if k, again := sent.at(x.Seq, i); again {
@@ -94,7 +94,7 @@ func (t *Trips) AgainOf(f *match.Flow, d, most int) (out Again) {
 					out.Lost[m.Where-1]++
 				case m.Fate != FateDelivered || !whole:
 					out.Unknown++
-				case ackLost(acks, x.Seq+min(x.Len, s.Cap.At(k).Len)):
+				case ackLost(acks, x.Seq+min(x.Len(), s.Cap.At(k).Len())):
 					out.AckLost++
 				default:
 					out.Needless++
@@ -117,7 +117,7 @@ func (v *Verdict) acksAt(f *match.Flow, d, c, most int, out []firstAck) (_ []fir
 			return out, false
 		}
 		x := s.Cap.At(i)
-		if s.Dir(i) != d || x.Flags&(decode.ACK|decode.RST) != decode.ACK || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
+		if s.Dir(i) != d || x.Flags()&(decode.ACK|decode.RST) != decode.ACK || x.Mark&(flow.MarkError|flow.MarkDuplicate|flow.MarkLater) != 0 {
 			continue
 		}
 		if n := len(out); n == 0 || int32(x.Ack-out[n-1].ack) > 0 {

@@ -29,14 +29,14 @@ var answerTooFast = rule{Doc{ID: "answer-too-fast", weight: 58,
 					if len(x.Flows) == 0 {
 						what := v.Messages[c][uint32(asked)]
 						if what == "" {
-							what = fmt.Sprintf("%d bytes", v.At(c, uint32(asked)).Len)
+							what = fmt.Sprintf("%d bytes", v.At(c, uint32(asked)).Len())
 						}
 						x.Detail = fmt.Sprintf("seen: %s (%s) is answered by %s (%s) after %s; a round trip to %s takes %s at least", what, v.frame(c, asked),
-							FlagNames(v.At(c, uint32(answer)).Flags), v.frame(c, answer), millis(dt), v.point(s.other(c)), millis(rtt))
-						x.Title = fmt.Sprintf("the %s at %s comes %s after what it answers, %s is %s away", FlagNames(v.At(c, uint32(answer)).Flags&(decode.FIN|decode.RST)), v.point(c), millis(dt), v.point(s.other(c)), millis(rtt))
+							FlagNames(v.At(c, uint32(answer)).Flags()), v.frame(c, answer), millis(dt), v.point(s.other(c)), millis(rtt))
+						x.Title = fmt.Sprintf("the %s at %s comes %s after what it answers, %s is %s away", FlagNames(v.At(c, uint32(answer)).Flags()&(decode.FIN|decode.RST)), v.point(c), millis(dt), v.point(s.other(c)), millis(rtt))
 					}
 					if len(x.Evidence) < evidenceMost {
-						x.Evidence = append(x.Evidence, Evidence{c, asked, "frame.time_delta", millis(dt)}, Evidence{c, answer, "tcp.flags", FlagNames(v.At(c, uint32(answer)).Flags)})
+						x.Evidence = append(x.Evidence, Evidence{c, asked, "frame.time_delta", millis(dt)}, Evidence{c, answer, "tcp.flags", FlagNames(v.At(c, uint32(answer)).Flags())})
 					}
 					if n := len(x.Flows); n == 0 || x.Flows[n-1] != f {
 						x.Flows = append(x.Flows, f)
@@ -80,18 +80,18 @@ func (v *Verdict) hasty(f *match.Flow, s *Segment, c int, rtt int64) (asked, ans
 				continue
 			}
 			if side.Dir(i) != in {
-				if x.Len > 0 {
+				if x.Len() > 0 {
 					last = int64(i)
 				}
 				continue
 			}
-			if x.Flags&(decode.FIN|decode.RST) == 0 || last < 0 {
+			if x.Flags()&(decode.FIN|decode.RST) == 0 || last < 0 {
 				continue
 			}
 			y := side.Cap.At(uint32(last))
-			d := int64(x.Time - y.Time)
+			d := int64(x.Time() - y.Time())
 			// Acknowledging it, or (RST) reacting to it; half a round trip leaves room for the clocks' jitter.
-			if d >= 0 && d < rtt/2 && (int32(x.Ack-(y.Seq+y.Len)) >= 0 && x.Flags&decode.ACK != 0) {
+			if d >= 0 && d < rtt/2 && (int32(x.Ack-(y.Seq+y.Len())) >= 0 && x.Flags()&decode.ACK != 0) {
 				return last, int64(i), d, true
 			}
 			return 0, 0, 0, false

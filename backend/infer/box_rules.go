@@ -269,7 +269,7 @@ func (v *Verdict) softwire(f *match.Flow, c int) bool {
 	if first == end || f.Tuple(c).Version != 4 {
 		return false
 	}
-	l := s.Cap.Link(s.Cap.At(first))
+	l := s.Cap.Link(first)
 	return l.NTunnel > 0 && l.Tunnel[min(int(l.NTunnel), len(l.Tunnel))-1] == decode.TunnelIP6
 }
 
@@ -287,7 +287,7 @@ func (v *Verdict) wrap(f *match.Flow, c int) string {
 	if first == end {
 		return ""
 	}
-	l := s.Cap.Link(s.Cap.At(first))
+	l := s.Cap.Link(first)
 	return wrapWords(l)
 }
 

@@ -127,14 +127,14 @@ func (v *Verdict) race(s *Segment, f *match.Flow, near, far int) *race {
 			d := side.Dir(i)
 			switch {
 			case int64(i) < r.fin[1]:
-				if x.Len > 0 && d == 0 {
-					asked = x.Seq + x.Len
+				if x.Len() > 0 && d == 0 {
+					asked = x.Seq + x.Len()
 				}
-			case d == 0 && x.Len > 0 && r.ask[1] < 0 && int32(x.Seq-asked) >= 0 && asked != 0:
+			case d == 0 && x.Len() > 0 && r.ask[1] < 0 && int32(x.Seq-asked) >= 0 && asked != 0:
 				r.ask[1] = int64(i) // new data: nothing sent again
-			case d == 1 && x.Flags&decode.RST != 0 && r.ask[1] >= 0 && r.rst < 0:
+			case d == 1 && x.Flags()&decode.RST != 0 && r.ask[1] >= 0 && r.rst < 0:
 				r.rst = int64(i)
-			case d == 1 && x.Len > 0:
+			case d == 1 && x.Len() > 0:
 				return nil // it still speaks
 			}
 		}
@@ -156,15 +156,15 @@ func idleBefore(side *match.Side, at uint32) capture.LocalTime {
 	var last capture.LocalTime
 	for _, id := range side.Convs {
 		for i := range flow.UpTo(side.Cap.Span(id)) {
-			if x := side.Cap.At(i); i < at && x.Len > 0 && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
-				last = max(last, x.Time)
+			if x := side.Cap.At(i); i < at && x.Len() > 0 && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
+				last = max(last, x.Time())
 			}
 		}
 	}
 	if last == 0 {
 		return 0
 	}
-	return side.Cap.At(at).Time - last
+	return side.Cap.At(at).Time() - last
 }
 
 // idleCloses estimates after which time without data the server of a race closes connections: the median, and how many

@@ -71,7 +71,7 @@ func (v *Verdict) closing(f *match.Flow, c int) string {
 	if i < 0 {
 		return "nothing"
 	}
-	return FlagNames(v.At(c, uint32(i)).Flags & (decode.FIN | decode.RST))
+	return FlagNames(v.At(c, uint32(i)).Flags() & (decode.FIN | decode.RST))
 }
 
 func (v *Verdict) closerEvidence(f *match.Flow, c int) []Evidence {
@@ -79,7 +79,7 @@ func (v *Verdict) closerEvidence(f *match.Flow, c int) []Evidence {
 	if i < 0 {
 		return nil
 	}
-	if v.At(c, uint32(i)).Flags&decode.RST != 0 {
+	if v.At(c, uint32(i)).Flags()&decode.RST != 0 {
 		return []Evidence{{c, i, "tcp.flags.reset", "1"}}
 	}
 	return []Evidence{{c, i, "tcp.flags.fin", "1"}}

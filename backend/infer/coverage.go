@@ -43,7 +43,7 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 			}
 			if s.Dir(i) != d {
 				switch {
-				case y.Flags&decode.ACK == 0:
+				case y.Flags()&decode.ACK == 0:
 				case x.any:
 					x.acked = max(x.acked, int64(int32(y.Ack-x.base)))
 				default:
@@ -54,9 +54,9 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 			if !x.any {
 				x.base, x.any = y.Seq, true
 			}
-			if y.Len > 0 {
+			if y.Len() > 0 {
 				o := int64(int32(y.Seq - x.base))
-				e := extent{o, o + int64(y.Len)}
+				e := extent{o, o + int64(y.Len())}
 				if n := len(x.have); n > 0 && x.have[n-1].from <= o && o <= x.have[n-1].to { // most go on where the last one ended
 					x.have[n-1].to = max(x.have[n-1].to, e.to)
 				} else {
@@ -112,7 +112,7 @@ func (x *coverage) holds(e extent) bool {
 // sent again, so that it may have been the other one.
 func (j *judge) dropped(f *match.Flow, c, d int, i uint32, s step) (yes, either bool) {
 	x := j.v.At(c, i)
-	if f.Proto != flow.ProtoTCP || x.Len == 0 || x.Flags&decode.ACK == 0 || j.shifting(f, s) {
+	if f.Proto != flow.ProtoTCP || x.Len() == 0 || x.Flags()&decode.ACK == 0 || j.shifting(f, s) {
 		return false, false
 	}
 	shift := uint32(0)
@@ -127,14 +127,14 @@ func (j *judge) dropped(f *match.Flow, c, d int, i uint32, s step) (yes, either 
 		return false, false
 	}
 	from := int64(int32(x.Seq + shift - o.base))
-	e := extent{from, from + int64(x.Len)}
+	e := extent{from, from + int64(x.Len())}
 	if o.acked < e.to || o.holds(e) {
 		return false, false
 	}
 	if s.down { // what comes out behind the other point has passed it
 		own := j.coverageOf(f, c, d)
 		from = int64(int32(x.Seq - own.base))
-		either = touches(own.again, extent{from, from + int64(x.Len)})
+		either = touches(own.again, extent{from, from + int64(x.Len())})
 	}
 	return true, either
 }

@@ -94,20 +94,20 @@ func (t *Trips) DataRTTAt(f *match.Flow, c, most int) (out [2]Spread) {
 				continue
 			}
 			d := s.Dir(i)
-			if x.Flags&(decode.ACK|decode.RST) == decode.ACK {
+			if x.Flags()&(decode.ACK|decode.RST) == decode.ACK {
 				q, n := open[1-d].waiting(), 0
 				for n < len(q) && int32(x.Ack-q[n].end) >= 0 {
 					n++
 				}
-				if n > 0 && q[n-1].end == x.Ack && !q[n-1].again && x.Time >= q[n-1].at {
-					times[1-d] = append(times[1-d], int64(x.Time-q[n-1].at))
+				if n > 0 && q[n-1].end == x.Ack && !q[n-1].again && x.Time() >= q[n-1].at {
+					times[1-d] = append(times[1-d], int64(x.Time()-q[n-1].at))
 				}
 				open[1-d].drop(n)
 			}
-			if x.Len == 0 || x.Flags&decode.SYN != 0 {
+			if x.Len() == 0 || x.Flags()&decode.SYN != 0 {
 				continue
 			}
-			end := x.Seq + x.Len
+			end := x.Seq + x.Len()
 			if high[d].known && int32(end-high[d].seq) <= 0 {
 				for k, q := 0, open[d].waiting(); k < len(q); k++ {
 					q[k].again = q[k].again || int32(q[k].end-x.Seq) > 0
@@ -116,7 +116,7 @@ func (t *Trips) DataRTTAt(f *match.Flow, c, most int) (out [2]Spread) {
 				if open[d].len() == openMost {
 					open[d].drop(1)
 				}
-				open[d].add(unacknowledged{end: end, at: x.Time})
+				open[d].add(unacknowledged{end: end, at: x.Time()})
 			}
 			high[d].to(end)
 		}

@@ -124,7 +124,7 @@ func (v *Verdict) overtaking(s *Segment) (out [2]*Finding) {
 		}
 		all[d]++
 		o := &at[d]
-		now := state{int64(y[d].Time), int64(y[1-d].Time), i[d], true}
+		now := state{int64(y[d].Time()), int64(y[1-d].Time()), i[d], true}
 		if o.seen && now.sent > o.sent+ownDisorder && now.arrived < o.arrived-ownDisorder {
 			n[d]++
 			x := out[d]
@@ -204,15 +204,15 @@ var offloadArtefact = rule{Doc{ID: "offload-artefact", weight: 40,
 					for _, id := range side.Convs {
 						for i := range flow.UpTo(side.Cap.Span(id)) {
 							y := side.Cap.At(i)
-							if side.Dir(i) != d || y.Len <= uint32(h.MSS) || y.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+							if side.Dir(i) != d || y.Len() <= uint32(h.MSS) || y.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 								continue
 							}
 							n++
 							had = true
 							if len(x.Evidence) < evidenceMost {
-								x.Evidence = append(x.Evidence, Evidence{c, int64(i), "tcp.len", fmt.Sprint(y.Len)})
+								x.Evidence = append(x.Evidence, Evidence{c, int64(i), "tcp.len", fmt.Sprint(y.Len())})
 								if x.Detail == "" {
-									x.Detail = fmt.Sprintf("seen: %s carries %d bytes, the receiver announced an MSS of %d", v.frame(c, int64(i)), y.Len, h.MSS)
+									x.Detail = fmt.Sprintf("seen: %s carries %d bytes, the receiver announced an MSS of %d", v.frame(c, int64(i)), y.Len(), h.MSS)
 								}
 							}
 						}

@@ -202,7 +202,7 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 	jt := s.joint
 	made := jt != nil && s.known && (jt.Terminated || jt.SynProxied)
 	// A device's own handshake and acknowledgements have no counterpart, whenever the other recorder ran.
-	if !(made && v.At(c, i).Len == 0) && v.outsideOf(s.to, c, i) {
+	if !(made && v.At(c, i).Len() == 0) && v.outsideOf(s.to, c, i) {
 		m.Fate = FateOutside
 		if f.Sides[s.to] == nil && j.throughout[[2]int{s.to, c}] && j.hidden(f, c, s.to, false) {
 			m.Fate = FateFiltered
@@ -240,7 +240,7 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		if s.down && d == 0 {
 			no = v.refusal(f, c)
 		}
-		if no >= 0 && v.At(c, uint32(no)).Opt() != flow.ErrorByEnd || v.answeredNearer(f, c, d, s.down) {
+		if no >= 0 && v.At(c, uint32(no)).Opt != flow.ErrorByEnd || v.answeredNearer(f, c, d, s.down) {
 			if m.Fate = FateConsumed; !s.down {
 				m.Fate, m.Origin = FateInjected, OriginMiddlebox
 			}
@@ -298,7 +298,7 @@ func (v *Verdict) missedInstead(made [][]madeFrame) {
 	for _, l := range made {
 		seen := map[[2]int]bool{}
 		for _, x := range l {
-			if k := [2]int{x.before, x.c}; v.At(x.c, x.i).Len > 0 && !seen[k] {
+			if k := [2]int{x.before, x.c}; v.At(x.c, x.i).Len() > 0 && !seen[k] {
 				seen[k] = true
 				flows[k]++
 			}

@@ -88,9 +88,9 @@ func (j *judge) equals() {
 // equalTo is the key of datagrams at a capture that may be x.
 func (j *judge) equalTo(c int, x *flow.Fact) equalKey {
 	if j.bare {
-		return equalKey{c, x.Len, 0}
+		return equalKey{c, x.Len(), 0}
 	}
-	return equalKey{c, x.Len, x.Head}
+	return equalKey{c, x.Len(), x.Head}
 }
 
 // maybe reports whether the other point holds a datagram with the same bytes at about the same time, of a conversation without

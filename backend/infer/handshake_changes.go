@@ -157,9 +157,9 @@ var ecnStripped = handshakeRule(Doc{ID: "ecn-stripped", weight: 23,
 	"tcp.flags.ece", "the offer of ECN is taken away",
 	func(h shaken) bool {
 		const ecn = decode.ECE | decode.CWR
-		return h.x.Flags&ecn != 0 && h.y.Flags&ecn == 0
+		return h.x.Flags()&ecn != 0 && h.y.Flags()&ecn == 0
 	},
-	func(h shaken) (string, string) { return FlagNames(h.x.Flags), FlagNames(h.y.Flags) })
+	func(h shaken) (string, string) { return FlagNames(h.x.Flags()), FlagNames(h.y.Flags()) })
 
 var optionRemoved = handshakeRule(Doc{ID: "option-removed", weight: 18,
 	Title:   "A TCP option that was sent does not arrive",

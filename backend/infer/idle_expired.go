@@ -71,13 +71,13 @@ func longSilence(s *match.Side) bool {
 		return false
 	}
 	first, last := s.Ends()
-	if a, b := s.Cap.At(first), s.Cap.At(last); len(s.Convs) == 1 && (a.Mark|b.Mark)&flow.MarkNoTime == 0 && abs(int(b.Time-a.Time)) < idleLeast/4 {
+	if a, b := s.Cap.At(first), s.Cap.At(last); len(s.Convs) == 1 && (a.Mark|b.Mark)&flow.MarkNoTime == 0 && abs(int(b.Time()-a.Time())) < idleLeast/4 {
 		return false // but for some disorder
 	}
 	for _, id := range s.Convs {
 		before := capture.LocalTime(0)
 		for i := range flow.UpTo(s.Cap.Span(id)) {
-			t := s.Cap.At(i).Time
+			t := s.Cap.At(i).Time()
 			if before != 0 && t-before >= idleLeast/2 {
 				return true
 			}
@@ -141,7 +141,7 @@ func (v *Verdict) silences(s *Segment, f *match.Flow) (q silences) {
 			for _, id := range behind.Convs {
 				for i := range flow.UpTo(behind.Cap.Span(id)) {
 					x, m := behind.Cap.At(i), v.Marks[far].At(i)
-					reset = reset || behind.Dir(i) == d && x.Flags&decode.RST != 0 && m.Fate == FateInjected && int(m.Where) == s.Index+1
+					reset = reset || behind.Dir(i) == d && x.Flags()&decode.RST != 0 && m.Fate == FateInjected && int(m.Where) == s.Index+1
 				}
 			}
 		}

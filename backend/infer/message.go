@@ -168,7 +168,7 @@ func (v *Verdict) datagramMessages(f *match.Flow, c, d int) {
 				continue
 			}
 			if b, ok := s.Cap.Payload(i); ok {
-				if info := message.Name(f.Proto, src, dst, b, int(x.Len)); info.Proto != message.ProtoNone {
+				if info := message.Name(f.Proto, src, dst, b, int(x.Len())); info.Proto != message.ProtoNone {
 					v.Messages[c][i] = info.Text()
 				}
 			}
@@ -280,17 +280,17 @@ func (v *Verdict) segmentsOf(f *match.Flow, c, d int, out []tcpSegment) []tcpSeg
 			if s.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
 				continue
 			}
-			if x.Flags&decode.SYN != 0 && !have {
+			if x.Flags()&decode.SYN != 0 && !have {
 				base, have = x.Seq+1, true
 			}
-			if x.Len == 0 || x.Flags&decode.SYN != 0 {
+			if x.Len() == 0 || x.Flags()&decode.SYN != 0 {
 				continue
 			}
 			if !have {
 				base, have = x.Seq, true
 			}
 			if off := int64(int32(x.Seq - base)); off >= 0 {
-				if out = append(out, tcpSegment{uint64(off), x.Len, i}); len(out) == most {
+				if out = append(out, tcpSegment{uint64(off), x.Len(), i}); len(out) == most {
 					break
 				}
 			}

@@ -46,7 +46,7 @@ func (v *Verdict) undelivered(s *Segment, f *match.Flow, d int) *Finding {
 	for _, id := range side.Convs {
 		for i := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(i)
-			if side.Dir(i) != d || x.Len == 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
+			if side.Dir(i) != d || x.Len() == 0 || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
 				continue
 			}
 			switch m := v.Marks[from].At(i); {
@@ -86,7 +86,7 @@ func (v *Verdict) lastArrived(s *Segment, f *match.Flow, d int) string {
 	for _, id := range side.Convs {
 		for i := range flow.UpTo(side.Cap.Span(id)) {
 			x := side.Cap.At(i)
-			if side.Dir(i) == d && x.Len > 0 && s.Link.Has(from, i) {
+			if side.Dir(i) == d && x.Len() > 0 && s.Link.Has(from, i) {
 				name = v.messageFrom(from, f, d, int64(i)) + " (" + v.frame(from, int64(i)) + ")"
 			}
 		}
@@ -105,7 +105,7 @@ func (v *Verdict) messageFrom(c int, f *match.Flow, d int, i int64) string {
 			if int64(k) == i {
 				seen = true
 			}
-			if !seen || x.Len == 0 {
+			if !seen || x.Len() == 0 {
 				continue
 			}
 			if side.Dir(k) != d {
@@ -118,9 +118,9 @@ func (v *Verdict) messageFrom(c int, f *match.Flow, d int, i int64) string {
 	}
 	x := v.At(c, uint32(i))
 	if off, ok := v.streamOffset(side, uint32(i)); ok && off > 0 {
-		return fmt.Sprintf("%d bytes (from byte %d of the stream on)", x.Len, off)
+		return fmt.Sprintf("%d bytes (from byte %d of the stream on)", x.Len(), off)
 	}
-	return fmt.Sprintf("%d bytes", x.Len)
+	return fmt.Sprintf("%d bytes", x.Len())
 }
 
 // streamOffset is how many bytes of its direction's stream lie before a segment's, by the number in the SYN; ok is false where

@@ -41,7 +41,7 @@ func (v *Verdict) vanishing(outcome string, d int, verb string) (out []*Finding)
 				c := ev[0].Capture
 				what := "a datagram"
 				if f.Proto == flow.ProtoTCP {
-					what = FlagNames(v.At(c, uint32(ev[0].Frame)).Flags &^ (decode.ECE | decode.CWR))
+					what = FlagNames(v.At(c, uint32(ev[0].Frame)).Flags() &^ (decode.ECE | decode.CWR))
 				}
 				far = v.point(s.other(c))
 				more := ""
@@ -88,7 +88,7 @@ func (v *Verdict) unquoted(c int) errorsTo {
 		for i := range flow.UpTo(src.Span(id)) {
 			if x := src.At(i); x.Is(flow.MarkError) || x.LacksQuote(proto) {
 				to := src.Tuple(id, x.Dir()).Dst
-				out[to] = append(out[to], x.Time)
+				out[to] = append(out[to], x.Time())
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func (v *Verdict) mayBeTold(f *match.Flow, c, d int) bool {
 			if side.Dir(i) != d {
 				continue
 			}
-			if n, _ := slices.BinarySearch(l, x.Time); n < len(l) && l[n] <= x.Time+toldWithin {
+			if n, _ := slices.BinarySearch(l, x.Time()); n < len(l) && l[n] <= x.Time()+toldWithin {
 				return true
 			}
 		}
@@ -191,7 +191,7 @@ func (v *Verdict) toldTooBig(f *match.Flow, c int) bool {
 	side := f.Sides[c]
 	for _, id := range side.Convs {
 		for i := range flow.UpTo(side.Cap.Span(id)) {
-			if x := side.Cap.At(i); x.Is(flow.MarkError) && x.Flags == 3 && x.Window == 4 {
+			if x := side.Cap.At(i); x.Is(flow.MarkError) && x.Flags() == 3 && x.Window == 4 {
 				return true
 			}
 		}

@@ -151,8 +151,8 @@ func gapsOf(side *match.Side, id flow.ConvID, d int) (gaps []extent, base uint32
 		if !have {
 			base, have = x.Seq, true
 		}
-		n := int64(x.Len)
-		if x.Flags&(decode.SYN|decode.FIN) != 0 {
+		n := int64(x.Len())
+		if x.Flags()&(decode.SYN|decode.FIN) != 0 {
 			n++
 		}
 		if n == 0 {
@@ -221,7 +221,7 @@ func acknowledged(side *match.Side, id flow.ConvID, d int, base uint32, gaps []e
 			began = true
 			continue
 		}
-		if !began || x.Flags&(decode.ACK|decode.RST) != decode.ACK {
+		if !began || x.Flags()&(decode.ACK|decode.RST) != decode.ACK {
 			continue
 		}
 		at := int64(int32(x.Ack - base))

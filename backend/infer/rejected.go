@@ -47,7 +47,7 @@ func (v *Verdict) rejection(s *Segment, f *match.Flow) (c int, i int64, ok bool)
 		if side == nil || f.Sides[s.other(c)] != nil {
 			continue
 		}
-		if i := v.refusal(f, c); i >= 0 && v.At(c, uint32(i)).Opt() != flow.ErrorByEnd && !side.Carries(1) && v.lies(s, c, i) {
+		if i := v.refusal(f, c); i >= 0 && v.At(c, uint32(i)).Opt != flow.ErrorByEnd && !side.Carries(1) && v.lies(s, c, i) {
 			return c, i, true
 		}
 		st := v.State[f.ID-1]
@@ -72,7 +72,7 @@ var refusals = map[uint16]string{0: "network unreachable", 1: "host unreachable"
 // refusalWords names what refuses, and the field that shows it.
 func refusalWords(x *flow.Fact) (field, value string) {
 	if !x.Is(flow.MarkError) {
-		return "tcp.flags", FlagNames(x.Flags)
+		return "tcp.flags", FlagNames(x.Flags())
 	}
 	return "icmp.code", "ICMP " + refusals[x.Window]
 }

@@ -33,19 +33,19 @@ func (v *Verdict) RTTAt(f *match.Flow, c int) RTT {
 		}
 		forward := x.Dir() == fwd
 		if i < answer {
-			if forward && x.Flags&decode.SYN != 0 {
+			if forward && x.Flags()&decode.SYN != 0 {
 				again++
 			}
 			continue
 		}
-		if forward && x.Flags&(decode.SYN|decode.ACK) == decode.ACK && x.Ack == back.Seq+1 {
-			r.Client = int64(x.Time - back.Time)
+		if forward && x.Flags()&(decode.SYN|decode.ACK) == decode.ACK && x.Ack == back.Seq+1 {
+			r.Client = int64(x.Time() - back.Time())
 			break
 		}
 	}
 	// Which of several SYNs was answered can't be told (Karn & Partridge 1987).
 	if again == 1 && back.Ack == syn.Seq+1 {
-		r.Server = int64(back.Time - syn.Time)
+		r.Server = int64(back.Time() - syn.Time())
 	}
 	if r.Client < 0 || r.Server < 0 {
 		return r

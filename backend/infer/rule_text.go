@@ -72,7 +72,7 @@ func (v *Verdict) frame(c int, i int64) string {
 // clockTime is a frame's time of day on its own capture's clock, which is what the owner of a device nearby can search
 // logs for.
 func (v *Verdict) clockTime(c int, i int64) string {
-	return time.Unix(0, int64(v.At(c, uint32(i)).Time)).UTC().Format("15:04:05")
+	return time.Unix(0, int64(v.At(c, uint32(i)).Time())).UTC().Format("15:04:05")
 }
 
 // millis words a duration.

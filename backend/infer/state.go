@@ -68,30 +68,30 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 			if x.Is(flow.MarkLater) {
 				continue
 			}
-			if x.Len > 0 {
-				first(&e.Data[d], d, i, x.Time)
+			if x.Len() > 0 {
+				first(&e.Data[d], d, i, x.Time())
 			}
 			if f.Proto != flow.ProtoTCP {
 				continue
 			}
 			switch {
-			case x.Flags&(decode.SYN|decode.ACK) == decode.SYN && d == 0:
-				first(&e.SYN, 2, i, x.Time)
-			case x.Flags&decode.SYN != 0 && d == 1:
-				first(&e.SYNACK, 3, i, x.Time)
+			case x.Flags()&(decode.SYN|decode.ACK) == decode.SYN && d == 0:
+				first(&e.SYN, 2, i, x.Time())
+			case x.Flags()&decode.SYN != 0 && d == 1:
+				first(&e.SYNACK, 3, i, x.Time())
 			}
-			if x.Flags&decode.FIN != 0 {
-				first(&e.FIN[d], 4+d, i, x.Time)
+			if x.Flags()&decode.FIN != 0 {
+				first(&e.FIN[d], 4+d, i, x.Time())
 			}
-			if x.Flags&decode.RST != 0 {
-				first(&e.RST[d], 6+d, i, x.Time)
+			if x.Flags()&decode.RST != 0 {
+				first(&e.RST[d], 6+d, i, x.Time())
 				continue
 			}
-			if x.Window == 0 && x.Flags&decode.ACK != 0 {
-				first(&e.Shut[d], 8+d, i, x.Time)
+			if x.Window == 0 && x.Flags()&decode.ACK != 0 {
+				first(&e.Shut[d], 8+d, i, x.Time())
 			}
-			n := x.Len
-			if x.Flags&(decode.SYN|decode.FIN) != 0 {
+			n := x.Len()
+			if x.Flags()&(decode.SYN|decode.FIN) != 0 {
 				n++
 			}
 			if n > 0 {
@@ -99,7 +99,7 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 			} else {
 				acked[d].to(x.Seq) // all before it was sent
 			}
-			if x.Flags&decode.ACK != 0 {
+			if x.Flags()&decode.ACK != 0 {
 				acked[1-d].to(x.Ack)
 			}
 		}
@@ -259,7 +259,7 @@ func oneWay(f *match.Flow) bool {
 		}
 		for _, id := range s.Convs {
 			for i := range flow.UpTo(s.Cap.Span(id)) {
-				if x := s.Cap.At(i); x.Len != 1 && !x.Is(flow.MarkError) {
+				if x := s.Cap.At(i); x.Len() != 1 && !x.Is(flow.MarkError) {
 					return false
 				}
 			}
@@ -322,7 +322,7 @@ const answerWithin = 1_000_000_000
 // waited reports whether a capture goes on behind a SYN for as long as its sender waits for an answer.
 func (v *Verdict) waited(c int, syn uint32) bool {
 	x := v.At(c, syn)
-	return x.Is(flow.MarkNoTime) || v.Caps[c].Last-x.Time >= answerWithin
+	return x.Is(flow.MarkNoTime) || v.Caps[c].Last-x.Time() >= answerWithin
 }
 
 // shookHands reports whether what followed shows that a SYN was answered, whoever missed the answer: its sender acknowledged, or
@@ -417,7 +417,7 @@ func (v *Verdict) through(f *match.Flow) bool {
 		}
 		for _, id := range s.Convs {
 			for i := range flow.UpTo(s.Cap.Span(id)) {
-				if m := v.Marks[c].At(i); v.At(c, i).Len > 0 && (m.Fate == FateConsumed || m.Fate == FateLost) {
+				if m := v.Marks[c].At(i); v.At(c, i).Len() > 0 && (m.Fate == FateConsumed || m.Fate == FateLost) {
 					return false
 				}
 			}
@@ -458,7 +458,7 @@ func (v *Verdict) answeredInPart(x *exchange.Exchange) bool {
 	c := v.Caps[x.Conv.Capture]
 	last := c.At(x.Request.Pieces[len(x.Request.Pieces)-1].Frame)
 	for i := range flow.UpTo(c.Span(x.Conv.ID)) {
-		if f := c.At(i); f.Dir() != last.Dir() && f.Len > 0 && f.Time >= last.Time && f.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
+		if f := c.At(i); f.Dir() != last.Dir() && f.Len() > 0 && f.Time() >= last.Time() && f.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {
 			return true
 		}
 	}
@@ -541,7 +541,7 @@ func (v *Verdict) refused(f *match.Flow, st *State) bool {
 		}
 		st.Outcome, st.ClosedBy = "refused", v.end(f, 1)
 		x := v.At(c, uint32(i))
-		if x.Is(flow.MarkError) && x.Opt() != flow.ErrorByEnd || !x.Is(flow.MarkError) && v.Marks[c].At(uint32(i)).Fate == FateInjected && !v.mayBeMissed(f, c, 1) {
+		if x.Is(flow.MarkError) && x.Opt != flow.ErrorByEnd || !x.Is(flow.MarkError) && v.Marks[c].At(uint32(i)).Fate == FateInjected && !v.mayBeMissed(f, c, 1) {
 			st.ClosedBy = "middlebox"
 		}
 		return true
@@ -558,7 +558,7 @@ func (v *Verdict) refusal(f *match.Flow, c int) int64 {
 	for _, id := range s.Convs {
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			x := s.Cap.At(i)
-			if !x.Is(flow.MarkError) || x.Flags != 3 || s.Dir(i) != 1 {
+			if !x.Is(flow.MarkError) || x.Flags() != 3 || s.Dir(i) != 1 {
 				continue
 			}
 			if refusals[x.Window] != "" {
@@ -632,9 +632,9 @@ func (v *Verdict) arrived(c int, i, n uint32) uint32 {
 		}
 		for _, p := range l.Peers(c, i, nil) {
 			if c == l.A {
-				most = max(most, v.At(l.B, p.B).Len)
+				most = max(most, v.At(l.B, p.B).Len())
 			} else {
-				most = max(most, v.At(l.A, p.A).Len)
+				most = max(most, v.At(l.A, p.A).Len())
 			}
 		}
 	}
@@ -663,10 +663,10 @@ func (v *Verdict) largeLost(f *match.Flow, st *State) bool {
 			for _, id := range s.Convs {
 				for i := range flow.UpTo(s.Cap.Span(id)) {
 					x := s.Cap.At(i)
-					since := x.Time - before
-					before = x.Time
+					since := x.Time() - before
+					before = x.Time()
 					silent = silent && v.Marks[c].At(i).Fate != FateDelivered
-					if s.Dir(i) != d && x.Flags&decode.ACK != 0 && x.Mark&(flow.MarkError|flow.MarkLater) == 0 && (!haveAck || int32(x.Ack-acked) > 0) {
+					if s.Dir(i) != d && x.Flags()&decode.ACK != 0 && x.Mark&(flow.MarkError|flow.MarkLater) == 0 && (!haveAck || int32(x.Ack-acked) > 0) {
 						acked, haveAck = x.Ack, true
 					}
 					if s.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkDuplicate) != 0 {
@@ -674,15 +674,15 @@ func (v *Verdict) largeLost(f *match.Flow, st *State) bool {
 					}
 					switch v.Marks[c].At(i).Fate {
 					case FateLost:
-						if e := x.Seq + x.Len; !haveEnd || int32(e-end) > 0 {
+						if e := x.Seq + x.Len(); !haveEnd || int32(e-end) > 0 {
 							end, haveEnd = e, true
 						}
 						silent = silent || lost == 0 && passed > 0 && since >= idleLeast
 						lost++
-						least = min(least, x.Len)
+						least = min(least, x.Len())
 					case FateDelivered:
 						passed++
-						small = max(small, v.arrived(c, i, x.Len))
+						small = max(small, v.arrived(c, i, x.Len()))
 					}
 				}
 			}

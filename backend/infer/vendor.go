@@ -67,10 +67,10 @@ func (v *Verdict) nextHop(s *Segment, x *Box, f *match.Flow, c int, votes map[st
 			if own && initialOf(y.TTL) != y.TTL {
 				continue // routers in between: the card is the last one's
 			}
-			if x.Kind == ResetInjector && v.Marks[c].At(i).Fate != FateInjected || x.Kind == SYNProxy && y.Flags == 0 {
+			if x.Kind == ResetInjector && v.Marks[c].At(i).Fate != FateInjected || x.Kind == SYNProxy && y.Flags() == 0 {
 				continue
 			}
-			if l := side.Cap.Link(y); l.HasMAC {
+			if l := side.Cap.Link(i); l.HasMAC {
 				if name := Vendor(l.Src); name != "" {
 					votes[name]++
 				}

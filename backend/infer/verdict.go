@@ -186,7 +186,7 @@ func (v *Verdict) At(capture int, i uint32) *flow.Fact { return v.Caps[capture].
 
 // Time is a frame's time on the reference clock.
 func (v *Verdict) Time(capture int, i uint32) (clock.RefTime, bool) {
-	return v.Clocks.Time(capture, i, v.At(capture, i).Time)
+	return v.Clocks.Time(capture, i, v.At(capture, i).Time())
 }
 
 // Segment is the stretch between two captures, in either order; nil if they are no neighbours.

@@ -51,7 +51,7 @@ func (v *Verdict) shut(f *match.Flow, st *State, d int) *Finding {
 			if begin < 0 {
 				return
 			}
-			if t := int64(s.Cap.At(uint32(at)).Time - s.Cap.At(uint32(begin)).Time); t > longest {
+			if t := int64(s.Cap.At(uint32(at)).Time() - s.Cap.At(uint32(begin)).Time()); t > longest {
 				longest, from, to = t, begin, end
 			}
 			begin = -1
@@ -63,7 +63,7 @@ func (v *Verdict) shut(f *match.Flow, st *State, d int) *Finding {
 			}
 			last = int64(i)
 			switch {
-			case s.Dir(i) != d || x.Flags&(decode.ACK|decode.RST) != decode.ACK:
+			case s.Dir(i) != d || x.Flags()&(decode.ACK|decode.RST) != decode.ACK:
 			case x.Window > 0:
 				note(int64(i), int64(i))
 			case begin < 0:

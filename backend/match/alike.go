@@ -69,7 +69,7 @@ func (r *Result) successive(ks []Candidate) {
 		c := r.Caps[x.Capture]
 		a, b := c.Span(x.ID)
 		i, j := c.Span(y.ID)
-		return c.At(b-1).Time < c.At(i).Time || c.At(j-1).Time < c.At(a).Time
+		return c.At(b-1).Time() < c.At(i).Time() || c.At(j-1).Time() < c.At(a).Time()
 	}
 	lists := [2]map[flow.ConvID][]int32{{}, {}}
 	for i := range ks {
@@ -165,7 +165,7 @@ func (r *Result) shots(out []shot, l []Conv, side uint8, lvl level) []shot {
 			if t := src.Tuple(c.ID, d); t.Sport < t.Dport {
 				way = 1 << 8
 			}
-			out = append(out, shot{flow.Mix(m.loose(f, proto, 0, 0), way|uint64(proto)), f.Time, i, uint8(d), side})
+			out = append(out, shot{flow.Mix(m.loose(f, proto, 0, 0), way|uint64(proto)), f.Time(), i, uint8(d), side})
 		}
 	}
 	return out

@@ -47,10 +47,10 @@ func untouched(f *flow.Fact, proto uint8) uint64 {
 	seq := f.Seq
 	if proto == flow.ProtoICMP || proto == flow.ProtoICMPv6 {
 		seq = 0 // the identifier is translated as ports are
-	} else if proto != flow.ProtoTCP && f.IPID == 0 && f.Len == 0 {
+	} else if proto != flow.ProtoTCP && f.IPID == 0 && f.Len() == 0 {
 		return 0
 	}
-	return flow.Mix(flow.Mix(uint64(seq)<<32|uint64(f.Ack), uint64(f.Full)<<32|uint64(f.Len)), flow.Mix(uint64(f.TSval)<<32|uint64(f.Window)<<16|uint64(f.IPID), uint64(f.Flags)<<8|uint64(proto))) | 1
+	return flow.Mix(flow.Mix(uint64(seq)<<32|uint64(f.Ack), uint64(f.Full)<<32|uint64(f.Len())), flow.Mix(uint64(f.TSval)<<32|uint64(f.Window)<<16|uint64(f.IPID), uint64(f.Flags())<<8|uint64(proto))) | 1
 }
 
 // findBothSides finds them and marks the copies.
@@ -79,7 +79,7 @@ func findBothSides(c *flow.Capture) bothSides {
 				break
 			}
 			f, g := c.At(x.i), c.At(y.i)
-			if x.id == y.id || f.Link == g.Link && f.TTL == g.TTL {
+			if x.id == y.id || c.LinkID(x.i) == c.LinkID(y.i) && f.TTL == g.TTL {
 				continue
 			}
 			if f.IPID == 0 && !f.Is(flow.MarkTCP) && g.TTL >= f.TTL {
@@ -168,7 +168,7 @@ func sights(c *flow.Capture, ids []flow.ConvID, most uint32) []sight {
 		for i := from; i < min(to, from+most); i++ {
 			f := c.At(i)
 			if k := untouched(f, proto); k != 0 {
-				out = append(out, sight{k, f.Time, i, id})
+				out = append(out, sight{k, f.Time(), i, id})
 			}
 		}
 	}

@@ -35,7 +35,7 @@ func TestBulk(t *testing.T) {
 		for _, l := range r.Links {
 			l.Each(func(p match.Pair) {
 				x, y := caps[l.A].At(p.A), caps[l.B].At(p.B)
-				if x.Seq != y.Seq || x.Ack != y.Ack || x.Len != y.Len || x.IPID != y.IPID {
+				if x.Seq != y.Seq || x.Ack != y.Ack || x.Len() != y.Len() || x.IPID != y.IPID {
 					t.Errorf("%s: frame %d of %s is taken for frame %d of %s", name, caps[l.A].Frame(p.A), paths[l.A], caps[l.B].Frame(p.B), paths[l.B])
 				}
 				if l.A == 0 && l.B == 1 {

@@ -54,14 +54,14 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 					continue
 				}
 				g := c.At(i - k)
-				if f.Time-g.Time > 10*copyWithin {
+				if f.Time()-g.Time() > 10*copyWithin {
 					break // even where records stand a little out of order, none further back is near
 				}
-				if g.Is(flow.MarkDuplicate) || !sameFrame(f, g) || abs(int64(f.Time-g.Time)) > copyWithin {
+				if g.Is(flow.MarkDuplicate) || !sameFrame(f, g) || abs(int64(f.Time()-g.Time())) > copyWithin {
 					continue
 				}
 				later := i
-				if f.Time < g.Time { // records may stand out of the order of time
+				if f.Time() < g.Time() { // records may stand out of the order of time
 					later = i - k
 				}
 				if f.TTL != g.TTL {
@@ -74,7 +74,7 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 					unsure = append(unsure, likeness{i, i - k})
 				}
 				if len(gaps) < gapsMost {
-					gaps = append(gaps, max(f.Time-g.Time, g.Time-f.Time))
+					gaps = append(gaps, max(f.Time()-g.Time(), g.Time()-f.Time()))
 				}
 				break
 			}
@@ -140,22 +140,22 @@ func markUnnamed(c *flow.Capture, l []likeness, within capture.LocalTime) {
 // of what came on the first, or in; without such a difference each but the first is taken for one, and what comes later than a copy
 // does for sent once more.
 func markGroup(c *flow.Capture, g []uint32, within capture.LocalTime) {
-	slices.SortStableFunc(g, func(x, y uint32) int { return cmp.Compare(c.At(x).Time, c.At(y).Time) })
-	first := c.At(g[0]).Link
+	slices.SortStableFunc(g, func(x, y uint32) int { return cmp.Compare(c.At(x).Time(), c.At(y).Time()) })
+	first := c.LinkID(g[0])
 	on := 0
 	for _, i := range g {
-		if c.At(i).Link == first {
+		if c.LinkID(i) == first {
 			on++
 		}
 	}
 	var last capture.LocalTime // the last one that is no copy
 	for k, i := range g {
 		f := c.At(i)
-		switch again := k == 0 || f.Time-last > within; {
-		case on*2 == len(g) && f.Link != first, on*2 != len(g) && !again:
+		switch again := k == 0 || f.Time()-last > within; {
+		case on*2 == len(g) && c.LinkID(i) != first, on*2 != len(g) && !again:
 			f.Mark |= flow.MarkDuplicate
 		case again:
-			last = f.Time
+			last = f.Time()
 		}
 	}
 }
@@ -163,6 +163,6 @@ func markGroup(c *flow.Capture, g []uint32, within capture.LocalTime) {
 // sameFrame reports whether two facts of a conversation are one packet seen twice. The TTL may differ: a router that
 // records all its interfaces sees a packet before and after it decrements.
 func sameFrame(f, g *flow.Fact) bool {
-	return f.Dir() == g.Dir() && f.IPID == g.IPID && f.Seq == g.Seq && f.Ack == g.Ack && f.Flags == g.Flags && f.Len == g.Len &&
-		f.Window == g.Window && f.TSval == g.TSval && f.Opt() == g.Opt() && f.Full == g.Full && f.Mark|flow.MarkDuplicate == g.Mark|flow.MarkDuplicate
+	return f.Dir() == g.Dir() && f.IPID == g.IPID && f.Seq == g.Seq && f.Ack == g.Ack && f.Flags() == g.Flags() && f.Len() == g.Len() &&
+		f.Window == g.Window && f.TSval == g.TSval && f.Opt == g.Opt && f.Full == g.Full && f.Mark|flow.MarkDuplicate == g.Mark|flow.MarkDuplicate
 }

@@ -228,7 +228,7 @@ func conversationEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, l l
 		d := f.Dir()
 		if f.Is(flow.MarkError) {
 			if seen[d] < sampleHead && f.Full != 0 {
-				emit(evError, d, uint64(f.Flags)<<16|uint64(f.Window), uint64(f.Full))
+				emit(evError, d, uint64(f.Flags())<<16|uint64(f.Window), uint64(f.Full))
 			}
 			continue
 		}
@@ -299,15 +299,15 @@ func (s sampler) takes(key uint64) bool {
 
 func tcpEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, d int, sm sampler, n int, last bool, l level) {
 	switch {
-	case f.Flags&decode.SYN != 0 && f.Seq == 0:
+	case f.Flags()&decode.SYN != 0 && f.Seq == 0:
 		// No stack begins at 0; programs that make up headers do.
-	case f.Flags&decode.SYN != 0:
-		emit(evISN, d, uint64(f.Seq), uint64(f.Flags&decode.ACK))
-	case f.Len > 0:
+	case f.Flags()&decode.SYN != 0:
+		emit(evISN, d, uint64(f.Seq), uint64(f.Flags()&decode.ACK))
+	case f.Len() > 0:
 		if sm.takes(uint64(f.Seq)) {
-			emit(evSegment, d, uint64(f.Seq)<<32|uint64(f.Len), l.hash(f))
+			emit(evSegment, d, uint64(f.Seq)<<32|uint64(f.Len()), l.hash(f))
 		}
-	case f.Flags&(decode.RST|decode.ACK) == decode.RST|decode.ACK && (f.Seq == 0 || n == 1):
+	case f.Flags()&(decode.RST|decode.ACK) == decode.RST|decode.ACK && (f.Seq == 0 || n == 1):
 		// A refusal names the SYN that it answers (RFC 9293 §3.5.2).
 		emit(evISN, 1-d, uint64(f.Ack-1), 0)
 	default:
@@ -319,13 +319,13 @@ func tcpEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, d int, s
 		emit(evIPIDOnly, d, uint64(f.IPID), 1) // a gateway may have rewritten the payload, and the numbers with it
 	}
 	if f.Is(flow.MarkTS) && (n <= 4 || sm.mask != sampleMask) { // also where a capture began late, and only these survived
-		emit(evTS, d, uint64(f.TSval)<<32|uint64(f.Opt()), uint64(f.Len))
+		emit(evTS, d, uint64(f.TSval)<<32|uint64(f.Opt), uint64(f.Len()))
 	}
 }
 
 // datagramID is what a datagram says of itself beside its bytes.
 func datagramID(f *flow.Fact, proto uint8) uint64 {
-	id := uint64(f.Flags)<<48 | uint64(f.Window)<<32
+	id := uint64(f.Flags())<<48 | uint64(f.Window)<<32
 	switch {
 	case f.Is(flow.MarkLater):
 		return uint64(f.Ack)<<32 | 1
@@ -341,7 +341,7 @@ func datagramID(f *flow.Fact, proto uint8) uint64 {
 func datagramEntry(emit func(evidence, int, uint64, uint64), f *flow.Fact, proto uint8, d int, sm sampler, l level) {
 	id := datagramID(f, proto)
 	if h := l.hash(f); h != 0 && proto != flow.ProtoESP && sm.takes(id^h) {
-		emit(evWhole, d, id, h<<32|uint64(f.Len)^uint64(l[1])<<24)
+		emit(evWhole, d, id, h<<32|uint64(f.Len())^uint64(l[1])<<24)
 	}
 }
 
@@ -355,10 +355,10 @@ func datagramEntries(emit func(evidence, int, uint64, uint64), f *flow.Fact, pro
 		return
 	}
 	if (h != 0 || id != 0) && sm.takes(id^h) {
-		emit(evPayload, d, id, h<<32|uint64(f.Len))
+		emit(evPayload, d, id, h<<32|uint64(f.Len()))
 	}
 	if f.IPID != 0 && sm.takes(id^h^uint64(f.IPID)<<24) {
-		emit(evIPID, d, id, h<<32|uint64(f.IPID)<<16^uint64(f.Len))
+		emit(evIPID, d, id, h<<32|uint64(f.IPID)<<16^uint64(f.Len()))
 	}
 	if f.IPID != 0 && proto == flow.ProtoUDP && sm.takes(uint64(f.IPID)) {
 		emit(evIPIDOnly, d, uint64(f.IPID), 1) // a gateway may have rewritten the payload

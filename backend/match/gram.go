@@ -80,7 +80,7 @@ func readRuns(emit func(evidence, int, uint64, uint64), c *flow.Capture, id flow
 	for i := range flow.UpTo(c.Span(id)) {
 		f := c.At(i)
 		d := f.Dir()
-		if f.Len < sealedLeast || f.Mark&(flow.MarkDuplicate|flow.MarkError|flow.MarkLater) != 0 || n[d] >= runsMost {
+		if f.Len() < sealedLeast || f.Mark&(flow.MarkDuplicate|flow.MarkError|flow.MarkLater) != 0 || n[d] >= runsMost {
 			continue
 		}
 		b, ok := c.Payload(i)

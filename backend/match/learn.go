@@ -119,8 +119,8 @@ func bodies(s *Side, d, n int, lvl level, out []body) []body {
 			if len(out) == n {
 				break
 			}
-			if f.Dir() == dir && f.Len > 0 && f.Mark&(flow.MarkDuplicate|flow.MarkError|flow.MarkLater) == 0 && lvl.of(f) != levelNone {
-				out = append(out, body{uint64(f.Len)<<32 | lvl.hash(f), f.Seq, uint32(len(out))})
+			if f.Dir() == dir && f.Len() > 0 && f.Mark&(flow.MarkDuplicate|flow.MarkError|flow.MarkLater) == 0 && lvl.of(f) != levelNone {
+				out = append(out, body{uint64(f.Len())<<32 | lvl.hash(f), f.Seq, uint32(len(out))})
 			}
 		}
 	}
@@ -182,7 +182,7 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 					}
 					longer[d][int32(m.b.FrameLen(g.B)-m.a.FrameLen(g.A))]++
 				}
-				if proto != flow.ProtoTCP || f.Flags&(decode.SYN|decode.RST) == 0 {
+				if proto != flow.ProtoTCP || f.Flags()&(decode.SYN|decode.RST) == 0 {
 					steps[d].add(int8(f.TTL - h.TTL))
 				}
 				if f.IPID != 0 && h.IPID != 0 {
@@ -191,7 +191,7 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 						sameID++
 					}
 				}
-				if f.Flags&decode.SYN != 0 {
+				if f.Flags()&decode.SYN != 0 {
 					continue // SYN proxies make their own
 				}
 				if (f.Mark|h.Mark)&flow.MarkOptionsCut != 0 {
@@ -203,12 +203,12 @@ func (m *matcher) learn(proto uint8, t *Traits) {
 					}
 				} else if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
 					ts++
-					if f.TSval == h.TSval && f.Opt() == h.Opt() {
+					if f.TSval == h.TSval && f.Opt == h.Opt {
 						sameTS++
 					}
-				} else if f.Opt() != 0 || h.Opt() != 0 {
+				} else if f.Opt != 0 || h.Opt != 0 {
 					opts++
-					if f.Opt() == h.Opt() {
+					if f.Opt == h.Opt {
 						sameOpt++
 					}
 				}

@@ -107,14 +107,14 @@ func (m *matcher) resync(x, y []uint32, proto uint8, t *Traits, d int) (di, dj i
 // same reports whether two packets name themselves as one.
 func (m *matcher) same(a, b uint32, proto uint8, t *Traits, d int) bool {
 	f, h := m.a.At(a), m.b.At(b)
-	if f.IPID == 0 || f.IPID != h.IPID || f.Len != h.Len && m.short == cutNot || f.Mark&(flow.MarkLater|flow.MarkError) != h.Mark&(flow.MarkLater|flow.MarkError) {
+	if f.IPID == 0 || f.IPID != h.IPID || f.Len() != h.Len() && m.short == cutNot || f.Mark&(flow.MarkLater|flow.MarkError) != h.Mark&(flow.MarkLater|flow.MarkError) {
 		return false
 	}
 	if (f.Mark|h.Mark)&flow.MarkOptionsCut != 0 {
 		if t.otherSending(f, h) {
 			return false
 		}
-	} else if t.KeepsTS && (f.TSval != h.TSval || f.Opt() != h.Opt()) {
+	} else if t.KeepsTS && (f.TSval != h.TSval || f.Opt != h.Opt) {
 		return false
 	}
 	if t.KeepsWin && f.Window != h.Window {
@@ -207,7 +207,7 @@ func (m *matcher) oneGroup(x, y []grouped, proto uint8, t *Traits, d int, w Wind
 	// With one identification, packets are copies of each other; and so are datagrams, and segments that would be acknowledged, where
 	// more come than were sent: a sender waits before it repeats itself.
 	f := m.a.At(x[0].i)
-	named, speaks := strict && t.KeepsID && f.IPID != 0, m.speaks(x[0].i, proto) || proto == flow.ProtoTCP && (f.Len > 0 || f.Flags&(decode.SYN|decode.FIN) != 0)
+	named, speaks := strict && t.KeepsID && f.IPID != 0, m.speaks(x[0].i, proto) || proto == flow.ProtoTCP && (f.Len() > 0 || f.Flags()&(decode.SYN|decode.FIN) != 0)
 	m.copies = [2]bool{named || speaks && !m.fromA, named || speaks && m.fromA}
 	if labels := m.labels(x, y, t, d); labels != nil {
 		m.labelled(x, y, labels, d, w, take)
@@ -279,7 +279,7 @@ func (m *matcher) labelled(x, y []grouped, of func(g grouped, side int) label, d
 // from different senders: a device on the way answered in the peer's name.
 func (m *matcher) otherWay(a, b uint32, t *Traits, d int) bool {
 	f, h := m.a.At(a), m.b.At(b)
-	return t.HasStep[d] && f.Len == 0 && f.IPID == 0 && h.IPID == 0 && f.Is(flow.MarkTCP) && f.Flags&decode.SYN == 0 && int8(f.TTL-h.TTL) != t.Step[d]
+	return t.HasStep[d] && f.Len() == 0 && f.IPID == 0 && h.IPID == 0 && f.Is(flow.MarkTCP) && f.Flags()&decode.SYN == 0 && int8(f.TTL-h.TTL) != t.Step[d]
 }
 
 // otherSending reports whether two packets differ in what their sender changes from one sending to the next and the stretch
@@ -288,13 +288,13 @@ func (t *Traits) otherSending(f, h *flow.Fact) bool {
 	if f.Is(flow.MarkTS) && h.Is(flow.MarkTS) {
 		return t.KeepsTS && f.TSval != h.TSval
 	}
-	return t.KeepsOpt && (f.Mark|h.Mark)&flow.MarkOptionsCut == 0 && f.Is(flow.MarkTCP) && h.Is(flow.MarkTCP) && f.Opt() != h.Opt()
+	return t.KeepsOpt && (f.Mark|h.Mark)&flow.MarkOptionsCut == 0 && f.Is(flow.MarkTCP) && h.Is(flow.MarkTCP) && f.Opt != h.Opt
 }
 
 // sameSending reports whether timestamps show that two segments are one sending: a sender that repeats itself waits for longer
 // than its clock's tick (RFC 7323 §5.4, RFC 6298), and what it acknowledges within one differs in more than the time.
 func (t *Traits) sameSending(f, h *flow.Fact) bool {
-	return t.KeepsTS && f.Is(flow.MarkTS) && h.Is(flow.MarkTS) && f.TSval == h.TSval && (f.Len > 0 || f.Opt() == h.Opt())
+	return t.KeepsTS && f.Is(flow.MarkTS) && h.Is(flow.MarkTS) && f.TSval == h.TSval && (f.Len() > 0 || f.Opt == h.Opt)
 }
 
 // withoutOwnID leaves out packets of a group that carry an identification of their own.
@@ -319,7 +319,7 @@ const aloneNS = 500_000_000
 // speaks reports whether a packet is a datagram of enough bytes to be no other's.
 func (m *matcher) speaks(a uint32, proto uint8) bool {
 	f := m.a.At(a)
-	return proto != flow.ProtoTCP && f.Len >= flow.HeadTier && m.lvl.hash(f) != 0
+	return proto != flow.ProtoTCP && f.Len() >= flow.HeadTier && m.lvl.hash(f) != 0
 }
 
 func (m *matcher) inWindow(a, b uint32, d int, w Window) bool { return m.near(a, b, d, w, 0) }
@@ -330,8 +330,8 @@ func (m *matcher) near(a, b uint32, d int, w Window, more capture.LocalTime) boo
 	if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) {
 		return true
 	}
-	lo, hi, ok := w(f.Time, d)
-	return !ok || h.Time >= lo-more && h.Time <= hi+more
+	lo, hi, ok := w(f.Time(), d)
+	return !ok || h.Time() >= lo-more && h.Time() <= hi+more
 }
 
 // byTime pairs equal packets in the order of time: an alignment of two ascending lists that pairs as many as the window
@@ -365,10 +365,10 @@ func (m *matcher) byTime(x, y []grouped, d int, w Window, take func(a, b uint32,
 // inTime sorts equal packets by time. Of records with one time the file's order tells which was first, if it keeps to the
 // order of time around them; else their identifications, where they count up; what nothing tells is added to either.
 func inTime(c *flow.Capture, l []grouped, either map[*flow.Fact]bool) map[*flow.Fact]bool {
-	slices.SortStableFunc(l, func(x, y grouped) int { return cmp.Compare(c.At(x.i).Time, c.At(y.i).Time) })
+	slices.SortStableFunc(l, func(x, y grouped) int { return cmp.Compare(c.At(x.i).Time(), c.At(y.i).Time()) })
 	for i := 0; i < len(l); {
 		j, displaced, counts := i+1, false, true
-		for first := c.At(l[i].i); j < len(l) && c.At(l[j].i).Time == first.Time; j++ {
+		for first := c.At(l[i].i); j < len(l) && c.At(l[j].i).Time() == first.Time(); j++ {
 			f := c.At(l[j].i)
 			displaced = displaced || !steady(c, l[j-1].i, l[j].i)
 			counts = counts && f.IPID != 0 && first.IPID != 0 && f.IPID != first.IPID && idsNear(f.IPID, first.IPID)
@@ -400,7 +400,7 @@ func steady(c *flow.Capture, from, to uint32) bool {
 	f := c.At(from)
 	_, end := c.Span(c.ID(from))
 	for i := from + 1; i < min(to, from+look, end); i++ {
-		if c.At(i).Time != f.Time {
+		if c.At(i).Time() != f.Time() {
 			return false
 		}
 	}
@@ -420,17 +420,17 @@ func (m *matcher) allInWindow(x, y []grouped, d int, w Window) bool {
 func (m *matcher) byTimeGreedy(x, y []grouped, d int, w Window, take func(a, b uint32, how How)) {
 	j := 0
 	for i := range x {
-		lo, hi, ok := w(m.a.At(x[i].i).Time, d)
+		lo, hi, ok := w(m.a.At(x[i].i).Time(), d)
 		if !ok {
 			return
 		}
-		for j < len(y) && m.b.At(y[j].i).Time < lo {
+		for j < len(y) && m.b.At(y[j].i).Time() < lo {
 			j++
 		}
 		if j == len(y) {
 			return
 		}
-		if m.b.At(y[j].i).Time > hi {
+		if m.b.At(y[j].i).Time() > hi {
 			continue
 		}
 		take(x[i].i, y[j].i, HowOrder)
@@ -446,15 +446,15 @@ func (m *matcher) align(x, y []grouped, d int, w Window, take func(a, b uint32, 
 	const never = int64(1) << 61
 	pairCost := func(i, j int) (c, alone int64) {
 		f, h := m.a.At(x[i].i), m.b.At(y[j].i)
-		lo, hi, ok := w(f.Time, d)
+		lo, hi, ok := w(f.Time(), d)
 		if !ok {
 			return never, 1
 		}
 		half := int64(hi-lo)/2 + 1
-		if h.Time < lo || h.Time > hi {
+		if h.Time() < lo || h.Time() > hi {
 			return never, half
 		}
-		return abs(int64(h.Time) - int64(lo+(hi-lo)/2)), half
+		return abs(int64(h.Time()) - int64(lo+(hi-lo)/2)), half
 	}
 	_, alone := pairCost(0, 0)
 	at := func(i, j int) *int64 { return &cost[i*(k+1)+j] }

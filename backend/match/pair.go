@@ -201,16 +201,16 @@ const flagsKept = decode.SYN | decode.FIN | decode.RST | decode.ACK
 // loose is a packet's key by what it carries; da and db shift its numbers to B's.
 func (m *matcher) loose(f *flow.Fact, proto uint8, ds, da uint32) uint64 {
 	h := uint64(0)
-	if f.Len > 0 {
+	if f.Len() > 0 {
 		h = m.lvl.hash(f)
 	}
 	switch {
 	case f.Is(flow.MarkError) && m.versions:
-		return flow.Mix(uint64(f.Head)<<32|uint64(f.Flags)<<16|uint64(f.Window), 4)
+		return flow.Mix(uint64(f.Head)<<32|uint64(f.Flags())<<16|uint64(f.Window), 4)
 	case f.Is(flow.MarkError):
-		return flow.Mix(uint64(f.Full)<<32|uint64(f.Flags)<<16|uint64(f.Window), 3)
+		return flow.Mix(uint64(f.Full)<<32|uint64(f.Flags())<<16|uint64(f.Window), 3)
 	case f.Is(flow.MarkLater):
-		return flow.Mix(uint64(f.Seq)<<32|uint64(f.Ack), h<<32|uint64(f.Len)|1<<63)
+		return flow.Mix(uint64(f.Seq)<<32|uint64(f.Ack), h<<32|uint64(f.Len())|1<<63)
 	case proto == flow.ProtoTCP && m.short != cutNot:
 		ack := uint32(0)
 		if m.short == cutAck && f.Ack != 0 {
@@ -219,14 +219,14 @@ func (m *matcher) loose(f *flow.Fact, proto uint8, ds, da uint32) uint64 {
 		return flow.Mix(uint64(f.Seq+ds)<<32|uint64(ack), 5)
 	case proto == flow.ProtoTCP:
 		ack := uint32(0)
-		if f.Flags&decode.ACK != 0 {
+		if f.Flags()&decode.ACK != 0 {
 			ack = f.Ack + da
 		}
-		return flow.Mix(uint64(f.Seq+ds)<<32|uint64(ack), h<<32|uint64(f.Len)<<8|uint64(f.Flags&flagsKept))
+		return flow.Mix(uint64(f.Seq+ds)<<32|uint64(ack), h<<32|uint64(f.Len())<<8|uint64(f.Flags()&flagsKept))
 	case proto == flow.ProtoICMP || proto == flow.ProtoICMPv6:
-		return flow.Mix(uint64(f.Ack)<<32|uint64(f.Flags)<<16|uint64(f.Window), h<<32|uint64(f.Len))
+		return flow.Mix(uint64(f.Ack)<<32|uint64(f.Flags())<<16|uint64(f.Window), h<<32|uint64(f.Len()))
 	}
-	return flow.Mix(uint64(f.Seq)<<32|uint64(f.Ack), h<<32|uint64(f.Len))
+	return flow.Mix(uint64(f.Seq)<<32|uint64(f.Ack), h<<32|uint64(f.Len()))
 }
 
 // strict narrows a loose key by what the stretch keeps.
@@ -245,7 +245,7 @@ func (m *matcher) strict(t *Traits, k uint64, f *flow.Fact) uint64 {
 		x ^= uint64(f.TSval) << 32
 	}
 	if t.KeepsTS || t.KeepsOpt && !f.Is(flow.MarkTS) {
-		x ^= uint64(f.Opt()) << 20
+		x ^= uint64(f.Opt) << 20
 	}
 	return flow.Mix(k, x)
 }

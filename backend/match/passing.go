@@ -25,7 +25,7 @@ func (p *passing) at(a, b *flow.Fact, d int) (lo, hi capture.LocalTime, ok bool)
 	if a.Is(flow.MarkNoTime) || b.Is(flow.MarkNoTime) || p == nil || p.window == nil {
 		return 0, 0, false
 	}
-	lo, hi, ok = p.window(a.Time, d)
+	lo, hi, ok = p.window(a.Time(), d)
 	return lo, hi, ok && hi-lo < repeatLeast
 }
 
@@ -33,13 +33,13 @@ func (p *passing) at(a, b *flow.Fact, d int) (lo, hi capture.LocalTime, ok bool)
 // was passed on at once; or, of what passes B first, a at A later than b.
 func (p *passing) late(a, b *flow.Fact, d int) bool {
 	lo, hi, ok := p.at(a, b, d)
-	return ok && (p.fromA(d) && b.Time > hi+repeatLeast || !p.fromA(d) && b.Time < lo-repeatLeast)
+	return ok && (p.fromA(d) && b.Time() > hi+repeatLeast || !p.fromA(d) && b.Time() < lo-repeatLeast)
 }
 
 // follows reports whether what is said to follow was seen when its cause can have come.
 func (p *passing) follows(a, b *flow.Fact, d int) bool {
 	lo, hi, ok := p.at(a, b, d)
-	return ok && (p.fromA(d) && b.Time >= lo || !p.fromA(d) && b.Time <= hi)
+	return ok && (p.fromA(d) && b.Time() >= lo || !p.fromA(d) && b.Time() <= hi)
 }
 
 // syn pairs the initiator's SYN with the one that the device sends for it: of several sendings the one that was answered, or
@@ -58,12 +58,12 @@ func (p *passing) syn(out []Pair, a, b *Side) []Pair {
 	answer, answered := firstWith(from, 1, decode.SYN)
 	for _, i := range from.packets(0, nil) {
 		f, g := from.Cap.At(i), from.Cap.At(*sent)
-		if f.Flags&decode.SYN == 0 || f.Seq != g.Seq || f.Mark&(flow.MarkError|flow.MarkLater) != 0 || f.Time <= g.Time {
+		if f.Flags()&decode.SYN == 0 || f.Seq != g.Seq || f.Mark&(flow.MarkError|flow.MarkLater) != 0 || f.Time() <= g.Time() {
 			continue
 		}
 		last := *sent
 		*sent = i
-		if _, _, known := p.at(a.Cap.At(x), b.Cap.At(y), 0); known && p.follows(a.Cap.At(x), b.Cap.At(y), 0) || !known && answered && f.Time < from.Cap.At(answer).Time {
+		if _, _, known := p.at(a.Cap.At(x), b.Cap.At(y), 0); known && p.follows(a.Cap.At(x), b.Cap.At(y), 0) || !known && answered && f.Time() < from.Cap.At(answer).Time() {
 			continue
 		}
 		*sent = last
@@ -81,7 +81,7 @@ func (p *passing) unseen(f, h *flow.Fact, a, b *flow.Capture) bool {
 		return ok && hi < b.First
 	}
 	// What the clocks' difference takes from A to B it takes back from B to A.
-	return ok && f.Time-(lo-h.Time) < a.First
+	return ok && f.Time()-(lo-h.Time()) < a.First
 }
 
 // resends is how many segments back a repeated one is looked for.
@@ -109,9 +109,9 @@ func (p *passing) withoutLost(a, b *Side, pairs []Pair) []Pair {
 	source := func(q Pair) (d int, from *flow.Capture, place uint32, delay capture.LocalTime) {
 		f, h := a.Cap.At(q.A), b.Cap.At(q.B)
 		if d = a.Dir(q.A); p.fromA(d) {
-			return d, a.Cap, q.A, h.Time - f.Time
+			return d, a.Cap, q.A, h.Time() - f.Time()
 		}
-		return d, b.Cap, q.B, f.Time - h.Time
+		return d, b.Cap, q.B, f.Time() - h.Time()
 	}
 	least := [2]capture.LocalTime{1 << 62, 1 << 62}
 	for _, q := range pairs {
@@ -122,7 +122,7 @@ func (p *passing) withoutLost(a, b *Side, pairs []Pair) []Pair {
 	for _, q := range pairs {
 		d, from, place, delay := source(q)
 		if next, ok := again[d][place]; ok && !from.At(place).Is(flow.MarkNoTime) {
-			if gap := from.At(next).Time - from.At(place).Time; delay-least[d] > gap-gap/4 {
+			if gap := from.At(next).Time() - from.At(place).Time(); delay-least[d] > gap-gap/4 {
 				continue
 			}
 		}
@@ -151,7 +151,7 @@ func sentAgain(s *Side, d int) map[uint32]uint32 {
 				if looks += int(max(y.i, x.i) - x.i); looks > ackLooks {
 					return out
 				}
-				if s.acknowledged(x.i, y.i) || s.Cap.At(y.i).Time-s.Cap.At(x.i).Time < repeatLeast && !s.missing(x.i, y.i) {
+				if s.acknowledged(x.i, y.i) || s.Cap.At(y.i).Time()-s.Cap.At(x.i).Time() < repeatLeast && !s.missing(x.i, y.i) {
 					continue
 				}
 				if out == nil {
@@ -175,7 +175,7 @@ func (s *Side) missing(from, to uint32) bool {
 	_, end := s.Cap.Span(s.Cap.ID(from))
 	for i := from + 1; i < min(to, end); i++ {
 		g := s.Cap.At(i)
-		if g.Dir() != f.Dir() && g.Flags&(decode.ACK|decode.SYN|decode.RST) == decode.ACK && g.Len == 0 && g.Ack == f.Seq && g.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 {
+		if g.Dir() != f.Dir() && g.Flags()&(decode.ACK|decode.SYN|decode.RST) == decode.ACK && g.Len() == 0 && g.Ack == f.Seq && g.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) == 0 {
 			n++
 		}
 	}
@@ -192,7 +192,7 @@ func (s *Side) acknowledged(from, to uint32) bool {
 	_, end := s.Cap.Span(s.Cap.ID(from))
 	for i := from + 1; i < min(to, end); i++ {
 		g := s.Cap.At(i)
-		if g.Dir() != f.Dir() && g.Flags&decode.ACK != 0 && g.Mark&(flow.MarkError|flow.MarkLater) == 0 && int32(g.Ack-f.Seq-f.Len) >= 0 {
+		if g.Dir() != f.Dir() && g.Flags()&decode.ACK != 0 && g.Mark&(flow.MarkError|flow.MarkLater) == 0 && int32(g.Ack-f.Seq-f.Len()) >= 0 {
 			return true
 		}
 	}

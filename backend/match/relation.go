@@ -189,7 +189,7 @@ func (m *matcher) direct(j *Joint, pairs []Pair) {
 			continue
 		}
 		if !f.Is(flow.MarkNoTime) && !h.Is(flow.MarkNoTime) && Causal(p, f, d) {
-			dt[d] = append(dt[d], int64(h.Time-f.Time))
+			dt[d] = append(dt[d], int64(h.Time()-f.Time()))
 		}
 		if !j.Terminated {
 			ttl[d].add(int(f.TTL) - int(h.TTL))
@@ -226,7 +226,7 @@ func (m *matcher) direct(j *Joint, pairs []Pair) {
 // before it asks the server, and may close both sides at once. d is the flow's direction that p travels in, f its frame
 // at either point.
 func Causal(p Pair, f *flow.Fact, d int) bool {
-	return p.How != HowLogical || d == 0 && f.Flags&(decode.SYN|decode.ACK) == decode.SYN
+	return p.How != HowLogical || d == 0 && f.Flags()&(decode.SYN|decode.ACK) == decode.SYN
 }
 
 // probed is the direction of a pair's packet in place i of A; known is false for one outside of the probed packets.
@@ -291,7 +291,7 @@ func (m *matcher) timeSamples(j *Joint, pairs []Pair, most int) []sample {
 		if d == 1 {
 			way = -way
 		}
-		out = append(out, sample{x.Time, y.Time - x.Time, way})
+		out = append(out, sample{x.Time(), y.Time() - x.Time(), way})
 	}
 	return out
 }

@@ -39,7 +39,7 @@ func stream(s *Side, d int) (segs []streamSegment) {
 	var off int64
 	for _, i := range s.packets(d, nil) {
 		f := s.Cap.At(i)
-		if f.Len == 0 || f.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+		if f.Len() == 0 || f.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 			continue
 		}
 		if len(segs) == 0 {
@@ -51,7 +51,7 @@ func stream(s *Side, d int) (segs []streamSegment) {
 			off += int64(int32(f.Seq - prev))
 		}
 		prev = f.Seq
-		segs = append(segs, streamSegment{off, int64(f.Len), i})
+		segs = append(segs, streamSegment{off, int64(f.Len()), i})
 	}
 	return segs
 }
@@ -385,7 +385,7 @@ func firstWith(s *Side, d int, flag uint16) (uint32, bool) {
 	at, found := uint32(0), false
 	for _, i := range s.packets(d, nil) {
 		f := s.Cap.At(i)
-		if f.Flags&flag != 0 && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && (!found || f.Time < s.Cap.At(at).Time) {
+		if f.Flags()&flag != 0 && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && (!found || f.Time() < s.Cap.At(at).Time()) {
 			at, found = i, true
 		}
 	}

@@ -130,7 +130,7 @@ func segments(c *flow.Capture, l []uint32, shift uint32, like []segment, later m
 	var prev uint32
 	for _, i := range l {
 		f := c.At(i)
-		if f.Len == 0 || f.Mark&(flow.MarkLater|flow.MarkError) != 0 || f.Is(flow.MarkFragment) && later == nil {
+		if f.Len() == 0 || f.Mark&(flow.MarkLater|flow.MarkError) != 0 || f.Is(flow.MarkFragment) && later == nil {
 			continue
 		}
 		seq := f.Seq + shift
@@ -146,13 +146,13 @@ func segments(c *flow.Capture, l []uint32, shift uint32, like []segment, later m
 		// The nearest of the later fragments begins where the first one's bytes end.
 		begin, end := ^uint32(0), uint32(0)
 		for _, q := range later[i] {
-			begin, end = min(begin, c.At(q).Ack), max(end, c.At(q).Ack+c.At(q).Len)
+			begin, end = min(begin, c.At(q).Ack), max(end, c.At(q).Ack+c.At(q).Len())
 		}
-		size := int64(f.Len) + int64(max(begin, end)-begin)
-		out = append(out, segment{off: off, n: int64(f.Len), i: i, from: off, size: size, id: f.IPID})
+		size := int64(f.Len()) + int64(max(begin, end)-begin)
+		out = append(out, segment{off: off, n: int64(f.Len()), i: i, from: off, size: size, id: f.IPID})
 		for _, q := range later[i] {
 			g := c.At(q)
-			out = append(out, segment{off: off + int64(f.Len) + int64(g.Ack-begin), n: int64(g.Len), i: q, from: off, size: size, id: f.IPID})
+			out = append(out, segment{off: off + int64(f.Len()) + int64(g.Ack-begin), n: int64(g.Len()), i: q, from: off, size: size, id: f.IPID})
 		}
 	}
 	return out
@@ -349,10 +349,10 @@ func (m *matcher) fragmentsOf(t *Traits, wc, pc *flow.Capture, wholes, parts []u
 		at, n := uint32(0), 0
 		for _, i := range wholes {
 			f := wc.At(i)
-			if f.Mark&(flow.MarkFragment|flow.MarkLater|flow.MarkError) != 0 || f.Len <= first.Len || !inTime(i, p) {
+			if f.Mark&(flow.MarkFragment|flow.MarkLater|flow.MarkError) != 0 || f.Len() <= first.Len() || !inTime(i, p) {
 				continue
 			}
-			if f.IPID != 0 && f.IPID != first.IPID || f.Is(flow.MarkHead) && first.Is(flow.MarkHead) && first.Len >= flow.HeadTier && f.Head != first.Head || t.otherSending(f, first) {
+			if f.IPID != 0 && f.IPID != first.IPID || f.Is(flow.MarkHead) && first.Is(flow.MarkHead) && first.Len() >= flow.HeadTier && f.Head != first.Head || t.otherSending(f, first) {
 				continue
 			}
 			at = i
@@ -392,7 +392,7 @@ func laterFragments(c *flow.Capture, parts []uint32) map[uint32][]uint32 {
 		same := firsts[uint16(g.Seq)]
 		at, _ := slices.BinarySearch(same, q)
 		for _, p := range same[max(0, at-nearFirsts):min(len(same), at+nearFirsts)] {
-			if d := abs(int64(g.Time - c.At(p).Time)); d < by {
+			if d := abs(int64(g.Time() - c.At(p).Time())); d < by {
 				best, by = p, d
 			}
 		}
@@ -416,13 +416,13 @@ func pieces(c *flow.Capture, l []uint32) (out []piece) {
 		f := c.At(i)
 		switch {
 		case f.Is(flow.MarkLater):
-			out = append(out, piece{uint16(f.Seq), int64(f.Ack), int64(f.Ack) + int64(f.Len), i})
+			out = append(out, piece{uint16(f.Seq), int64(f.Ack), int64(f.Ack) + int64(f.Len()), i})
 		case f.Is(flow.MarkFragment):
 			header := int64(8)
 			if f.Is(flow.MarkTCP) {
 				header = 20
 			}
-			out = append(out, piece{f.IPID, 0, int64(f.Len) + header, i})
+			out = append(out, piece{f.IPID, 0, int64(f.Len()) + header, i})
 		}
 	}
 	return out
@@ -472,10 +472,10 @@ func (m *matcher) shifted(t *Traits, d int) bool {
 	n := 0
 	for _, p := range m.byID() {
 		f, h := m.a.At(p.A), m.b.At(p.B)
-		if f.Len != h.Len || f.Seq+t.Shift[d] == h.Seq || f.Len > 0 && m.lvl.hash(f) != m.lvl.hash(h) {
+		if f.Len() != h.Len() || f.Seq+t.Shift[d] == h.Seq || f.Len() > 0 && m.lvl.hash(f) != m.lvl.hash(h) {
 			continue
 		}
-		if f.Len >= flow.HeadTier && m.lvl.of(f) != levelNone {
+		if f.Len() >= flow.HeadTier && m.lvl.of(f) != levelNone {
 			return true
 		}
 		if n++; n >= shiftedLeast {
@@ -497,11 +497,11 @@ func (m *matcher) byID() []Pair {
 			if f.IPID == 0 || f.Mark&(flow.MarkError|flow.MarkLater|flow.MarkFragment) != 0 {
 				continue
 			}
-			k := uint64(f.IPID) | uint64(f.Flags&flagsKept)<<16
-			if f.Len == 0 {
+			k := uint64(f.IPID) | uint64(f.Flags()&flagsKept)<<16
+			if f.Len() == 0 {
 				k |= 1 << 62
 			}
-			if f.Flags&decode.ACK != 0 {
+			if f.Flags()&decode.ACK != 0 {
 				k |= uint64(f.Window) << 32
 			}
 			m.groups = append(m.groups, grouped{k, i, side})

@@ -480,9 +480,9 @@ func (rel *Relation) atOnce(r *Result, k *Candidate) bool {
 	if (first.Mark|last.Mark|begin.Mark|end.Mark)&flow.MarkNoTime != 0 {
 		return true
 	}
-	lo, _, ok := rel.Time.window(first.Time, 0)
-	_, hi, ok2 := rel.Time.window(last.Time, 0)
-	return !ok || !ok2 || end.Time >= lo-relayPatience && begin.Time <= hi+relayPatience
+	lo, _, ok := rel.Time.window(first.Time(), 0)
+	_, hi, ok2 := rel.Time.window(last.Time(), 0)
+	return !ok || !ok2 || end.Time() >= lo-relayPatience && begin.Time() <= hi+relayPatience
 }
 
 // identity reports whether pairs rest on more than equal bytes.
@@ -512,12 +512,12 @@ func (r *Relation) agrees(m *matcher, pairs []Pair) bool {
 		if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) || p.How == HowLogical {
 			continue
 		}
-		lo, hi, ok := r.Time.window(f.Time, 0)
+		lo, hi, ok := r.Time.window(f.Time(), 0)
 		all++
 		if p.How == HowRelayed {
 			lo, hi = lo-relayPatience, hi+relayPatience
 		}
-		if ok && h.Time >= lo && h.Time <= hi {
+		if ok && h.Time() >= lo && h.Time() <= hi {
 			in++
 		}
 	}
@@ -527,7 +527,7 @@ func (r *Relation) agrees(m *matcher, pairs []Pair) bool {
 // timeBits is what agreement in time tells: how much of the captures' common span the window leaves.
 func (r *Relation) timeBits(m *matcher, pairs []Pair) float64 {
 	span := float64(min(m.a.Last-m.a.First, m.b.Last-m.b.First))
-	lo, hi, ok := r.Time.window(m.a.At(pairs[0].A).Time, 0)
+	lo, hi, ok := r.Time.window(m.a.At(pairs[0].A).Time(), 0)
 	if !ok || hi <= lo || span <= 0 {
 		return 0
 	}
@@ -589,7 +589,7 @@ func (r *Relation) together(res *Result, a, b Conv) bool {
 			return 0, false
 		}
 		f := src.At(src.Handshakes[at].Fact)
-		return f.Time, !f.Is(flow.MarkNoTime)
+		return f.Time(), !f.Is(flow.MarkNoTime)
 	}
 	x, ok := syn(a)
 	y, ok2 := syn(b)
@@ -613,7 +613,7 @@ func (r *Result) adjacent(a, b Conv, flip bool) bool {
 	seq := func(c Conv, d int) (uint32, bool) {
 		src := r.Caps[c.Capture]
 		for i := range flow.UpTo(src.Span(c.ID)) {
-			if f := src.At(i); f.Dir() == d && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && f.Flags&decode.RST == 0 {
+			if f := src.At(i); f.Dir() == d && f.Mark&(flow.MarkError|flow.MarkLater) == 0 && f.Flags()&decode.RST == 0 {
 				return f.Seq, true
 			}
 		}

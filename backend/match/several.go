@@ -89,7 +89,7 @@ func (r *Result) distance(k *Candidate) int64 {
 	a, b := r.Caps[k.A.Capture], r.Caps[k.B.Capture]
 	x, _ := a.Span(k.A.ID)
 	y, _ := b.Span(k.B.ID)
-	return int64(b.At(y).Time - a.At(x).Time)
+	return int64(b.At(y).Time() - a.At(x).Time())
 }
 
 // atOneDistance gives those candidates, of all with the indexes l, whose conversations begin at the median distance in time,

@@ -19,14 +19,14 @@ const rewrittenMost = 256
 
 // stamp is a packet's key by its timestamps; ok is false for one without.
 func stamp(f *flow.Fact) (k uint64, ok bool) {
-	if !f.Is(flow.MarkTS) || f.Flags&decode.SYN != 0 || f.Mark&(flow.MarkError|flow.MarkLater|flow.MarkFragment) != 0 {
+	if !f.Is(flow.MarkTS) || f.Flags()&decode.SYN != 0 || f.Mark&(flow.MarkError|flow.MarkLater|flow.MarkFragment) != 0 {
 		return 0, false
 	}
 	empty := uint64(0)
-	if f.Len == 0 {
+	if f.Len() == 0 {
 		empty = 1
 	}
-	return flow.Mix(uint64(f.TSval)<<32|uint64(f.Opt()), uint64(f.Flags&flagsKept)<<1|empty), true
+	return flow.Mix(uint64(f.TSval)<<32|uint64(f.Opt), uint64(f.Flags()&flagsKept)<<1|empty), true
 }
 
 // byStamp pairs two lists by timestamps, where as many packets of either side have the same ones: in order.
@@ -53,7 +53,7 @@ func (m *matcher) byStamp(x, y []uint32) (pairs []Pair) {
 		}
 		if n := split - i; n > 0 && n == j-split {
 			for k := range n {
-				if f, h := m.a.At(g[i+k].i), m.b.At(g[split+k].i); max(f.Len, h.Len)-min(f.Len, h.Len) > rewrittenMost {
+				if f, h := m.a.At(g[i+k].i), m.b.At(g[split+k].i); max(f.Len(), h.Len())-min(f.Len(), h.Len()) > rewrittenMost {
 					continue // a card joined some
 				}
 				pairs = append(pairs, Pair{g[i+k].i, g[split+k].i, HowRewritten})
@@ -84,20 +84,20 @@ func (m *matcher) stamped(t *Traits, d int, w Window, before []Pair) {
 	pairs := m.byStamp(m.restA, m.restB)
 	shifted, first := 0, uint32(math.MaxUint32)
 	for _, p := range pairs {
-		if f, h := m.a.At(p.A), m.b.At(p.B); f.Len > 0 && f.Seq+t.Shift[d] != h.Seq { // acknowledgements within a tick differ
+		if f, h := m.a.At(p.A), m.b.At(p.B); f.Len() > 0 && f.Seq+t.Shift[d] != h.Seq { // acknowledgements within a tick differ
 			shifted++
 			first = min(first, p.A)
 		}
 	}
 	if shifted < stampsLeast {
 		if t.Moved[1-d] {
-			m.takeStamped(slices.DeleteFunc(pairs, func(p Pair) bool { return m.a.At(p.A).Len > 0 }), d, w)
+			m.takeStamped(slices.DeleteFunc(pairs, func(p Pair) bool { return m.a.At(p.A).Len() > 0 }), d, w)
 		}
 		return
 	}
 	// Behind the first change all numbers are shifted. Where they are not, what is left are different segments of one tick.
 	for _, p := range before {
-		if p.A > first && m.a.At(p.A).Len > 0 {
+		if p.A > first && m.a.At(p.A).Len() > 0 {
 			if shifted--; shifted < stampsLeast {
 				return
 			}

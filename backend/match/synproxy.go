@@ -26,7 +26,7 @@ func synProxied(a, b *Side, t *Traits) bool {
 			// Its identification is 0 with many senders; a device that only rewrites numbers keeps window and clock.
 			return f.Window != h.Window && (!stamped || f.TSval != h.TSval)
 		}
-		if f.IPID != h.IPID || f.Window != h.Window || stamped && f.Opt() != h.Opt() {
+		if f.IPID != h.IPID || f.Window != h.Window || stamped && f.Opt != h.Opt {
 			return true
 		}
 	}
@@ -48,11 +48,11 @@ func withoutHandshake(c *flow.Capture, l []uint32, d int) []uint32 {
 	open := false
 	for _, i := range l {
 		f := c.At(i)
-		if f.Flags&decode.SYN != 0 {
+		if f.Flags()&decode.SYN != 0 {
 			isn, open = f.Seq, d == 0
 			continue
 		}
-		if open && f.Len == 0 && f.Seq == isn+1 && f.Flags&(decode.FIN|decode.RST) == 0 {
+		if open && f.Len() == 0 && f.Seq == isn+1 && f.Flags()&(decode.FIN|decode.RST) == 0 {
 			open = false
 			continue
 		}

@@ -149,9 +149,9 @@ func (rel *Relation) cause(r *Result, c Causation) {
 		return
 	}
 	if c.Cause.Capture == rel.A {
-		rel.Time.add(sample{t.Time, u.Time - t.Time, 1})
+		rel.Time.add(sample{t.Time(), u.Time() - t.Time(), 1})
 	} else {
-		rel.Time.add(sample{u.Time, t.Time - u.Time, -1})
+		rel.Time.add(sample{u.Time(), t.Time() - u.Time(), -1})
 	}
 }
 

@@ -23,11 +23,11 @@ func speaksSIP(c *flow.Capture, id flow.ConvID) bool {
 func transaction(c *flow.Capture, i uint32) uint64 {
 	f := c.At(i)
 	b, ok := c.Payload(i)
-	if !ok || c.Sealed != nil || f.Len == 0 || f.Mark&(flow.MarkError|flow.MarkLater) != 0 {
+	if !ok || c.Sealed != nil || f.Len() == 0 || f.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 		return 0
 	}
 	t := c.Tuple(c.ID(i), f.Dir())
-	m := message.Name(flow.ProtoUDP, t.Sport, t.Dport, b, int(f.Len)).SIP
+	m := message.Name(flow.ProtoUDP, t.Sport, t.Dport, b, int(f.Len())).SIP
 	if m == nil {
 		return 0
 	}

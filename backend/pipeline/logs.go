@@ -161,7 +161,7 @@ func conversations(r *match.Result, m *clock.Model) []logs.Conversation {
 
 // at is a frame's time on the reference clock, or its capture's own.
 func at(m *clock.Model, r *match.Result, c int, i uint32) time.Time {
-	t := r.Caps[c].At(i).Time
+	t := r.Caps[c].At(i).Time()
 	if x, ok := m.Time(c, i, t); ok {
 		return time.Unix(0, int64(x)).UTC()
 	}

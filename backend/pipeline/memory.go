@@ -49,9 +49,9 @@ func bound(memory int64) (store *flow.Store, undo func(), err error) {
 const leastGarbage = 16 << 20
 
 // columnBytes is about what is kept of a packet without pointers.
-const columnBytes = 59
+const columnBytes = 55
 
-// collectFor sets how much garbage may lie about while captures of that many packets are worked on.
+// collectFor gives garbage back to the system, and sets how much may lie about while captures of that many packets are worked on.
 func collectFor(packets int) {
 	debug.FreeOSMemory()
 	var m runtime.MemStats

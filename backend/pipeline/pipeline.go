@@ -93,19 +93,20 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 	if err := roomFor(conversations, available()); err != nil {
 		return nil, err
 	}
-	if store == nil {
-		collectFor(packets)
+	tidy := func() {
+		if store == nil {
+			collectFor(packets)
+		}
 	}
-	v, heard, err := correlate(ctx, caps, o)
+	tidy()
+	v, heard, err := correlate(ctx, caps, o, tidy)
 	if err = full(store, err); err != nil {
 		return nil, err
 	}
 	for _, c := range caps {
 		c.Capture.DropPayload() // what is in it was read
 	}
-	if store == nil {
-		collectFor(packets)
-	}
+	tidy()
 	in := &compose.Input{Verdict: v, Generator: "corr " + o.Version, Notes: heard.notes}
 	for _, p := range points {
 		in.Points = append(in.Points, compose.Point{Name: p.name, File: p.path, Cell: p.cell})
@@ -118,8 +119,8 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 	return doc, nil
 }
 
-// correlate runs what lies between facts and conclusions.
-func correlate(ctx context.Context, in []*index.Sealed, o Options) (*infer.Verdict, *heard, error) {
+// correlate runs what lies between facts and conclusions; it calls tidy where much that was made is not needed any more.
+func correlate(ctx context.Context, in []*index.Sealed, o Options, tidy func()) (*infer.Verdict, *heard, error) {
 	p := o.Progress
 	var caps []*flow.Capture
 	var known [][]exchange.Exchange
@@ -162,6 +163,7 @@ func correlate(ctx context.Context, in []*index.Sealed, o Options) (*infer.Verdi
 		return nil, nil, err
 	}
 	h.tie(r, m)
+	tidy()
 	p.Phase("conclusions", 0)
 	if n := len(o.Keylogs); n > 0 && x.Opened == 0 {
 		h.notes = append(h.notes, fmt.Sprintf("%d secrets of the key logs fit no conversation that needs them: are they of another leg of the path, or of another hour?", keys.Lines))

@@ -3,20 +3,29 @@ package flow
 import (
 	"bytes"
 	"testing"
+	"unsafe"
 
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/capture/capturetest"
 )
 
-// Every frame keeps its length, however many different ones there are, in an index too.
-func TestFrameLen(t *testing.T) {
+// Memory is 64 bytes a packet with all that is found out of it: facts are most of that.
+func TestFactSize(t *testing.T) {
+	if n := unsafe.Sizeof(Fact{}); n > 44 {
+		t.Errorf("a fact takes %d bytes", n)
+	}
+}
+
+// Every frame keeps its length and its link-layer context, however many different ones there are, in an index too.
+func TestEnvelopes(t *testing.T) {
 	w, file := ethernet(t)
 	var want []uint32
-	for i := range 3000 {
+	source := func(i int) byte { return byte(i % 5) }
+	for i := range 150_000 {
 		b := make([]byte, 60+i*7919%900) // of no known protocol: all around no payload
 		b[12], b[13] = 0x88, 0xcc
 		orig := uint32(len(b))
-		switch i % 3 {
+		switch i % 4 {
 		case 1: // UDP, and whatever Ethernet pads it with
 			b = udp(i%500, i%11)
 			orig = uint32(len(b))
@@ -24,16 +33,21 @@ func TestFrameLen(t *testing.T) {
 			b = udp(i%500, 0)
 			b[16], b[17] = 0xff, 0xf0
 			orig = uint32(len(b))
+		case 3: // cut by the card later on, so that the header has no length
+			b = udp(8, 0)
+			b[16], b[17], b[38], b[39] = 0, 0, 0, 0
+			orig = 14 + 20 + 8 + 2*lenMost
 		}
-		if i%5 == 0 {
-			orig += 70_000
+		if i%3 != 0 {
+			orig += 70_000 + uint32(i)
 		}
+		b[11] = source(i)
 		want = append(want, orig)
 		w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18 + i*1000), Data: b, OrigLen: orig})
 	}
 	c := build(t, file(), Options{})
-	if len(c.lengths.unusual) == 0 || len(c.lengths.around) != noCode {
-		t.Fatalf("%d lengths have a code, %d frames have none", len(c.lengths.around), len(c.lengths.unusual))
+	if e := &c.envelopes; len(e.unusual) == 0 || len(e.all) != noEnvelope {
+		t.Fatalf("%d envelopes have a number, %d frames have none", len(e.all), len(e.unusual))
 	}
 	check := func(c *Capture) {
 		t.Helper()
@@ -43,6 +57,9 @@ func TestFrameLen(t *testing.T) {
 		for i := range uint32(c.Len()) {
 			if n := c.FrameLen(i); n != want[c.Frame(i)-1] {
 				t.Fatalf("frame %d is %d bytes long, want %d", c.Frame(i), n, want[c.Frame(i)-1])
+			}
+			if l := c.Link(i); l.Src[5] != source(int(c.Frame(i)-1)) {
+				t.Fatalf("frame %d is from %x", c.Frame(i), l.Src)
 			}
 		}
 	}
