@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/flow"
@@ -99,9 +100,11 @@ func (m *Model) Span(capture int) (first, last RefTime) {
 // reference. Pairs that the clocks speak against are taken out of r's links.
 func New(r *match.Result, order []int) *Model {
 	m := &Model{caps: r.Caps, ways: make([]way, len(r.Caps)), until: make([]RefTime, len(r.Caps)), Of: make([]Clock, len(r.Caps)), Links: make([]*Estimate, len(r.Links))}
+	var wg sync.WaitGroup
 	for k, l := range r.Links {
-		m.Links[k] = estimate(r, l)
+		wg.Go(func() { m.Links[k] = estimate(r, l) })
 	}
+	wg.Wait()
 	m.unsay(r)
 	m.Ref = m.reference(r, order)
 	m.spread(r)

@@ -3,7 +3,9 @@ package clock
 import (
 	"cmp"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/flow"
@@ -70,19 +72,52 @@ func estimate(r *match.Result, l *match.Link) *Estimate {
 // collect fills the bins from the link's pairs, in the order of A's frames. A large segment's time is that of its first or
 // of its last part, depending on who cut or joined it, so re-cut ones are taken only where there is nothing else.
 func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
+	// Few pairs have a bin each, many share those of a stretch of frames; and of many each core takes a part.
+	few, n := l.N <= maxBins, r.Caps[l.A].Len()
+	parts := 1
+	if !few {
+		parts = max(1, runtime.GOMAXPROCS(0))
+	}
+	out, whole := make([]Estimate, parts), make([]bool, parts)
+	var wg sync.WaitGroup
+	for k := range out {
+		wg.Go(func() {
+			whole[k] = out[k].gather(r, l, recut, few, uint32(n*k/parts), uint32(n*(k+1)/parts), parts == 1)
+		})
+	}
+	wg.Wait()
+	if slices.Contains(whole, false) {
+		out = make([]Estimate, 1)
+		out[0].gather(r, l, recut, few, 0, uint32(n), true)
+	}
+	e.bins = out[0].bins
+	for k := range out {
+		e.Forward, e.Reverse, e.relayed = e.Forward+out[k].Forward, e.Reverse+out[k].Reverse, e.relayed || out[k].relayed
+		if k > 0 {
+			for i := range out[k].bins {
+				e.bins[i].add(&out[k].bins[i])
+			}
+		}
+	}
+	e.settle()
+	e.causes(r, l)
+}
+
+// gather fills bins from the pairs of A's places from one up to another; all: these are all. It reports false, and fills nothing that is
+// of use, if what it finds must be seen together with the pairs of other places.
+func (e *Estimate) gather(r *match.Result, l *match.Link, recut, few bool, from, to uint32, all bool) bool {
 	a, b := r.Caps[l.A], r.Caps[l.B]
-	// Few pairs have a bin each, many share those of a stretch of frames.
 	width := a.Len()/maxBins + 1
-	few := l.N <= maxBins
 	if !few {
 		e.bins = make([]bin, a.Len()/width+1)
 	}
+	together := false
 	seenA, seenB := uint32(0), map[uint32]bool{}
 	var fl *match.Flow
 	var jt *match.Joint
 	var side *match.Side
 	flows := r.Lookup(l.A)
-	l.Each(func(p match.Pair) {
+	l.Within(from, to, func(p match.Pair) {
 		if p.How == match.HowOrder || p.How == match.HowResegment && !recut {
 			return
 		}
@@ -92,6 +127,10 @@ func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 		}
 		if p.How == match.HowRelayed || p.How == match.HowResegment || p.How == match.HowLogical {
 			// Of several counterparts only the first transmission tells.
+			together = true
+			if !all {
+				return
+			}
 			if p.A+1 == seenA || seenB[p.B] {
 				return
 			}
@@ -123,8 +162,26 @@ func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 		k.reach(n, m, f.Time(), h.Time())
 		e.note(k, f.Time(), h.Time(), way > 0)
 	})
-	e.settle()
-	e.causes(r, l)
+	return all || !together
+}
+
+// add adds what pairs behind those of a bin gave.
+func (k *bin) add(x *bin) {
+	if x.from == 0 {
+		return
+	}
+	if k.from == 0 || x.from < k.from {
+		k.from, k.fromB, k.firstA, k.firstB = x.from, x.fromB, x.firstA, x.firstB
+	}
+	if x.last >= k.last {
+		k.last, k.lastF, k.lastA, k.lastB = x.last, x.lastF, x.lastA, x.lastB
+	}
+	if x.hasF && (!k.hasF || x.f.d < k.f.d) {
+		k.f, k.hasF = x.f, true
+	}
+	if x.hasR && (!k.hasR || x.r.d < k.r.d) {
+		k.r, k.hasR = x.r, true
+	}
 }
 
 // reach makes a bin reach to frame n of A and frame m of B, of these times.

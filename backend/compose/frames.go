@@ -252,7 +252,7 @@ func (p *pen) write(ctx context.Context) error {
 			}
 			for ; l.from < to; l.from++ {
 				n := src.Frame(l.from)
-				p.extra.Tie = src.Tied(n)
+				p.extra.Tie = src.Tied(l.from)
 				done, err := p.ordinary(l.from, n, l.talk, out)
 				if !done {
 					p.frame(l.from, &fr)

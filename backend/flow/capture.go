@@ -159,3 +159,6 @@ func (c *Capture) DropPayload() { c.kept = payloads{} }
 // Payload gives the kept payload bytes of the frame in a place; ok is false where the budget did not reach. Of a sealed
 // capture it gives fingerprints of those of TCP (see Seal).
 func (c *Capture) Payload(i uint32) (b []byte, ok bool) { return c.kept.get(i) }
+
+// HasPayload reports whether Payload gives any of a conversation's.
+func (c *Capture) HasPayload(id ConvID) bool { return c.kept.any(c.start[id], c.start[id+1]) }

@@ -110,6 +110,18 @@ func (p *payloads) indexed(n int) {
 	p.kept = sorted
 }
 
+// any reports whether something is kept of the places from one up to another, which is excluded.
+func (p *payloads) any(from, to uint32) bool {
+	if len(p.index) == 0 || from >= to {
+		return false
+	}
+	k := int(p.index[from/indexStep])
+	for k < len(p.kept) && p.kept[k].place < from {
+		k++
+	}
+	return k < len(p.kept) && p.kept[k].place < to
+}
+
 func (p *payloads) get(i uint32) ([]byte, bool) {
 	if len(p.index) == 0 {
 		return nil, false

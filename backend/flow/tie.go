@@ -71,9 +71,16 @@ func (t *ties) digest(k int) uint32 {
 	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
 }
 
-// Tied is the digest of a frame that is tied, 0 for any other.
-func (c *Capture) Tied(n capture.FrameNo) uint32 {
-	t, frame := &c.ties, uint32(n-1)
+// Tied is the digest of the frame in a place if it is tied, 0 for any other.
+func (c *Capture) Tied(i uint32) uint32 {
+	if c.At(i).envelope&maybeTied == 0 {
+		return 0
+	}
+	return c.ties.of(c.frames[i])
+}
+
+// of is the digest of a frame that is tied, by its index, 0 for any other.
+func (t *ties) of(frame uint32) uint32 {
 	if int(frame/64) >= len(t.set) {
 		return 0
 	}
@@ -110,14 +117,20 @@ type tieFinder struct {
 	next   int
 }
 
-// see takes the next frame.
-func (t *tieFinder) see(c *Capture, i uint32, at capture.LocalTime, length uint32, b []byte) {
+// see takes the next frame; facts are those of frames from the one with index first up to it.
+func (t *tieFinder) see(c *Capture, facts []Fact, first, i uint32, at capture.LocalTime, length uint32, b []byte) {
 	tied := false
 	if at <= t.newest+tieWithin {
 		for k := range t.time {
 			if d := at - t.time[k]; d <= tieWithin && d >= -tieWithin && t.n[k] > 0 && t.len[k] == length {
 				tied, t.tied[k] = true, true
+				if t.frame[k] >= first {
+					facts[t.frame[k]-first].envelope |= maybeTied
+				}
 			}
+		}
+		if tied {
+			facts[i-first].envelope |= maybeTied
 		}
 	}
 	t.newest = max(t.newest, at)
@@ -126,6 +139,15 @@ func (t *tieFinder) see(c *Capture, i uint32, at capture.LocalTime, length uint3
 	t.next = (k + 1) % tieRecent
 	t.frame[k], t.time[k], t.len[k], t.tied[k] = i, at, length, tied
 	t.n[k] = copy(t.bytes[k][:], b)
+}
+
+// part marks the facts of frames that later ones are compared to, before they are out of reach.
+func (t *tieFinder) part(facts []Fact, first uint32) {
+	for k, n := range t.n {
+		if n > 0 && t.frame[k] >= first {
+			facts[t.frame[k]-first].envelope |= maybeTied
+		}
+	}
 }
 
 // leave notes a frame that no later one is compared to any more.

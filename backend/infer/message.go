@@ -90,6 +90,9 @@ func (v *Verdict) messagesAt(f *match.Flow, c int, buf *[2][]tcpSegment) {
 		}
 		return
 	}
+	if !slices.ContainsFunc(f.Sides[c].Convs, f.Sides[c].Cap.HasPayload) {
+		return
+	}
 	if f.Proto != flow.ProtoTCP {
 		v.datagramMessages(f, c, 0)
 		v.datagramMessages(f, c, 1)

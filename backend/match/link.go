@@ -40,16 +40,19 @@ func (r *Result) Link(a, b int) *Link {
 }
 
 // Each calls f for every pair, in the order of places at A.
-func (l *Link) Each(f func(p Pair)) {
-	k := 0
-	for i, b := range l.ToB {
+func (l *Link) Each(f func(p Pair)) { l.Within(0, uint32(len(l.ToB)), f) }
+
+// Within is Each for places at A from one up to another, which is excluded.
+func (l *Link) Within(from, to uint32, f func(p Pair)) {
+	k, _ := slices.BinarySearchFunc(l.More, from, func(p Pair, i uint32) int { return cmp.Compare(p.A, i) })
+	for i := from; i < to; i++ {
 		if i%eachVisit == 0 {
 			l.store.Visit(2 * eachVisit)
 		}
-		if b != 0 {
-			f(Pair{uint32(i), b - 1, l.How[i]})
+		if b := l.ToB[i]; b != 0 {
+			f(Pair{i, b - 1, l.How[i]})
 		}
-		for ; k < len(l.More) && l.More[k].A == uint32(i); k++ {
+		for ; k < len(l.More) && l.More[k].A == i; k++ {
 			f(l.More[k])
 		}
 	}
