@@ -68,7 +68,7 @@ func (s *state) udp(off int) {
 	}
 	s.udpSocket(protoUDP)
 	s.payload(off + udpLen)
-	if tunnelPort(p.Dport) || tunnelPort(p.Sport) {
+	if MayTunnel(p.Dport) || MayTunnel(p.Sport) {
 		s.udpTunnel(off + udpLen)
 	}
 }

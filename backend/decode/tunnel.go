@@ -7,7 +7,8 @@ const (
 	portGENEVE = 6081
 )
 
-func tunnelPort(port uint16) bool {
+// MayTunnel reports whether UDP from or to a port is looked into for a tunnel.
+func MayTunnel(port uint16) bool {
 	return port == portVXLAN || port == portGENEVE || port == portGTPU
 }
 

@@ -10,15 +10,21 @@ import (
 // conversations fit no cache, and a frame needs three places of them, each told by the one before. It guesses, and nothing
 // depends on it.
 type ahead struct {
-	hash  uint32 // of the frame that comes next, if known
+	now, next, later guess // of the frame at hand, the next one and the one after that
+}
+
+// guess is the hash of a frame's conversation, if it is known.
+type guess struct {
+	hash  uint32
 	known bool
 }
 
-// next looks at the frame after the next one, whose hash it notes, and takes the next one a step further.
-func (a *ahead) next(r *capture.Reader, link capture.LinkType, b *builder) {
+// step looks at the frame after the next one, whose hash it notes, and takes the next one a step further.
+func (a *ahead) step(r *capture.Reader, link capture.LinkType, b *builder) {
 	t := b.c.table
-	if a.known {
-		if s := t.slots[a.hash&t.mask]; s.hash == a.hash && s.id != 0 {
+	a.now, a.next = a.next, a.later
+	if h := a.next.hash; a.next.known {
+		if s := t.slots[h&t.mask]; s.hash == h && s.id != 0 {
 			c := t.Conv(ConvID(s.id - 1))
 			Prefetch(c)
 			Prefetch(&c.closed)
@@ -29,8 +35,8 @@ func (a *ahead) next(r *capture.Reader, link capture.LinkType, b *builder) {
 			}
 		}
 	}
-	if a.hash, a.known = hashAhead(link, r.Peek(1)); a.known {
-		Prefetch(&t.slots[a.hash&t.mask])
+	if a.later.hash, a.later.known = hashAhead(link, r.Peek(1)); a.later.known {
+		Prefetch(&t.slots[a.later.hash&t.mask])
 	}
 }
 
@@ -63,8 +69,7 @@ func hashAhead(link capture.LinkType, b []byte) (uint32, bool) {
 	var ports []byte
 	switch {
 	case len(b) >= ip4Most && b[0] == 0x45 && binary.BigEndian.Uint16(b[ip4Fragment:])&0x3fff == 0:
-		const mapped = 0xffff0000
-		src[1], dst[1] = mapped|uint64(binary.LittleEndian.Uint32(b[12:]))<<32, mapped|uint64(binary.LittleEndian.Uint32(b[16:]))<<32
+		src[1], dst[1] = mapped4|uint64(binary.LittleEndian.Uint32(b[12:]))<<32, mapped4|uint64(binary.LittleEndian.Uint32(b[16:]))<<32
 		proto, ports = b[9], b[20:]
 	case len(b) >= ip6Most && b[0]>>4 == 6:
 		src[0], src[1] = binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:])
@@ -77,5 +82,5 @@ func hashAhead(link capture.LinkType, b []byte) (uint32, bool) {
 		return 0, false
 	}
 	sport, dport := binary.BigEndian.Uint16(ports), binary.BigEndian.Uint16(ports[2:])
-	return makeWord(proto, true, sport, dport).hash(halfOf(src[0], src[1], sport) + halfOf(dst[0], dst[1], dport)), true
+	return makeWord(proto, true, sport, dport).hash(half(src, sport) + half(dst, dport)), true
 }

@@ -45,7 +45,7 @@ func TestHashAhead(t *testing.T) {
 				t.Fatalf("%s: frame %d has no TCP or UDP header, but a guess", file, p.Number)
 			}
 			k := &d.Socket[0]
-			e := end{src: &k.Src, dst: &k.Dst, word: makeWord(shared(k.Proto), true, k.Sport, k.Dport)}
+			e := end{src: halves(&k.Src), dst: halves(&k.Dst), word: makeWord(shared(k.Proto), true, k.Sport, k.Dport)}
 			if e.hash() != h {
 				t.Fatalf("%s: frame %d: guessed %x, is %x", file, p.Number, h, e.hash())
 			}

@@ -19,6 +19,10 @@ type Options struct {
 	Store *Store
 	// Advance hears of every megabyte or so of input read; may be nil.
 	Advance func(bytes int64)
+
+	// For tests: segments that count as summed from the beginning on, and whether no frame is taken for a plain one.
+	summed int64
+	slowly bool
 }
 
 // DefaultPayloadBudget keeps captures of some ten thousand full-sized packets whole.
@@ -29,7 +33,7 @@ const DefaultPayloadBudget = 32 << 20
 func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) {
 	c := &Capture{Oddities: map[string]int64{}, table: NewTable(), Store: o.Store}
 	c.kept.budget, c.kept.store = o.PayloadBudget, o.Store
-	b := builder{c: c, facts: arranger{store: o.Store}, links: map[Link]uint16{}}
+	b := builder{c: c, facts: arranger{store: o.Store}, links: map[Link]uint16{}, summed: o.summed}
 	var p capture.Packet
 	var read int64
 	for {
@@ -56,8 +60,10 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 		for c.n+1 < int(p.Number) {
 			c.enclose(b.next(), uint32(c.n-1), 0, 0)
 		}
-		b.ahead.next(r, p.Link, &b)
-		b.add(&p)
+		b.ahead.step(r, p.Link, &b)
+		if o.slowly || !b.plain(&p) {
+			b.add(&p)
+		}
 		b.ties.see(c, b.facts.stretch, b.facts.before, uint32(c.n-1), p.Time, p.OrigLen, p.Data)
 	}
 	b.ties.end(c)
@@ -104,6 +110,7 @@ type builder struct {
 	summed   int64
 	haveLink bool
 	ahead    ahead
+	simple   plain
 }
 
 // add appends the fact of one frame.
@@ -111,22 +118,7 @@ func (b *builder) add(p *capture.Packet) {
 	c, d := b.c, &b.pkt
 	decode.Decode(p.Link, p.Data, p.OrigLen, d)
 	i := uint32(c.n)
-	f := b.next()
-	f.setTime(p.Time)
-	if p.HasTime {
-		f.Mark = 0
-	}
-	if p.HasTime && (c.First == 0 || p.Time < c.First) {
-		c.First = p.Time
-	}
-	if p.HasTime && p.Time > c.Last {
-		c.Last = p.Time
-	} else if p.HasTime && p.Time < c.Last {
-		b.early++
-	}
-	if uint32(len(p.Data)) < p.OrigLen {
-		b.short++
-	}
+	f := b.begin(p)
 	if b.summed < summedMost && d.IP.Proto == protoTCP && d.TCP.Captured >= 18 && !d.IP.Fragment() {
 		b.summed++
 		if leftToCard(d) {
@@ -145,8 +137,29 @@ func (b *builder) add(p *capture.Packet) {
 		c.Oddities["header-cut"]++
 	}
 	if id != NoConv {
-		b.conversation(i, f, id, d)
+		b.conversation(i, f, id, d.IP.Proto, d.Payload, &d.TCP)
 	}
+}
+
+// begin appends the fact of a frame with its time.
+func (b *builder) begin(p *capture.Packet) *Fact {
+	c, f := b.c, b.next()
+	f.setTime(p.Time)
+	if p.HasTime {
+		f.Mark = 0
+	}
+	if p.HasTime && (c.First == 0 || p.Time < c.First) {
+		c.First = p.Time
+	}
+	if p.HasTime && p.Time > c.Last {
+		c.Last = p.Time
+	} else if p.HasTime && p.Time < c.Last {
+		b.early++
+	}
+	if uint32(len(p.Data)) < p.OrigLen {
+		b.short++
+	}
+	return f
 }
 
 // Names of Oddities that are no fault of the capture, and no sign of one on the way.
@@ -225,6 +238,11 @@ func (b *builder) network(f *Fact, d *decode.Packet) {
 	b.c.OptionsCut = b.c.OptionsCut || f.Is(MarkOptionsCut)
 	b.c.HeadersCut = b.c.HeadersCut || f.Short()
 	b.c.QuotesCut = b.c.QuotesCut || f.LacksQuote(ip.Proto) || d.Quote.Valid && partly(&d.Quote)
+	b.whole(f)
+}
+
+// whole notes whether a payload is.
+func (b *builder) whole(f *Fact) {
 	if f.Is(MarkCut) {
 		k := 1
 		if f.Is(MarkTCP) {
@@ -261,7 +279,7 @@ func transport(f *Fact, d *decode.Packet) {
 		if t.HasTS {
 			f.TSval = t.TSval
 			f.Mark |= MarkTS
-			opt = uint32(Mix(uint64(t.TSec), 1))
+			opt = uint32(echoed(t.TSec))
 		}
 		for k := 0; k < int(t.NSACK); k++ {
 			opt = uint32(Mix(uint64(t.SACK[k][0]-t.Ack)<<32|uint64(t.SACK[k][1]-t.Ack), uint64(opt)))
@@ -289,6 +307,9 @@ func transport(f *Fact, d *decode.Packet) {
 		f.Seq, f.Ack = d.TCP.Seq, d.TCP.Ack
 	}
 }
+
+// echoed is what a timestamp that is echoed makes of Fact.Opt, if nothing is acknowledged selectively.
+func echoed(tsecr uint32) uint16 { return uint16(Mix(uint64(tsecr), 1)) }
 
 // partly reports whether a quoted packet ends in front of what names its conversation and itself.
 func partly(q *decode.Quote) bool {
@@ -345,6 +366,11 @@ type linkAt struct {
 	id        uint16
 }
 
+// is reports whether a frame's context is that which is noted.
+func (k *linkAt) is(src, dst *[6]byte, p *capture.Packet, hasMAC bool, vlans uint8, vlan uint16) bool {
+	return k.used && k.src == *src && k.dst == *dst && k.face == p.Interface && k.direction == p.Direction && k.hasMAC == hasMAC && k.vlans == vlans && k.vlan == vlan
+}
+
 // linksKept is how many contexts are looked at before the map of all.
 const linksKept = 16
 
@@ -353,13 +379,18 @@ func (b *builder) link(p *capture.Packet, d *decode.Packet) uint16 {
 	if d.NTunnel > 0 || d.Direction != capture.DirectionUnknown {
 		return b.linkID(p, d)
 	}
-	k := &b.lately[(d.DstMAC[5]^d.SrcMAC[5]<<2^d.DstMAC[4])%linksKept]
-	if !k.used || k.src != d.SrcMAC || k.dst != d.DstMAC || k.face != p.Interface || k.direction != p.Direction || k.hasMAC != d.HasMAC || k.vlans != d.VLANs || k.vlan != d.VLAN {
+	k := b.recent(&d.SrcMAC, &d.DstMAC)
+	if !k.is(&d.SrcMAC, &d.DstMAC, p, d.HasMAC, d.VLANs, d.VLAN) {
 		*k = linkAt{src: d.SrcMAC, dst: d.DstMAC, face: p.Interface, direction: p.Direction, hasMAC: d.HasMAC, vlans: d.VLANs, vlan: d.VLAN, used: true, id: b.linkID(p, d)}
 	} else if k.id == noLink {
 		b.c.Oddities["too-many-links"]++
 	}
 	return k.id
+}
+
+// recent is where the context of the last frame between two addresses is noted, if it still is.
+func (b *builder) recent(src, dst *[6]byte) *linkAt {
+	return &b.lately[(dst[5]^src[5]<<2^dst[4])%linksKept]
 }
 
 // noLink is shared by the contexts beyond those that a capture has room for, and is empty.
@@ -394,8 +425,8 @@ func (b *builder) linkID(p *capture.Packet, d *decode.Packet) uint16 {
 	return id
 }
 
-// conversation adds the packet to what its conversation adds up to.
-func (b *builder) conversation(i uint32, f *Fact, id ConvID, d *decode.Packet) {
+// conversation adds the packet to what its conversation adds up to; t is the header of a SYN.
+func (b *builder) conversation(i uint32, f *Fact, id ConvID, proto uint8, payload []byte, t *decode.TCP) {
 	c := b.c
 	for int(id) >= len(c.Convs) {
 		c.Convs = roomy(c.Convs)
@@ -413,24 +444,23 @@ func (b *builder) conversation(i uint32, f *Fact, id ConvID, d *decode.Packet) {
 		return
 	}
 	in.Bytes[dir] += uint64(f.Len())
-	proto := d.IP.Proto
-	if proto == ProtoTCP && f.Mark&MarkLater == 0 && d.Reach == decode.ReachTransport {
+	if proto == ProtoTCP && f.Mark&MarkLater == 0 {
 		in.Flags[dir] |= f.Flags()
 		if f.Flags()&decode.SYN != 0 {
-			b.handshake(i, f, in, &d.TCP)
+			b.handshake(i, f, in, t)
 		}
 	}
 	head := false
 	if f.Len() > 0 {
 		h := &in.Data[dir]
 		if !h.Seen {
-			*h = Head{Fact: i, Seen: true, H16: prefix(d.Payload, 16), H32: prefix(d.Payload, 32), H64: prefix(d.Payload, 64), Class: uint8(message.Sniff(d.Payload))}
+			*h = Head{Fact: i, Seen: true, H16: prefix(payload, 16), H32: prefix(payload, 32), H64: prefix(payload, 64), Class: uint8(message.Sniff(payload))}
 			head = true
 		} else {
 			head = i-h.Fact < 16 || in.Packets[dir] < 8
 		}
 	}
-	c.kept.add(i, d.Payload, head)
+	c.kept.add(i, payload, head)
 }
 
 // roomy makes room for one more in a list that grows long: twice as much each time, so that it is not copied over and over.

@@ -48,6 +48,7 @@ type Capture struct {
 	first     uint32   // places of the file's first and last frame
 	last      uint32
 	kept      payloads
+	plain     int // frames that were read as plain ones
 	envelopes envelopes
 
 	First, Last capture.LocalTime // earliest and latest frame

@@ -124,15 +124,18 @@ func (t *Table) Add(p *decode.Packet, n capture.FrameNo) (id ConvID, reverse boo
 	return id, reverse
 }
 
+// capital reports whether a payload may begin with a word of SIP.
+func capital(first byte) bool { return 'A' <= first && first <= 'Z' }
+
 // signalling looks for SIP, which tells of media to come.
 func (t *Table) signalling(p *decode.Packet, id ConvID, reverse bool, n capture.FrameNo) {
 	switch p.IP.Proto {
 	case protoUDP:
-		if c := p.Payload[0]; 'A' <= c && c <= 'Z' {
+		if capital(p.Payload[0]) {
 			t.media.datagram(p, n)
 		}
 	case protoTCP:
-		if c := p.Payload[0]; 'A' <= c && c <= 'Z' || len(t.media.segments) > 0 {
+		if capital(p.Payload[0]) || len(t.media.segments) > 0 {
 			t.media.segment(p, tcpSide{id, reverse}, n)
 		}
 	}
@@ -150,7 +153,7 @@ func numbered(p *decode.Packet) bool {
 // number finds or starts the conversation of a TCP or UDP header and numbers it if it has no number yet.
 func (t *Table) number(k *decode.Socket, n capture.FrameNo) (ConvID, *Conv, bool) {
 	var e end
-	e.src, e.dst, e.version, e.word = &k.Src, &k.Dst, k.Version, makeWord(shared(k.Proto), true, k.Sport, k.Dport)
+	e.src, e.dst, e.version, e.word = halves(&k.Src), halves(&k.Dst), k.Version, makeWord(shared(k.Proto), true, k.Sport, k.Dport)
 	id, c, reverse := t.lookup(&e, n)
 	if k.Proto == protoTCP {
 		if c.Stream < 0 {
@@ -292,7 +295,7 @@ func (t *Table) again(e *end, id ConvID, before *Conv, reverse bool, n capture.F
 // innermost finds or starts the conversation of a frame whose innermost header is not a numbered TCP or UDP header.
 func (t *Table) innermost(p *decode.Packet, n capture.FrameNo) (ConvID, *Conv, bool) {
 	if q := &p.Quote; q.Valid && q.HasPorts {
-		e := end{src: &q.IP.Src, dst: &q.IP.Dst, word: makeWord(shared(q.IP.Proto), true, q.Sport, q.Dport)}
+		e := end{src: halves(&q.IP.Src), dst: halves(&q.IP.Dst), word: makeWord(shared(q.IP.Proto), true, q.Sport, q.Dport)}
 		if id, c, reverse := t.find(&e, e.hash()); c != nil {
 			return id, c, !reverse
 		}
@@ -306,7 +309,7 @@ func (t *Table) innermost(p *decode.Packet, n capture.FrameNo) (ConvID, *Conv, b
 			ports = echo(p)
 		}
 	}
-	e := end{src: &p.IP.Src, dst: &p.IP.Dst, word: makeWord(shared(p.IP.Proto), ports, p.Sport, p.Dport), version: p.IP.Version}
+	e := end{src: halves(&p.IP.Src), dst: halves(&p.IP.Dst), word: makeWord(shared(p.IP.Proto), ports, p.Sport, p.Dport), version: p.IP.Version}
 	return t.lookup(&e, n)
 }
 

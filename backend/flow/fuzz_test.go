@@ -10,7 +10,8 @@ import (
 	"github.com/corr-dev/corr/backend/capture"
 )
 
-// FuzzBuild: whatever a capture holds, every frame has a fact in its place, and every conversation's packets are its own.
+// FuzzBuild: whatever a capture holds, every frame has a fact in its place, every conversation's packets are its own, and plain frames are
+// read as all others are.
 func FuzzBuild(f *testing.F) {
 	paths, err := filepath.Glob("../../testdata/*/*.pcap*")
 	if err != nil || len(paths) == 0 {
@@ -37,6 +38,7 @@ func FuzzBuild(f *testing.F) {
 		if err != nil {
 			return
 		}
+		comparePlain(t, b)
 		seen := make([]bool, c.Len())
 		for i := range c.Len() {
 			n := c.Frame(uint32(i))

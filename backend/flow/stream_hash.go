@@ -10,7 +10,7 @@ import (
 
 // end is a conversation's key: both ends, in the direction of the frame at hand.
 type end struct {
-	src, dst *decode.Addr
+	src, dst [2]uint64 // addresses in halves
 	word     word
 	version  uint8
 }
@@ -36,13 +36,20 @@ func (w word) dport() uint16 { return uint16(w) }
 // turned is the word of the other direction.
 func (w word) turned() word { return w&^0xffffffff | w&0xffff<<16 | w>>16&0xffff }
 
-// half hashes one end.
-func half(a *decode.Addr, port uint16) uint64 {
-	return halfOf(binary.LittleEndian.Uint64(a[:8]), binary.LittleEndian.Uint64(a[8:]), port)
+// halves is how an end holds an address.
+func halves(a *decode.Addr) [2]uint64 {
+	return [2]uint64{binary.LittleEndian.Uint64(a[:8]), binary.LittleEndian.Uint64(a[8:])}
 }
 
-func halfOf(lo, hi uint64, port uint16) uint64 {
-	h, l := bits.Mul64(lo^0x9e3779b97f4a7c15, hi^uint64(port)*0xd6e8feb86659fd93^0xa0761d6478bd642f)
+func address(h [2]uint64) (a decode.Addr) {
+	binary.LittleEndian.PutUint64(a[:8], h[0])
+	binary.LittleEndian.PutUint64(a[8:], h[1])
+	return a
+}
+
+// half hashes one end.
+func half(a [2]uint64, port uint16) uint64 {
+	h, l := bits.Mul64(a[0]^0x9e3779b97f4a7c15, a[1]^uint64(port)*0xd6e8feb86659fd93^0xa0761d6478bd642f)
 	return h ^ l
 }
 
@@ -59,13 +66,18 @@ func (w word) hash(ends uint64) uint32 {
 
 // match reports whether the key is that of c, and in which direction.
 func (e *end) match(c *Conv) (is, reverse bool) {
-	if e.word == c.word && equal(e.src, &c.Src) && equal(e.dst, &c.Dst) {
+	if e.word == c.word && same(&e.src, &c.Src) && same(&e.dst, &c.Dst) {
 		return true, false
 	}
-	if e.word.turned() == c.word && equal(e.src, &c.Dst) && equal(e.dst, &c.Src) {
+	if e.word.turned() == c.word && same(&e.src, &c.Dst) && same(&e.dst, &c.Src) {
 		return true, true
 	}
 	return false, false
+}
+
+// same compares an address with one in halves, lower (IPv4's) first.
+func same(h *[2]uint64, a *decode.Addr) bool {
+	return h[1] == binary.LittleEndian.Uint64(a[8:]) && h[0] == binary.LittleEndian.Uint64(a[:8])
 }
 
 // equal compares in halves, lower (IPv4's) first: faster than a call that compares any length.
@@ -128,7 +140,7 @@ func (t *Table) add(e *end, n capture.FrameNo) (ConvID, *Conv) {
 	}
 	t.n++
 	c := t.Conv(id)
-	*c = Conv{Src: *e.src, Dst: *e.dst, Sport: e.word.sport(), Dport: e.word.dport(), Proto: e.word.proto(), Version: e.version,
+	*c = Conv{Src: address(e.src), Dst: address(e.dst), Sport: e.word.sport(), Dport: e.word.dport(), Proto: e.word.proto(), Version: e.version,
 		HasPorts: e.word&wordPorts != 0, word: e.word, Stream: -1, StreamBack: -1, First: n}
 	return id, c
 }
