@@ -129,7 +129,7 @@ func (a *arranger) sort() {
 	}
 	for len(facts) > 0 { // the last stretch's last chunk is short
 		n := min(len(facts), factChunk)
-		a.chunks, facts = append(a.chunks, facts[:n:n]), facts[n:]
+		a.chunks, facts = append(a.chunks, facts[:n:factChunk]), facts[n:]
 	}
 	a.frames = append(a.frames, frames)
 	for k, w := range a.touched {
@@ -164,7 +164,7 @@ func longer[T any](l []T, n int) []T {
 // room gives space for n sorted facts and their frames.
 func (a *arranger) room(n int) ([]Fact, []uint16) {
 	if n < stretchMost {
-		return make([]Fact, n), make([]uint16, n) // the last stretch
+		return make([]Fact, (n+factChunk-1)&^(factChunk-1))[:n], make([]uint16, n) // the last stretch
 	}
 	if len(a.slab) == 0 {
 		size := min(max(int(a.before), stretchMost), slabMost) // as much again
@@ -195,7 +195,7 @@ func (a *arranger) finish(c *Capture) {
 	}
 	c.start[n] = total
 	if a.before <= stretchMost {
-		c.chunks, c.frames = a.chunks, make([]uint32, a.before)
+		c.chunks, c.frames = arrays(a.chunks), make([]uint32, a.before)
 		for i, f := range a.frames[0] {
 			c.frames[i] = uint32(f)
 		}
@@ -210,7 +210,16 @@ func (a *arranger) finish(c *Capture) {
 		m.conversation(a.first(id))
 	}
 	m.conversation(a.head[0])
-	c.chunks, c.frames = m.chunks, m.frames
+	c.chunks, c.frames = arrays(m.chunks), m.frames
+}
+
+// arrays gives chunks in the form that facts are found in by the fewest steps.
+func arrays(chunks [][]Fact) []*[factChunk]Fact {
+	out := make([]*[factChunk]Fact, len(chunks))
+	for k, l := range chunks {
+		out[k] = (*[factChunk]Fact)(l[:factChunk])
+	}
+	return out
 }
 
 // first is a conversation's first run, index + 1.

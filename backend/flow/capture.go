@@ -41,7 +41,7 @@ type Capture struct {
 	Store *Store
 
 	table     *Table
-	chunks    [][]Fact
+	chunks    []*[factChunk]Fact // the last one has room to spare
 	n         int
 	frames    []uint32 // by place: frame number minus 1
 	start     []uint32 // by ConvID: its first place; one more at the end

@@ -107,11 +107,9 @@ func (c *Capture) readFacts(r io.Reader, n int, ties bool) error {
 		c.frames = append(c.frames, make([]uint32, k)...)
 		for i := range rows {
 			if c.n&(factChunk-1) == 0 {
-				c.chunks = append(c.chunks, Column[Fact](c.Store, factChunk)[:0])
+				c.chunks = append(c.chunks, (*[factChunk]Fact)(Column[Fact](c.Store, factChunk)))
 			}
-			l := len(c.chunks) - 1
-			c.chunks[l] = c.chunks[l][:len(c.chunks[l])+1]
-			rows[i] = placed{&c.chunks[l][len(c.chunks[l])-1], &c.frames[from+i], 0, 0}
+			rows[i] = placed{c.At(uint32(c.n)), &c.frames[from+i], 0, 0}
 			c.n++
 		}
 		return rows
