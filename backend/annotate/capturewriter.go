@@ -44,6 +44,9 @@ type CaptureWriter struct {
 	pages    []page
 	subMicro bool
 
+	ties func() (flow.Tie, bool)
+	tie  flow.Tie // the next one; Frame 0: none
+
 	heap heap
 }
 
@@ -73,14 +76,43 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 	return c.put(n, f.Time, f.Len, f.Flow, f.Class, f.Peer, delay, extra, f.Extra != nil && len(f.Extra.Findings) > 0)
 }
 
-// PutPlain is Put of a frame without Extra. It takes values: records lie anywhere in the window, and what is written to memory
+// PutPlain is Put of a frame without Extra whose delay fits into a record, see Fits. It takes values: records lie anywhere in the window, and what is written to memory
 // behind them only to be read again waits for them.
 func (c *CaptureWriter) PutPlain(n capture.FrameNo, t capture.LocalTime, length, conversation uint32, class ClassID, peer capture.FrameNo, delay int64, hasDelay bool) error {
 	word, inExtra := delayWord(delay, hasDelay)
 	if inExtra {
-		return c.Put(n, &Frame{Time: t, Len: length, Flow: conversation, Class: class, Peer: peer, Delay: delay, HasDelay: true})
+		return c.fail(fmt.Errorf("frame %d: a delay of %d ns does not fit", n, delay))
 	}
 	return c.put(n, t, length, conversation, class, peer, word, 0, false)
+}
+
+// Ties has frames that are tied, which next gives in their order, get what tells them apart, unless they got it by Extra.Tie. It comes
+// before the first Put. As they lie in their order among the records, that costs less than to look for each with its frame.
+func (c *CaptureWriter) Ties(next func() (t flow.Tie, ok bool)) {
+	c.ties = next
+	c.tie, _ = next()
+}
+
+// addTies adds ties to the window's records.
+func (c *CaptureWriter) addTies() error {
+	for ; c.tie.Frame > 0 && uint32(c.tie.Frame) <= c.count; c.tie, _ = c.ties() {
+		b := c.buf[(uint32(c.tie.Frame)-1-c.base)*recordSize:][:recordSize]
+		if le.Uint32(b[recExtra:]) != 0 {
+			continue // with the rest that is said of it
+		}
+		at, err := c.heap.tie(c.tie.Digest)
+		if err != nil {
+			return err
+		}
+		le.PutUint32(b[recExtra:], at)
+	}
+	return nil
+}
+
+// Fits reports whether a record holds a delay, ns.
+func Fits(delay int64) bool {
+	_, inExtra := delayWord(delay, true)
+	return !inExtra
 }
 
 // delayWord is a delay, ns, as a record holds it; inExtra: it is too long for that, and the heap has it.
@@ -145,6 +177,9 @@ func (c *CaptureWriter) window() uint32 { return uint32(len(c.buf) / recordSize)
 
 // flush writes the window.
 func (c *CaptureWriter) flush() error {
+	if err := c.addTies(); err != nil {
+		return c.fail(err)
+	}
 	for b := c.buf; len(b) > 0; {
 		n := min(len(b), pageRecords*recordSize)
 		c.page(b[:n])

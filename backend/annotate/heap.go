@@ -41,12 +41,6 @@ func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
 	if x == nil {
 		x = &Extra{}
 	}
-	if !delay && x.onlyTie() {
-		h.buf = append(h.buf[:0], 2, 0, 0, 0)
-		h.item(tagTie, 1)
-		h.buf = le.AppendUint32(h.buf, x.Tie)
-		return h.write(h.buf)
-	}
 	if err := x.check(t); err != nil {
 		return 0, err
 	}
@@ -81,9 +75,15 @@ func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
 	return h.write(h.buf)
 }
 
-// onlyTie reports whether there is nothing else, as in most entries of a capture that has many.
-func (x *Extra) onlyTie() bool {
-	return x.Tie != 0 && len(x.Peers)+len(x.ChangedText)+len(x.MessagePeers)+len(x.Findings)+len(x.Logs)+len(x.Message) == 0
+// tie writes the entry of a frame of which nothing is said but what tells it apart.
+func (h *heap) tie(digest uint32) (uint32, error) {
+	if err := h.open(); err != nil {
+		return 0, err
+	}
+	h.buf = append(h.buf[:0], 2, 0, 0, 0)
+	h.item(tagTie, 1)
+	h.buf = le.AppendUint32(h.buf, digest)
+	return h.write(h.buf)
 }
 
 // check refuses references that lead nowhere: a mistake of the caller must not become a damaged file.

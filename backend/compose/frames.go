@@ -74,9 +74,8 @@ type pen struct {
 	peers    []peer
 	frames   []frameAt // of an event
 	extra    annotate.Extra
-	tie      annotate.Extra // of a frame that is ordinary but for it
-	look     look           // of the frame at hand
-	errors   []int64        // by capture: the bound of times that compare it to this one
+	look     look    // of the frame at hand
+	errors   []int64 // by capture: the bound of times that compare it to this one
 	talk     *talk
 	views    []*view            // by flow
 	alike    map[[2]boxes]*view // by always and clamp: of flows that no device drops packets of
@@ -213,6 +212,7 @@ func (p *pen) write(ctx context.Context) error {
 	p.mark()
 	src := p.in.Caps[p.c]
 	out := p.w.Capture(p.c)
+	out.Ties(src.EachTie())
 	var fr annotate.Frame
 	type rest struct {
 		from, to uint32
@@ -252,7 +252,6 @@ func (p *pen) write(ctx context.Context) error {
 			}
 			for ; l.from < to; l.from++ {
 				n := src.Frame(l.from)
-				p.extra.Tie = src.Tied(l.from)
 				done, err := p.ordinary(l.from, n, l.talk, out)
 				if !done {
 					p.frame(l.from, &fr)
@@ -349,9 +348,8 @@ func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.Captu
 		return true, out.Put(n, &fr)
 	}
 	delay, timed := p.delay(i, f, other, j, g, h.routes[at].down)
-	if p.extra.Tie != 0 {
-		p.tie.Tie = p.extra.Tie
-		return true, out.Put(n, &annotate.Frame{Time: f.Time(), Len: in.Caps[p.c].FrameLen(i), Flow: t.flow, Class: e.id, Peer: in.Caps[other].Frame(j), HasDelay: timed, Delay: delay, Extra: &p.tie})
+	if timed && !annotate.Fits(delay) {
+		return false, nil
 	}
 	return true, out.PutPlain(n, f.Time(), in.Caps[p.c].FrameLen(i), t.flow, e.id, in.Caps[other].Frame(j), delay, timed)
 }
@@ -380,6 +378,7 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 	k.fate, k.where, k.origin = m.Fate, m.Where, m.Origin
 	x := &p.extra
 	x.Peers, x.ChangedText, x.Logs = x.Peers[:0], x.ChangedText[:0], nil
+	x.Tie = 0
 	plain := p.special[i/64]>>(i%64)&1 == 0
 	if plain {
 		x.Findings, x.Message, x.MessagePeers = nil, "", nil
@@ -408,7 +407,8 @@ func (p *pen) frame(i uint32, fr *annotate.Frame) {
 		k.confidence = 99
 	}
 	fr.Class = p.class(k)
-	if !plain || x.Tie != 0 || len(x.Peers) > 0 || len(x.ChangedText) > 0 || len(x.Logs) > 0 {
+	if !plain || len(x.Peers) > 0 || len(x.ChangedText) > 0 || len(x.Logs) > 0 || fr.HasDelay && !annotate.Fits(fr.Delay) {
+		x.Tie = in.Caps[p.c].Tied(i) // of all others the writer says it
 		fr.Extra = x
 	}
 }

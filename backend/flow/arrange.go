@@ -69,12 +69,9 @@ type arranger struct {
 	touched    []uint64 // set of those with facts in this stretch
 }
 
-// full reports whether the next add sorts the stretch at hand.
-func (a *arranger) full() bool { return len(a.stretch) == stretchMost }
-
 // add gives room for the next frame's fact.
 func (a *arranger) add() *Fact {
-	if a.full() {
+	if len(a.stretch) == stretchMost {
 		a.sort()
 	}
 	if n := len(a.stretch); n == cap(a.stretch) {

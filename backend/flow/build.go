@@ -64,7 +64,7 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 		if o.slowly || !b.plain(&p) {
 			b.add(&p)
 		}
-		b.ties.see(c, b.facts.stretch, b.facts.before, uint32(c.n-1), p.Time, p.OrigLen, p.Data)
+		b.ties.see(c, uint32(c.n-1), p.Time, p.OrigLen, p.Data)
 	}
 	b.ties.end(c)
 	info := r.Info()
@@ -197,9 +197,6 @@ func leftToCard(d *decode.Packet) bool {
 // next appends an empty fact.
 func (b *builder) next() *Fact {
 	b.c.n++
-	if b.facts.full() {
-		b.ties.part(b.facts.stretch, b.facts.before)
-	}
 	return b.facts.add()
 }
 

@@ -35,11 +35,8 @@ const (
 	// envelopesKept is how many envelopes are looked at before the map of all.
 	envelopesKept = 256
 	// noEnvelope says that a frame stands among the unusual ones.
-	noEnvelope = 1<<15 - 1
+	noEnvelope = 1<<16 - 1
 )
-
-// maybeTied in Fact.envelope: the frame may be one of Capture.ties.
-const maybeTied = 1 << 15
 
 // add gives the number of a frame's envelope.
 func (l *envelopes) add(frame uint32, e envelope) uint16 {
@@ -70,13 +67,13 @@ func (l *envelopes) sort() {
 
 // enclose notes how long a fact's frame was, by its index, and its link-layer context, once the fact has its payload's length.
 func (c *Capture) enclose(f *Fact, frame, length uint32, link uint16) {
-	f.envelope = f.envelope&maybeTied | c.envelopes.add(frame, envelope{length - f.Len(), link})
+	f.envelope = c.envelopes.add(frame, envelope{length - f.Len(), link})
 }
 
 // around is the envelope of the frame in a place.
 func (c *Capture) around(f *Fact, i uint32) *envelope {
-	if n := f.envelope &^ maybeTied; n < noEnvelope {
-		return &c.envelopes.all[n]
+	if f.envelope < noEnvelope {
+		return &c.envelopes.all[f.envelope]
 	}
 	k, _ := slices.BinarySearchFunc(c.envelopes.unusual, c.frames[i], func(x lateEnvelope, frame uint32) int { return cmp.Compare(x.frame, frame) })
 	return &c.envelopes.unusual[k].envelope

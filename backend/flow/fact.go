@@ -58,7 +58,7 @@ type Fact struct {
 	IPID     uint16
 	Window   uint16
 	Opt      uint16 // hash of TSecr and of the SACK blocks relative to the acknowledgement
-	envelope uint16 // see envelopes; and maybeTied
+	envelope uint16 // see envelopes
 	Mark     Mark
 	TTL      uint8
 	TOS      uint8

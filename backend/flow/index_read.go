@@ -29,7 +29,7 @@ func ReadIndex(r io.Reader, store *Store) (c *Capture, file string, err error) {
 	if c.Oddities == nil {
 		c.Oddities = map[string]int64{}
 	}
-	if err := c.readFacts(r, h.Facts, h.Ties > 0); err != nil {
+	if err := c.readFacts(r, h.Facts); err != nil {
 		return nil, "", err
 	}
 	if c.Links, err = linkTable.readAll(r, h.Links); err != nil {
@@ -89,15 +89,12 @@ func readHead(r io.Reader) (*indexHead, error) {
 	return h, nil
 }
 
-// readFacts fills chunks and frames; ties: some of them are tied.
-func (c *Capture) readFacts(r io.Reader, n int, ties bool) error {
+// readFacts fills chunks and frames.
+func (c *Capture) readFacts(r io.Reader, n int) error {
 	var rows []placed
 	take := func() { // once rows are filled
 		for _, x := range rows {
 			c.enclose(x.Fact, *x.frame, x.length, x.link)
-			if ties {
-				x.envelope |= maybeTied
-			}
 		}
 	}
 	err := factTable.read(r, n, func(k int) []placed {

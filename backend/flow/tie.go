@@ -73,14 +73,7 @@ func (t *ties) digest(k int) uint32 {
 
 // Tied is the digest of the frame in a place if it is tied, 0 for any other.
 func (c *Capture) Tied(i uint32) uint32 {
-	if c.At(i).envelope&maybeTied == 0 {
-		return 0
-	}
-	return c.ties.of(c.frames[i])
-}
-
-// of is the digest of a frame that is tied, by its index, 0 for any other.
-func (t *ties) of(frame uint32) uint32 {
+	t, frame := &c.ties, c.frames[i]
 	if int(frame/64) >= len(t.set) {
 		return 0
 	}
@@ -93,13 +86,33 @@ func (t *ties) of(frame uint32) uint32 {
 
 // Ties are all frames that are tied, in their order.
 func (c *Capture) Ties() []Tie {
-	out := make([]Tie, 0, c.ties.n)
-	for k, w := range c.ties.set {
-		for ; w != 0; w &= w - 1 {
-			out = append(out, Tie{capture.FrameNo(k*64+bits.TrailingZeros64(w)) + 1, c.ties.digest(len(out))})
-		}
+	out := make([]Tie, c.ties.n)
+	next := c.EachTie()
+	for k := range out {
+		out[k], _ = next()
 	}
 	return out
+}
+
+// EachTie gives what Ties lists, one at each call; ok is false behind the last one.
+func (c *Capture) EachTie() func() (t Tie, ok bool) {
+	k, n := 0, 0
+	var w uint64
+	if len(c.ties.set) > 0 {
+		w = c.ties.set[0]
+	}
+	return func() (t Tie, ok bool) {
+		for w == 0 {
+			if k++; k >= len(c.ties.set) {
+				return t, false
+			}
+			w = c.ties.set[k]
+		}
+		t = Tie{capture.FrameNo(k*64+bits.TrailingZeros64(w)) + 1, c.ties.digest(n)}
+		w &= w - 1
+		n++
+		return t, true
+	}
 }
 
 // tieRecent is how many frames back a tie is looked for.
@@ -117,20 +130,14 @@ type tieFinder struct {
 	next   int
 }
 
-// see takes the next frame; facts are those of frames from the one with index first up to it.
-func (t *tieFinder) see(c *Capture, facts []Fact, first, i uint32, at capture.LocalTime, length uint32, b []byte) {
+// see takes the next frame.
+func (t *tieFinder) see(c *Capture, i uint32, at capture.LocalTime, length uint32, b []byte) {
 	tied := false
 	if at <= t.newest+tieWithin {
 		for k := range t.time {
 			if d := at - t.time[k]; d <= tieWithin && d >= -tieWithin && t.n[k] > 0 && t.len[k] == length {
 				tied, t.tied[k] = true, true
-				if t.frame[k] >= first {
-					facts[t.frame[k]-first].envelope |= maybeTied
-				}
 			}
-		}
-		if tied {
-			facts[i-first].envelope |= maybeTied
 		}
 	}
 	t.newest = max(t.newest, at)
@@ -139,15 +146,6 @@ func (t *tieFinder) see(c *Capture, facts []Fact, first, i uint32, at capture.Lo
 	t.next = (k + 1) % tieRecent
 	t.frame[k], t.time[k], t.len[k], t.tied[k] = i, at, length, tied
 	t.n[k] = copy(t.bytes[k][:], b)
-}
-
-// part marks the facts of frames that later ones are compared to, before they are out of reach.
-func (t *tieFinder) part(facts []Fact, first uint32) {
-	for k, n := range t.n {
-		if n > 0 && t.frame[k] >= first {
-			facts[t.frame[k]-first].envelope |= maybeTied
-		}
-	}
 }
 
 // leave notes a frame that no later one is compared to any more.
