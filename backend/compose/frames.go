@@ -235,8 +235,14 @@ func (p *pen) write(ctx context.Context) error {
 			active = append(active, l)
 		}
 		left := active[:0]
-		for _, l := range active {
+		for k, l := range active {
 			since := l.from
+			if k+2 < len(active) {
+				p.ask(active[k+2].from)
+			}
+			if k+1 < len(active) {
+				p.askPeers(active[k+1].from)
+			}
 			if l.talk == nil {
 				if k := len(unused) - 1; k >= 0 {
 					l.talk, unused = unused[k], unused[:k]
@@ -271,6 +277,31 @@ func (p *pen) write(ctx context.Context) error {
 		active = left
 		if err := ctx.Err(); err != nil || end >= capture.FrameNo(src.Len()) {
 			return err
+		}
+	}
+}
+
+// askMost is the number of frames whose facts are asked for before their conversation's turn comes: what lies behind them, a processor
+// asks for by itself.
+const askMost = 24
+
+// ask has what frames from place i on are written from brought near, and askPeers, later, what is of their counterparts.
+func (p *pen) ask(i uint32) {
+	p.in.Caps[p.c].Ask(i, askMost)
+	m := p.in.Marks[p.c]
+	flow.PrefetchAll(m[i:min(i+askMost, uint32(len(m)))])
+	for _, l := range p.links {
+		l.Ask(p.c, i, askMost)
+	}
+}
+
+func (p *pen) askPeers(i uint32) {
+	for _, l := range p.links {
+		if !l.Has(p.c, i) {
+			continue
+		}
+		if j, _, only := l.Only(p.c, i); only {
+			p.in.Caps[l.A+l.B-p.c].Ask(j, askMost)
 		}
 	}
 }

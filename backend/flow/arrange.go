@@ -397,6 +397,15 @@ func (c *Capture) Len() int { return c.n }
 // At is the fact in a place.
 func (c *Capture) At(i uint32) *Fact { return &c.chunks[i>>factBits][i&(factChunk-1)] }
 
+// Ask has the facts of up to n packets of a conversation from place i on, and their frames, brought near.
+func (c *Capture) Ask(i, n uint32) {
+	if i < uint32(c.n) {
+		at := i & (factChunk - 1)
+		PrefetchAll(c.chunks[i>>factBits][at:min(at+n, factChunk)])
+		PrefetchAll(c.frames[i:min(i+n, uint32(c.n))])
+	}
+}
+
 // Frame is the number of the frame whose fact lies in a place.
 func (c *Capture) Frame(i uint32) capture.FrameNo { return capture.FrameNo(c.frames[i] + 1) }
 

@@ -88,6 +88,17 @@ func (l *Link) Peers(c int, i uint32, buf []Pair) []Pair {
 	return buf
 }
 
+// Ask has what is known of capture c's frames from place i on brought near, for n of them.
+func (l *Link) Ask(c int, i, n uint32) {
+	if c != l.A {
+		flow.PrefetchAll(l.ToA[i:min(i+n, uint32(len(l.ToA)))])
+		return
+	}
+	n = min(i+n, uint32(len(l.ToB)))
+	flow.PrefetchAll(l.ToB[i:n])
+	flow.PrefetchAll(l.How[i:n])
+}
+
 // Only is the counterpart of a frame of capture c, which is one of the link's and has one; ok is false where it may have more.
 func (l *Link) Only(c int, i uint32) (peer uint32, how How, ok bool) {
 	if len(l.More) > 0 || l.shared {
