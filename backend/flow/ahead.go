@@ -54,7 +54,11 @@ func hashAhead(link capture.LinkType, b []byte) (uint32, bool) {
 		if len(b) < etherLen {
 			return 0, false
 		}
-		b = b[etherLen:]
+		off := etherLen
+		if len(b) >= taggedLen && binary.BigEndian.Uint16(b[etherLen-2:]) == vlanTag {
+			off = taggedLen
+		}
+		b = b[off:]
 	case capture.LinkSLL:
 		if len(b) < cookedLen {
 			return 0, false

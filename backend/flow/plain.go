@@ -8,13 +8,15 @@ import (
 )
 
 // plain reads frames of the kind that most are: TCP that neither begins nor ends a connection, or UDP, of a conversation that has its
-// number already, in IP in Ethernet without anything else around, whole, from a sender that was seen before. What it makes of one is what
+// number already, in IP in Ethernet with one VLAN tag at most and nothing else around, whole, from a sender that was seen before. What it makes of one is what
 // decode and the table make of it (TestPlain); of all others it makes nothing.
 type plain struct {
 	key     end
 	payload []byte // as far as captured
 	n       uint32 // bytes of it on the wire
 	tcp     []byte // the header; nil for UDP
+	vlans   uint8
+	vlan    uint16
 	mark    Mark
 	id      uint16
 	ttl     uint8
@@ -26,19 +28,27 @@ const (
 	// stampedLen is the length of a TCP header whose options are NOP, NOP, timestamps (RFC 7323 appendix A); stamps is how they begin.
 	stampedLen = tcpLen + 12
 	stamps     = 0x0101080a
+	// Of Ethernet with a VLAN tag (IEEE 802.1Q): the ethertype, and the length of its header.
+	vlanTag, taggedLen = 0x8100, etherLen + 4
 	// mapped4 is what an IPv4 address has in front of its own bytes (decode.Addr), in the half that holds them.
 	mapped4 = 0xffff0000
 )
 
 // read takes a frame apart, if it is plain as far as its bytes tell.
 func (f *plain) read(b []byte, onWire int) bool {
-	if len(b) < etherLen+ip4Len {
+	onWire = max(onWire, len(b))
+	off := etherLen
+	f.vlans, f.vlan = 0, 0
+	if len(b) > taggedLen && binary.BigEndian.Uint16(b[etherLen-2:]) == vlanTag {
+		f.vlans, f.vlan, off = 1, binary.BigEndian.Uint16(b[etherLen:])&0x0fff, taggedLen
+	}
+	if len(b) < off+ip4Len {
 		return false
 	}
-	h, rest := b[etherLen:], max(onWire, len(b))-etherLen // what the Ethernet header leaves, as captured and on the wire
+	h, rest := b[off:], onWire-off // what the Ethernet header leaves, as captured and on the wire
 	var proto uint8
 	var n int // bytes behind the IP header, on the wire
-	switch binary.BigEndian.Uint16(b[12:]) {
+	switch binary.BigEndian.Uint16(b[off-2:]) {
 	case 0x0800:
 		n = int(binary.BigEndian.Uint16(h[2:]))
 		frag := binary.BigEndian.Uint16(h[ip4Fragment:])
@@ -46,7 +56,7 @@ func (f *plain) read(b []byte, onWire int) bool {
 			return false
 		}
 		h, n = h[:min(len(h), n)][ip4Len:], n-ip4Len
-		ip := b[etherLen : etherLen+ip4Len]
+		ip := b[off : off+ip4Len]
 		f.tos, f.ttl, proto, f.id = ip[1], ip[8], ip[9], binary.BigEndian.Uint16(ip[4:])
 		f.mark = MarkHasID
 		if frag&0x4000 != 0 {
@@ -113,7 +123,7 @@ func (b *builder) plain(p *capture.Packet) bool {
 	}
 	dst, src := (*[6]byte)(p.Data), (*[6]byte)(p.Data[6:])
 	l := b.recent(src, dst)
-	if p.Direction != capture.DirectionUnknown || !l.is(src, dst, p, true, 0, 0) || l.id == noLink {
+	if p.Direction != capture.DirectionUnknown || !l.is(src, dst, p, true, f.vlans, f.vlan) || l.id == noLink {
 		return false
 	}
 	id, cv, reverse := t.known(&f.key, &b.ahead)

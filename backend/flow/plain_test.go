@@ -38,7 +38,7 @@ func TestPlain(t *testing.T) {
 func TestNearlyPlain(t *testing.T) {
 	frames := map[string][]byte{
 		"TCP": segment(false, nil, 200), "TCP with timestamps": segment(false, stamp, 200), "no payload": segment(false, stamp, 0),
-		"TCP in IPv6": segment(true, stamp, 200), "UDP": datagram(false, 200), "UDP in IPv6": datagram(true, 200),
+		"TCP in IPv6": segment(true, stamp, 200), "UDP": datagram(false, 200), "VLAN": tagged(segment(false, stamp, 100)), "UDP in IPv6": datagram(true, 200),
 	}
 	for name, frame := range frames {
 		t.Run(name, func(t *testing.T) {
@@ -121,6 +121,11 @@ func comparePlain(t *testing.T, file []byte) (frames, plain int) {
 
 var stamp = []byte{1, 1, 8, 10, 0, 0, 1, 2, 0, 0, 3, 4}
 
+// tagged puts a frame into a VLAN.
+func tagged(b []byte) []byte {
+	return append(append(bytes.Clone(b[:12]), 0x81, 0, 0x30, 0x64), b[12:]...)
+}
+
 // packet is an Ethernet frame of IP with n bytes inside.
 func packet(six bool, proto uint8, inside []byte) []byte {
 	b := []byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00}
@@ -178,6 +183,9 @@ func turn(b []byte) {
 	swap(b[0:6], b[6:12])
 	ip, at := b[14:], 12
 	n, ports := 4, 20
+	if b[12] == 0x81 {
+		ip = b[18:]
+	}
 	if b[12] == 0x86 {
 		at, n, ports = 8, 16, 40
 	}
