@@ -70,14 +70,19 @@ func (c *Capture) WriteIndex(w io.Writer, file string) error {
 	}
 	b := bufio.NewWriterSize(w, 1<<20)
 	ties := c.Ties()
-	var p placed
+	group, at := []placed(nil), -1 // of groupRows, whose columns are written one after another
 	var t talk
 	var k heldBytes
 	err = errors.Join(
 		factTable.write(b, c.n, func(i int) *placed {
-			c.visitGroup(i)
-			p = placed{c.At(uint32(i)), &c.frames[i], c.FrameLen(uint32(i)), c.LinkID(uint32(i))}
-			return &p
+			if i/groupRows != at {
+				c.visitGroup(i)
+				group, at = group[:0], i/groupRows
+				for i := uint32(i); i < min(uint32(at+1)*groupRows, uint32(c.n)); i++ {
+					group = append(group, placed{c.At(i), &c.frames[i], c.FrameLen(i), c.LinkID(i)})
+				}
+			}
+			return &group[i%groupRows]
 		}),
 		linkTable.write(b, len(c.Links), func(i int) *Link { return &c.Links[i] }),
 		talkTable.write(b, len(c.Convs), func(i int) *talk {

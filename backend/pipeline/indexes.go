@@ -122,6 +122,11 @@ func Index(ctx context.Context, o IndexOptions) (out, keyPath string, err error)
 	if err != nil {
 		return "", "", err
 	}
+	_, done, err := bound(0)
+	if err != nil {
+		return "", "", err
+	}
+	defer done()
 	s, err := open(o.Path)
 	if err != nil {
 		return "", "", openError(o.Path, err)
