@@ -76,8 +76,8 @@ func (c *CaptureWriter) Put(n capture.FrameNo, f *Frame) error {
 	return c.put(n, f.Time, f.Len, f.Flow, f.Class, f.Peer, delay, extra, f.Extra != nil && len(f.Extra.Findings) > 0)
 }
 
-// PutPlain is Put of a frame without Extra whose delay fits into a record, see Fits. It takes values: records lie anywhere in the window, and what is written to memory
-// behind them only to be read again waits for them.
+// PutPlain is Put of a frame without Extra whose delay fits into a record, see Fits. It takes values: records lie anywhere in the
+// window, and what is written to memory behind them only to be read again waits for them.
 func (c *CaptureWriter) PutPlain(n capture.FrameNo, t capture.LocalTime, length, conversation uint32, class ClassID, peer capture.FrameNo, delay int64, hasDelay bool) error {
 	word, inExtra := delayWord(delay, hasDelay)
 	if inExtra {

@@ -8,8 +8,8 @@ import (
 )
 
 // plain reads frames of the kind that most are: TCP that neither begins nor ends a connection, or UDP, of a conversation that has its
-// number already, in IP in Ethernet with one VLAN tag at most and nothing else around, whole, from a sender that was seen before. What it makes of one is what
-// decode and the table make of it (TestPlain); of all others it makes nothing.
+// number already, in IP in Ethernet with one VLAN tag at most and nothing else around, whole, from a sender that was seen before. What
+// it makes of one is what decode and the table make of it (TestPlain); of all others it makes nothing.
 type plain struct {
 	key     end
 	payload []byte // as far as captured

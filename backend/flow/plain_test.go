@@ -86,6 +86,82 @@ func TestNearlyPlain(t *testing.T) {
 	}
 }
 
+// A connection that uses the ports of a closed one, and whose SYN is not in the capture, is another conversation: its first segments are
+// not read at one look.
+func TestPlainAfterClose(t *testing.T) {
+	w, file := ethernet(t)
+	at := capture.LocalTime(1e18)
+	put := func(flags byte, add uint32) {
+		for _, back := range []bool{false, true} {
+			b := segment(false, stamp, 100)
+			if back {
+				turn(b)
+			}
+			tcp := b[34:]
+			tcp[13] |= flags
+			binary.BigEndian.PutUint32(tcp[4:], 0x11223344+add)
+			binary.BigEndian.PutUint32(tcp[8:], 0x11223344+add)
+			at += 1000
+			w.Frame(capturetest.Frame{Time: at, Data: b})
+		}
+	}
+	for range 3 {
+		put(0, 0)
+	}
+	put(byte(decode.FIN), 200)
+	for range 3 {
+		put(0, 0x50000000)
+	}
+	b := file()
+	if _, plain := comparePlain(t, b); plain == 0 {
+		t.Error("no frame is plain")
+	}
+	if c := build(t, b, Options{}); len(c.Convs) != 2 {
+		t.Errorf("%d conversations", len(c.Convs))
+	}
+}
+
+// What lies in a tunnel, or belongs to a message that began in an earlier segment, is not read at one look either.
+func TestPlainOutside(t *testing.T) {
+	w, file := ethernet(t)
+	at := capture.LocalTime(1e18)
+	put := func(b []byte) {
+		at += 1000
+		w.Frame(capturetest.Frame{Time: at, Data: b})
+	}
+	put(datagram(false, 30)) // so that the addresses of the link are known
+	// VXLAN, to its port and from it.
+	inner := append([]byte{8, 0, 0, 0, 0, 0, 5, 0}, datagram(false, 30)...)
+	for _, port := range []int{34, 36} {
+		tunnel := append(datagram(false, 0), inner...)
+		binary.BigEndian.PutUint16(tunnel[16:], uint16(28+len(inner)))
+		binary.BigEndian.PutUint16(tunnel[38:], uint16(8+len(inner)))
+		binary.BigEndian.PutUint16(tunnel[port:], 4789)
+		put(tunnel)
+		put(tunnel)
+	}
+	// A SIP message in two segments.
+	seq := uint32(0x11223344)
+	say := func(text string) {
+		b := append(segment(false, stamp, 0), text...)
+		binary.BigEndian.PutUint16(b[16:], uint16(52+len(text)))
+		binary.BigEndian.PutUint32(b[38:], seq)
+		seq += uint32(len(text))
+		put(b)
+	}
+	back := segment(false, stamp, 0)
+	say("")
+	turn(back)
+	put(back)
+	say("")
+	put(back)
+	say("INVITE sip:a@b.example SIP/2.0\r\nCall-ID: 1\r\nContent-Type: application/sdp\r\nContent-Length: 62\r\n")
+	say("\r\nv=0\r\nc=IN IP4 10.9.9.9\r\nm=audio 5004 RTP/AVP 0\r\na=rtpmap:0 PCMU\r\n")
+	if _, plain := comparePlain(t, file()); plain == 0 {
+		t.Error("no frame is plain")
+	}
+}
+
 // comparePlain builds a capture with and without plain frames, and gives the number of its frames, and of plain ones.
 func comparePlain(t *testing.T, file []byte) (frames, plain int) {
 	t.Helper()
