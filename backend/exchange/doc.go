@@ -14,5 +14,7 @@
 // that asks several things at once is, whose answer lies somewhere in what comes back: which connections go on in which can
 // be told then where it can't be told which request is which.
 //
+// For a capture that is to be sealed (package index), Seal reads the exchanges of all conversations beforehand.
+//
 // It guarantees: what could be either of two is claimed for neither; same input, same output. It never decrypts.
 package exchange

@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"slices"
+
 	"github.com/corr-dev/corr/backend/capture"
 	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
@@ -94,42 +96,24 @@ const (
 	AnswerTo = "answer"
 )
 
-// Read reads the exchanges of all conversations of a capture that is to be sealed.
-func Read(c *flow.Capture, keys *tlskey.Log) []Exchange {
-	var out []Exchange
-	for _, x := range gather(c, 0, keys, func(flow.ConvID) bool { return true }) {
-		out = append(out, *x)
-	}
-	return out
-}
-
-// wanted are those of a sealed capture's exchanges whose conversations want says.
-func wanted(all []Exchange, k int, want func(id flow.ConvID) bool) []*Exchange {
-	var out []*Exchange
-	for _, x := range all {
-		if want(x.Conv.ID) {
-			x.Conv.Capture = k
-			out = append(out, &x)
-		}
-	}
-	return out
-}
-
 // gather reads the exchanges of a capture's conversations that want says.
 func gather(c *flow.Capture, k int, keys *tlskey.Log, want func(id flow.ConvID) bool) []*Exchange {
 	var out []*Exchange
 	for id := range c.Convs {
-		if !want(flow.ConvID(id)) {
-			continue
-		}
-		switch c.Conv(flow.ConvID(id)).Proto {
-		case flow.ProtoTCP:
-			out = append(out, streamExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)}, keys)...)
-		case flow.ProtoUDP:
-			out = append(out, queryExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)})...)
-			out = append(out, sipExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)})...)
-			out = append(out, quicExchanges(c, match.Conv{Capture: k, ID: flow.ConvID(id)}, keys)...)
+		if id := flow.ConvID(id); want(id) {
+			out = append(out, exchangesOf(c, match.Conv{Capture: k, ID: id}, keys)...)
 		}
 	}
 	return out
+}
+
+// exchangesOf reads the exchanges of a conversation.
+func exchangesOf(c *flow.Capture, v match.Conv, keys *tlskey.Log) []*Exchange {
+	switch c.Conv(v.ID).Proto {
+	case flow.ProtoTCP:
+		return streamExchanges(c, v, keys)
+	case flow.ProtoUDP:
+		return slices.Concat(queryExchanges(c, v), sipExchanges(c, v), quicExchanges(c, v, keys))
+	}
+	return nil
 }

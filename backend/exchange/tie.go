@@ -38,8 +38,8 @@ type Result struct {
 // exchangesMost bounds the exchanges of one capture that are looked at: all pairs are compared.
 const exchangesMost = 20000
 
-// Tie looks at what r left alone and joins what goes together.
-func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log, known [][]Exchange) (*Result, error) {
+// Tie looks at what r left alone and joins what goes together. sealed has the exchanges of captures that are sealed.
+func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log, sealed []*Sealed) (*Result, error) {
 	out := &Result{}
 	lists := make([][]*Exchange, len(r.Caps))
 	for k, c := range r.Caps {
@@ -48,7 +48,7 @@ func Tie(ctx context.Context, r *match.Result, keys *tlskey.Log, known [][]Excha
 			return f != nil && !f.Everywhere() && (f.First() == k || f.Last() == k)
 		}
 		if c.Sealed != nil {
-			lists[k] = wanted(known[k], k, want)
+			lists[k] = sealed[k].wanted(c, k, want)
 		} else {
 			lists[k] = gather(c, k, keys, want)
 		}

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bufio"
 	"bytes"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(plain.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, plain []byte) {
-		x, err := unpacked(bytes.NewReader(plain), nil)
+		x, err := unpacked(bufio.NewReader(bytes.NewReader(plain)), nil)
 		if err != nil {
 			return
 		}

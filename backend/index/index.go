@@ -3,13 +3,10 @@ package index
 import (
 	"bufio"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/corr-dev/corr/backend/exchange"
@@ -22,7 +19,7 @@ import (
 // Sealed is a capture without payload.
 type Sealed struct {
 	Capture   *flow.Capture
-	Exchanges []exchange.Exchange
+	Exchanges *exchange.Sealed
 	File      string // base name of the capture that it was made of
 	Key       uint64 // flow.Key.ID of the key that it was sealed with
 }
@@ -31,45 +28,14 @@ type Sealed struct {
 func Seal(c *flow.Capture, file string, key *flow.Key, keys *tlskey.Log) *Sealed {
 	match.MarkCopies(c) // what is there twice is read once
 	s := &flow.Sealed{Runs: match.Runs(c), Fronts: match.Fronts(c), Names: infer.Names(c)}
-	x := &Sealed{Capture: c, Exchanges: exchange.Read(c, keys), File: file, Key: key.ID()}
-	for i := range x.Exchanges {
-		sealExchange(&x.Exchanges[i], key)
-	}
+	x := &Sealed{Capture: c, Exchanges: exchange.Seal(c, key, keys), File: file, Key: key.ID()}
 	c.Seal(key, s)
 	return x
 }
 
-// sealExchange keys what an exchange says of its payload, which may have been opened by keys: all of it is only ever
-// compared.
-func sealExchange(e *exchange.Exchange, key *flow.Key) {
-	digest := func(s string) string { return fmt.Sprintf("%016x", key.Digest(xxhash.Sum64String(s))) }
-	for k, d := range e.Fields {
-		e.Fields[k] = key.Digest(d)
-	}
-	for k, s := range e.Forwarded {
-		e.Forwarded[k] = digest(s)
-	}
-	e.Client = digest(e.Client)
-	if e.Key != "" {
-		e.Key = digest(e.Key)
-	}
-	if e.Name == "" {
-		return
-	}
-	// A proxy may add parts to the front of a target or take some off: one that another ends with still does.
-	method, target, _ := strings.Cut(e.Name, " ")
-	name := []string{method + " " + digest(target)} // findings say the method
-	for k := 1; k < len(target); k++ {
-		if target[k] == '/' {
-			name = append(name, digest(target[k:]))
-		}
-	}
-	e.Name = strings.Join(name, "/")
-}
-
 const (
 	magic   = "corridx\n"
-	version = 3
+	version = 4
 	// headSize is the length of what stands before the compressed part: magic, version, key.
 	headSize = 8 + 8 + 8
 )
@@ -96,14 +62,10 @@ func Write(w io.Writer, x *Sealed) error {
 		return err
 	}
 	err = x.Capture.WriteIndex(z, x.File)
-	b := bufio.NewWriter(z)
-	e := json.NewEncoder(b)
-	for i := range x.Exchanges {
-		if err == nil {
-			err = e.Encode(&x.Exchanges[i])
-		}
+	if err == nil {
+		err = x.Exchanges.Write(z)
 	}
-	return errors.Join(err, b.Flush(), z.Close())
+	return errors.Join(err, z.Close())
 }
 
 // most bounds how far an index may expand: columns of equal numbers shrink to some hundredths.
@@ -151,24 +113,16 @@ func Read(r io.Reader, size int64, store *flow.Store) (*Sealed, error) {
 }
 
 // unpacked reads what lies behind the compression.
-func unpacked(in io.Reader, store *flow.Store) (*Sealed, error) {
+func unpacked(in *bufio.Reader, store *flow.Store) (*Sealed, error) {
 	c, file, err := flow.ReadIndex(in, store)
 	if err != nil {
 		return nil, broken(err)
 	}
-	x := &Sealed{Capture: c, File: file}
-	for d := json.NewDecoder(in); ; {
-		var e exchange.Exchange
-		if err := d.Decode(&e); errors.Is(err, io.EOF) {
-			return x, nil
-		} else if err != nil {
-			return nil, broken(err)
-		}
-		if !fits(c, &e) {
-			return nil, fmt.Errorf("%w: an exchange of frames that there are not", flow.ErrIndex)
-		}
-		x.Exchanges = append(x.Exchanges, e)
+	x, err := exchange.ReadSealed(in, c)
+	if err != nil {
+		return nil, broken(err)
 	}
+	return &Sealed{Capture: c, Exchanges: x, File: file}, nil
 }
 
 // broken words what a reader of damaged bytes says.
@@ -180,26 +134,4 @@ func broken(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", flow.ErrIndex, err)
-}
-
-// partMost is the size, bytes, that no message has.
-const partMost = 1 << 48
-
-// fits reports whether an exchange speaks of its conversation's own packets.
-func fits(c *flow.Capture, e *exchange.Exchange) bool {
-	if int(e.Conv.ID) >= len(c.Convs) || e.Index < 0 {
-		return false
-	}
-	from, to := c.Span(e.Conv.ID)
-	for _, p := range [2]*exchange.Part{&e.Request, &e.Answer} {
-		for _, x := range p.Pieces {
-			if x.Frame < from || x.Frame >= to || x.To < 0 || x.From < x.To {
-				return false
-			}
-		}
-		if p.Least < 0 || p.Most < p.Least || p.Most > partMost || p.Head < -1 || p.Loose < 0 {
-			return false
-		}
-	}
-	return (e.Request.Seen() || e.Request.Holes) && (!e.Answered || e.Answer.Seen() || e.Answer.Holes)
 }

@@ -123,7 +123,7 @@ func Correlate(ctx context.Context, o Options) (*model.Document, error) {
 func correlate(ctx context.Context, in []*index.Sealed, o Options, tidy func()) (*infer.Verdict, *heard, error) {
 	p := o.Progress
 	var caps []*flow.Capture
-	var known [][]exchange.Exchange
+	var sealed []*exchange.Sealed
 	for _, x := range in {
 		caps = append(caps, x.Capture)
 	}
@@ -135,7 +135,7 @@ func correlate(ctx context.Context, in []*index.Sealed, o Options, tidy func()) 
 		return nil, nil, err
 	}
 	for _, x := range in {
-		known = append(known, x.Exchanges)
+		sealed = append(sealed, x.Exchanges)
 	}
 	h, err := listen(ctx, o, caps)
 	if err != nil {
@@ -146,7 +146,7 @@ func correlate(ctx context.Context, in []*index.Sealed, o Options, tidy func()) 
 	if err != nil {
 		return nil, nil, err
 	}
-	x, err := exchange.Tie(ctx, r, keys, known)
+	x, err := exchange.Tie(ctx, r, keys, sealed)
 	if err != nil {
 		return nil, nil, err
 	}
