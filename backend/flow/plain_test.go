@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -62,21 +63,26 @@ func TestNearlyPlain(t *testing.T) {
 				n, k := comparePlain(t, file())
 				all, plain = all+n, plain+k
 			}
-			for i := range min(len(frame), 120) {
+			const together = 8
+			for is := range slices.Chunk(upTo(min(len(frame), 120)), together) {
 				compare(func(put func(b []byte, orig int)) {
-					for _, x := range []byte{1, 2, 4, 8, 16, 32, 64, 128, 0xff} {
-						b := bytes.Clone(frame)
-						b[i] ^= x
-						put(b, len(b))
-						put(back, len(back))
+					for _, i := range is {
+						for _, x := range []byte{1, 2, 4, 8, 16, 32, 64, 128, 0xff} {
+							b := bytes.Clone(frame)
+							b[i] ^= x
+							put(b, len(b))
+							put(back, len(back))
+						}
 					}
 				})
 			}
-			for n := range len(frame) {
+			for ns := range slices.Chunk(upTo(len(frame)), together) {
 				compare(func(put func(b []byte, orig int)) {
-					put(frame[:n], len(frame)) // as a snaplen cuts it
-					put(frame[:n], n)          // as if there were no more of it
-					put(append(bytes.Clone(frame), make([]byte, n)...), len(frame)+n)
+					for _, n := range ns {
+						put(frame[:n], len(frame)) // as a snaplen cuts it
+						put(frame[:n], n)          // as if there were no more of it
+						put(append(bytes.Clone(frame), make([]byte, n)...), len(frame)+n)
+					}
 				})
 			}
 			if plain < all/3 || plain == all {
@@ -84,6 +90,15 @@ func TestNearlyPlain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// upTo are the numbers below n.
+func upTo(n int) []int {
+	var out []int
+	for i := range n {
+		out = append(out, i)
+	}
+	return out
 }
 
 // A connection that uses the ports of a closed one, and whose SYN is not in the capture, is another conversation: its first segments are

@@ -14,6 +14,9 @@ import (
 
 // TestStreamsEqualWireshark asks tshark for the stream numbers of every frame of the recorded cases.
 func TestStreamsEqualWireshark(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
 	files, err := filepath.Glob("../../testdata/*/*.pcap*")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no recorded cases in testdata: %v", err)

@@ -100,7 +100,10 @@ var madeUpOnce = []int64{
 // Made-up traffic over made-up paths: NAT, tunnels, offload, proxies, loss, disorder. Nothing wrong is claimed, whatever the
 // chance; CORR_SEEDS=3000 tries more of them.
 func TestMadeUpCases(t *testing.T) {
-	first := int64(120)
+	first, once := int64(120), madeUpOnce
+	if testing.Short() {
+		first, once = 16, nil
+	}
 	if n, err := strconv.ParseInt(os.Getenv("CORR_SEEDS"), 10, 64); err == nil {
 		first = n
 	}
@@ -108,7 +111,7 @@ func TestMadeUpCases(t *testing.T) {
 	for seed := range first {
 		seeds = append(seeds, seed)
 	}
-	for _, seed := range madeUpOnce {
+	for _, seed := range once {
 		if seed >= first {
 			seeds = append(seeds, seed)
 		}

@@ -138,6 +138,7 @@ func (r *result) file(name string) string {
 // changed writes a recorded case that is changed, and gives the folder.
 func changed(t *testing.T, name, apply string) (c *lab.Case, dir string) {
 	t.Helper()
+	unlessShort(t)
 	c, err := lab.Load(filepath.Join("../../testdata", name))
 	if err != nil {
 		t.Fatal(err)
@@ -150,6 +151,13 @@ func changed(t *testing.T, name, apply string) (c *lab.Case, dir string) {
 		t.Fatal(err)
 	}
 	return c, dir
+}
+
+// unlessShort leaves tests on derived cases out of short runs: they run what the recorded ones do, on other traffic.
+func unlessShort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
 }
 
 // grade compares the matches with a case's truth.

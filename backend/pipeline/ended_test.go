@@ -23,6 +23,7 @@ import (
 // derived gives what corr says of a recorded case that is changed.
 func derived(t *testing.T, seed int64, name, apply string) *model.Document {
 	t.Helper()
+	unlessShort(t)
 	c, err := lab.Load("../../testdata/" + name)
 	if err != nil {
 		t.Fatal(err)

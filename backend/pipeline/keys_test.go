@@ -46,7 +46,7 @@ func TestKeysLeaveNoTrace(t *testing.T) {
 	}
 	secrets = append(secrets, []byte("user-agent: curl"))
 	text := unpacked(t, filepath.Join(from, "a.pcap"), log)
-	if !bytes.Contains(text, []byte(`"Opened":true`)) {
+	if bytes.Equal(text, unpacked(t, filepath.Join(from, "a.pcap"))) {
 		t.Error("the keys opened nothing of the index")
 	}
 	for _, s := range append(secrets, []byte("curl/"), []byte("HTTP/1.1"), []byte("/refused")) {
@@ -59,8 +59,9 @@ func TestKeysLeaveNoTrace(t *testing.T) {
 			return err
 		}
 		text, err := os.ReadFile(p)
+		text = bytes.ToLower(text)
 		for _, s := range secrets {
-			if bytes.Contains(bytes.ToLower(text), bytes.ToLower(s)) {
+			if bytes.Contains(text, bytes.ToLower(s)) {
 				t.Errorf("%s holds %q", p, s)
 			}
 		}
@@ -72,14 +73,14 @@ func TestKeysLeaveNoTrace(t *testing.T) {
 }
 
 // unpacked is an index of a capture before compression.
-func unpacked(t *testing.T, capture, keylog string) []byte {
+func unpacked(t *testing.T, capture string, keylogs ...string) []byte {
 	t.Helper()
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key")
 	if err := os.WriteFile(key, []byte("sixteen bytes or more"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, _, err := Index(context.Background(), IndexOptions{Path: capture, Out: filepath.Join(dir, "x.corridx"), Key: key, Keylogs: []string{keylog}})
+	out, _, err := Index(context.Background(), IndexOptions{Path: capture, Out: filepath.Join(dir, "x.corridx"), Key: key, Keylogs: keylogs})
 	if err != nil {
 		t.Fatal(err)
 	}
