@@ -2,7 +2,7 @@
 
 local word, int, stamp = corr.word, corr.int, corr.stamp
 
-local VERSION = 4
+local VERSION = 5
 local HEADER = 64
 local CACHED = 4096 -- entries kept of each table before a cache starts anew
 

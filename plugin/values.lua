@@ -11,7 +11,8 @@ local DELAY_IN_EXTRA = 2147483649
 
 local TAG_DELAY, TAG_PEERS, TAG_CHANGED_TEXT, TAG_MESSAGE, TAG_MESSAGE_PEERS, TAG_FINDINGS, TAG_LOGS, TAG_TIE =
   1, 2, 3, 4, 5, 6, 7, 9
-local WORDS = { [TAG_DELAY] = 2, [TAG_PEERS] = 8, [TAG_MESSAGE_PEERS] = 8 }
+local TAG_FAR_PEERS, TAG_FAR_MESSAGE_PEERS = 10, 11
+local WORDS = { [TAG_DELAY] = 2, [TAG_PEERS] = 3, [TAG_MESSAGE_PEERS] = 3, [TAG_FAR_PEERS] = 4, [TAG_FAR_MESSAGE_PEERS] = 4 }
 
 -- Words of a capture's heap.
 local function heap_words(p, at, n)
@@ -25,10 +26,12 @@ local function heap_text(p, at)
 end
 
 local function heap_peer(p, s, i)
-  local peer = { point = p.store.points[word(s, i) + 1], index = word(s, i), frame = word(s, i + 4), stream = word(s, i + 8) }
-  if peer.stream == 4294967295 then peer.stream = nil end
-  if not peer.point then corr.problem(p.store.path .. " is damaged") end
-  return peer
+  local kind = heap_words(p, word(s, i), 2)
+  local index, stream = word(kind, 1), word(kind, 5)
+  if stream == 4294967295 then stream = nil end
+  local at = p.store.points[index + 1]
+  if not at then corr.problem(p.store.path .. " is damaged") end
+  return { point = at, index = index, frame = word(s, i + 4), stream = stream }
 end
 
 -- Reads the heap entry: what few frames have.
@@ -47,9 +50,9 @@ local function read_extra(p, at)
       if tag == TAG_DELAY then
         local sec, ns = stamp(s, i)
         if sec then x.delay = corr.duration(sec, ns) end
-      elseif tag == TAG_PEERS then
+      elseif tag == TAG_PEERS or tag == TAG_FAR_PEERS then
         table.insert(x.peers, heap_peer(p, s, i))
-      elseif tag == TAG_MESSAGE_PEERS then
+      elseif tag == TAG_MESSAGE_PEERS or tag == TAG_FAR_MESSAGE_PEERS then
         table.insert(x.message_peers, heap_peer(p, s, i))
       elseif tag == TAG_CHANGED_TEXT then
         table.insert(x.changed_text, heap_text(p, word(s, i)))

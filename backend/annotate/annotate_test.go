@@ -290,7 +290,7 @@ func TestOpenErrors(t *testing.T) {
 		{"cut in the header", good[:20], ErrTruncated, "cut short"},
 		{"cut", good[:len(good)-1], ErrTruncated, "cut short"},
 		{"longer", append(bytes.Clone(good), 0), ErrTruncated, "cut short"},
-		{"other version", change(headVersion, 2), ErrVersion, "another version of corr: layout 6, this one reads 4"},
+		{"other version", change(headVersion, 2), ErrVersion, "another version of corr: layout 7, this one reads 5"},
 		{"directory", change(len(good)-3, 1), ErrDamaged, "damaged"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -86,6 +86,32 @@ func (c *CaptureWriter) PutPlain(n capture.FrameNo, t capture.LocalTime, length,
 	return c.put(n, t, length, conversation, class, peer, word, 0, false)
 }
 
+// Others keeps what x says of many frames: the kinds of its Peers, and ChangedText.
+func (c *CaptureWriter) Others(x *Extra) (*Others, error) {
+	o, err := c.heap.others(x, &c.w.tables)
+	if err != nil {
+		return nil, c.fail(err)
+	}
+	return o, nil
+}
+
+// PutOthers is PutPlain of a frame that has further counterparts, of the kinds that o says: met are their frames and delays, which
+// fit too. tie is Extra.Tie.
+func (c *CaptureWriter) PutOthers(n capture.FrameNo, t capture.LocalTime, length, conversation uint32, class ClassID, peer Meeting, o *Others, met []Meeting, tie uint32) error {
+	if c.err != nil {
+		return c.err
+	}
+	word, long := delayWord(peer.Delay, peer.HasDelay)
+	if long {
+		return c.fail(fmt.Errorf("frame %d: a delay of %d ns does not fit", n, peer.Delay))
+	}
+	extra, err := c.heap.with(o, met, tie)
+	if err != nil {
+		return c.fail(fmt.Errorf("frame %d: %w", n, err))
+	}
+	return c.put(n, t, length, conversation, class, peer.Frame, word, extra, false)
+}
+
 // Ties has frames that are tied, which next gives in their order, get what tells them apart, unless they got it by Extra.Tie. It comes
 // before the first Put. As they lie in their order among the records, that costs less than to look for each with its frame.
 func (c *CaptureWriter) Ties(next func() (t flow.Tie, ok bool)) {

@@ -23,10 +23,12 @@
 //	pages      per capture, one entry per 1024 records: smallest time of this and later pages, largest of this and
 //	           earlier pages, smallest and largest of this one, 1 if its records are in the order of time
 //	classes    per capture, 17 words each; lists of text references beside them
-//	heap       per capture: words; entries (what few frames have) and texts
+//	heap       per capture: words; entries (what few frames have), texts, and kinds of peers: point, stream (none: as the flow
+//	           says), 1 if it comes after this point, match, confidence
 //	tables     strings, flows, flows at points, findings, logs, clock steps, points
 //	directory  sections (offset, count, width) in the order of the section constants
 //
 // A delay is signed nanoseconds in one word; 0x80000000 means none, 0x80000001 that the heap entry holds it.
+// A peer in the heap is its kind, frame and delay; in a list where one's delay takes more, all have a stamp for it.
 // extra is the word offset of the frame's heap entry, 0 for none; flow has 2^31 added where that entry names findings.
 package annotate

@@ -55,16 +55,18 @@ func elementWords(tag uint32) int {
 		return 2
 	case tagPeers, tagMessagePeers:
 		return peerWords
+	case tagFarPeers, tagFarMessagePeers:
+		return farPeerWords
 	}
 	return 1
 }
 
 func (h *heapView) item(tag uint32, b []byte, x *Extra) (err error) {
 	switch tag {
-	case tagPeers:
-		x.Peers, err = h.peers(b)
-	case tagMessagePeers:
-		x.MessagePeers, err = h.peers(b)
+	case tagPeers, tagFarPeers:
+		x.Peers, err = h.peers(b, tag == tagFarPeers)
+	case tagMessagePeers, tagFarMessagePeers:
+		x.MessagePeers, err = h.peers(b, tag == tagFarMessagePeers)
 	case tagChangedText:
 		x.ChangedText, err = h.texts(b)
 	case tagMessage:
@@ -95,24 +97,53 @@ func indexes(b []byte, n int) (l []int, err error) {
 	return l, nil
 }
 
-func (h *heapView) peers(b []byte) (l []Peer, err error) {
-	for ; len(b) > 0; b = b[peerWords*4:] {
-		q := Peer{Point: int(word(b, 0)), Frame: capture.FrameNo(word(b, 1)), Stream: -1, Down: word(b, 3)&peerDown != 0, Confidence: int(int32(word(b, 5)))}
-		if uint64(word(b, 0)) >= uint64(len(h.f.points)) {
-			return nil, fmt.Errorf("%w: a peer at point %d of %d", ErrDamaged, word(b, 0), len(h.f.points))
-		}
-		if s := word(b, 2); s != noneWord {
-			q.Stream = int64(s)
-		}
-		if word(b, 3)&peerHasDelay != 0 {
-			q.Delay, q.HasDelay = getStamp(b[6*4:])
-		}
-		if q.Match, err = h.text(word(b, 4)); err != nil {
+func (h *heapView) peers(b []byte, far bool) (l []Peer, err error) {
+	for len(b) > 0 {
+		q, err := h.kind(word(b, 0))
+		if err != nil {
 			return nil, err
+		}
+		q.Frame = capture.FrameNo(word(b, 1))
+		if far {
+			if d, ok := getStamp(b[2*4:]); ok {
+				q.Delay, q.HasDelay = d, true
+			}
+			b = b[farPeerWords*4:]
+		} else {
+			if d := word(b, 2); d != delayNone {
+				q.Delay, q.HasDelay = int64(int32(d)), true
+			}
+			b = b[peerWords*4:]
 		}
 		l = append(l, q)
 	}
 	return l, nil
+}
+
+// kind gives a peer of the kind that lies at word offset off.
+func (h *heapView) kind(off uint32) (Peer, error) {
+	if q, ok := h.kinds[off]; ok {
+		return q, nil
+	}
+	b, err := h.words(uint64(off), kindWords)
+	if err != nil {
+		return Peer{}, err
+	}
+	if uint64(word(b, 0)) >= uint64(len(h.f.points)) {
+		return Peer{}, fmt.Errorf("%w: a peer at point %d of %d", ErrDamaged, word(b, 0), len(h.f.points))
+	}
+	q := Peer{Point: int(word(b, 0)), Stream: -1, Down: word(b, 2)&peerDown != 0, Confidence: int(int32(word(b, 4)))}
+	if s := word(b, 1); s != noneWord {
+		q.Stream = int64(s)
+	}
+	if q.Match, err = h.text(word(b, 3)); err != nil {
+		return Peer{}, err
+	}
+	if len(h.kinds) >= heapTexts {
+		clear(h.kinds)
+	}
+	h.kinds[off] = q
+	return q, nil
 }
 
 func (h *heapView) texts(b []byte) (l []string, err error) {
@@ -150,13 +181,14 @@ func (h *heapView) text(off uint32) (string, error) {
 }
 
 // heapView reads the heap of one capture. Entries lie in the order of frames, so a window that moves on serves most
-// reads; texts that repeat are kept.
+// reads; texts and kinds of peers that repeat are kept.
 type heapView struct {
 	f      *File
 	p      *pointData
 	window []byte
 	start  uint64 // word offset of window
 	known  map[uint32]string
+	kinds  map[uint32]Peer
 	entry  []byte
 	size   int // bytes to read ahead
 }
@@ -164,7 +196,7 @@ type heapView struct {
 const heapWindow = 1 << 18
 
 func (f *File) heapView(point, readAhead int) *heapView {
-	return &heapView{f: f, p: &f.points[point], known: map[uint32]string{}, size: readAhead}
+	return &heapView{f: f, p: &f.points[point], known: map[uint32]string{}, kinds: map[uint32]Peer{}, size: readAhead}
 }
 
 // words gives n words at word offset off; valid until the next call.

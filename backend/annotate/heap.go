@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/corr-dev/corr/backend/capture"
 )
 
 // heap collects the variable parts of one capture in a temporary file, since how long it gets is known at the end.
@@ -16,13 +18,22 @@ type heap struct {
 	words uint32
 	buf   []byte
 	// refs are texts written lately: most repeat, and a bound keeps memory flat where each is new.
-	refs map[string]uint32
-	// Room for the parts of an entry, and the last word for a match: there are few.
-	lists [4][]byte
-	match struct {
-		word string
-		ref  uint32
+	refs  map[string]uint32
+	lists [4][]byte // room for the parts of an entry
+	// kinds are those of peers, written lately, and recent where the last ones lie, by their place in a list.
+	kinds  map[peerKind]uint32
+	recent [8]struct {
+		kind peerKind
+		at   uint32
 	}
+}
+
+// peerKind is what many peers have in common.
+type peerKind struct {
+	point, confidence int
+	stream            int64
+	down              bool
+	match             string
 }
 
 const (
@@ -31,6 +42,76 @@ const (
 	maxElements = 1<<24 - 1
 	maxWords    = 1<<31 - 1<<26
 )
+
+// Others is what the frames have in common whose further counterparts are of the same kinds, in the same order, and which
+// differ from them in the same.
+type Others struct{ kinds, texts []uint32 }
+
+// Meeting is the rest of a further counterpart: its frame, and the delay as in Peer.
+type Meeting struct {
+	Frame    capture.FrameNo
+	Delay    int64
+	HasDelay bool
+}
+
+// others keeps what x says of all such frames.
+func (h *heap) others(x *Extra, t *Tables) (*Others, error) {
+	if err := h.open(); err != nil {
+		return nil, err
+	}
+	if err := x.check(t); err != nil {
+		return nil, err
+	}
+	o := &Others{}
+	for i := range x.Peers {
+		kind, err := h.kind(i, &x.Peers[i])
+		if err != nil {
+			return nil, err
+		}
+		o.kinds = append(o.kinds, kind)
+	}
+	for _, s := range x.ChangedText {
+		ref, err := h.text(s)
+		if err != nil {
+			return nil, err
+		}
+		o.texts = append(o.texts, ref)
+	}
+	return o, nil
+}
+
+// with writes the entry of such a frame.
+func (h *heap) with(o *Others, met []Meeting, tie uint32) (uint32, error) {
+	h.buf = append(h.buf[:0], 0, 0, 0, 0)
+	h.item(tagPeers, len(o.kinds))
+	for i, kind := range o.kinds {
+		m := &met[i]
+		delay, long := delayWord(m.Delay, m.HasDelay)
+		if long {
+			return 0, fmt.Errorf("a delay of %d ns does not fit", m.Delay)
+		}
+		h.buf = le.AppendUint32(h.buf, kind)
+		h.buf = le.AppendUint32(h.buf, uint32(m.Frame))
+		h.buf = le.AppendUint32(h.buf, delay)
+	}
+	if len(o.texts) > 0 {
+		h.item(tagChangedText, len(o.texts))
+		for _, ref := range o.texts {
+			h.buf = le.AppendUint32(h.buf, ref)
+		}
+	}
+	h.tied(tie)
+	return h.write(h.buf)
+}
+
+// tied ends an entry with what tells its frame apart, 0 for nothing, and fills in how long it is.
+func (h *heap) tied(digest uint32) {
+	if digest != 0 {
+		h.item(tagTie, 1)
+		h.buf = le.AppendUint32(h.buf, digest)
+	}
+	le.PutUint32(h.buf, uint32(len(h.buf)/4-1))
+}
 
 // entry writes what f has beside its record and gives the entry's word offset.
 func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
@@ -51,8 +132,9 @@ func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
 	if l[1] = l[1][:0]; x.Message != "" {
 		l[1], err2 = h.texts(l[1], x.Message)
 	}
-	l[2], err3 = h.peers(l[2][:0], x.Peers)
-	l[3], err4 = h.peers(l[3][:0], x.MessagePeers)
+	var tags [2]uint32
+	l[2], tags[0], err3 = h.peers(l[2][:0], x.Peers, tagPeers, tagFarPeers)
+	l[3], tags[1], err4 = h.peers(l[3][:0], x.MessagePeers, tagMessagePeers, tagFarMessagePeers)
 	if err1 != nil || err2 != nil || err3 != nil || err4 != nil {
 		return 0, errors.Join(err1, err2, err3, err4)
 	}
@@ -61,17 +143,13 @@ func (h *heap) entry(f *Frame, delay bool, t *Tables) (uint32, error) {
 		h.item(tagDelay, 1)
 		h.buf = appendStamp(h.buf, f.Delay, true)
 	}
-	h.raw(tagPeers, len(x.Peers), l[2])
+	h.raw(tags[0], len(x.Peers), l[2])
 	h.raw(tagChangedText, len(x.ChangedText), l[0])
 	h.raw(tagMessage, len(l[1])/4, l[1])
-	h.raw(tagMessagePeers, len(x.MessagePeers), l[3])
+	h.raw(tags[1], len(x.MessagePeers), l[3])
 	h.intItem(tagFindings, x.Findings)
 	h.intItem(tagLogs, x.Logs)
-	if x.Tie != 0 {
-		h.item(tagTie, 1)
-		h.buf = le.AppendUint32(h.buf, x.Tie)
-	}
-	le.PutUint32(h.buf, uint32(len(h.buf)/4-1))
+	h.tied(x.Tie)
 	return h.write(h.buf)
 }
 
@@ -80,9 +158,8 @@ func (h *heap) tie(digest uint32) (uint32, error) {
 	if err := h.open(); err != nil {
 		return 0, err
 	}
-	h.buf = append(h.buf[:0], 2, 0, 0, 0)
-	h.item(tagTie, 1)
-	h.buf = le.AppendUint32(h.buf, digest)
+	h.buf = append(h.buf[:0], 0, 0, 0, 0)
+	h.tied(digest)
 	return h.write(h.buf)
 }
 
@@ -105,7 +182,7 @@ func (x *Extra) check(t *Tables) error {
 			return fmt.Errorf("log record %d of %d", i, len(t.Logs))
 		}
 	}
-	if n := max(len(x.Peers), len(x.MessagePeers), len(x.ChangedText), len(x.Findings), len(x.Logs)); n > maxElements/peerWords {
+	if n := max(len(x.Peers), len(x.MessagePeers), len(x.ChangedText), len(x.Findings), len(x.Logs)); n > maxElements/farPeerWords {
 		return fmt.Errorf("a list of %d elements", n)
 	}
 	return nil
@@ -119,7 +196,7 @@ func (h *heap) open() error {
 	if err != nil {
 		return err
 	}
-	h.f, h.out, h.refs = f, bufio.NewWriterSize(f, 1<<18), map[string]uint32{}
+	h.f, h.out, h.refs, h.kinds = f, bufio.NewWriterSize(f, 1<<18), map[string]uint32{}, map[peerKind]uint32{}
 	_, err = h.write([]byte{0, 0, 0, 0}) // offset 0 means none
 	return err
 }
@@ -169,7 +246,7 @@ func cutText(s string, n int) string {
 	return s[:n]
 }
 
-// texts appends the references of texts, and peers all of counterparts.
+// texts appends the references of texts.
 func (h *heap) texts(b []byte, l ...string) ([]byte, error) {
 	for _, s := range l {
 		r, err := h.text(s)
@@ -181,33 +258,63 @@ func (h *heap) texts(b []byte, l ...string) ([]byte, error) {
 	return b, nil
 }
 
-func (h *heap) peers(b []byte, l []Peer) ([]byte, error) {
+// peers appends counterparts, and gives the tag of a list of such: near, or far where a delay takes more than a word.
+func (h *heap) peers(b []byte, l []Peer, near, far uint32) (out []byte, tag uint32, err error) {
+	tag = near
+	for i := range l {
+		if _, long := delayWord(l[i].Delay, l[i].HasDelay); long {
+			tag = far
+		}
+	}
 	for i := range l {
 		p := &l[i]
-		match := h.match.ref
-		if match == 0 || p.Match != h.match.word {
-			var err error
-			if match, err = h.text(p.Match); err != nil {
-				return b, err
-			}
-			h.match.word, h.match.ref = p.Match, match
+		kind, err := h.kind(i, p)
+		if err != nil {
+			return b, tag, err
 		}
-		flags := uint32(0)
-		if p.Down {
-			flags |= peerDown
-		}
-		if p.HasDelay {
-			flags |= peerHasDelay
-		}
-		b = le.AppendUint32(b, uint32(p.Point))
+		b = le.AppendUint32(b, kind)
 		b = le.AppendUint32(b, uint32(p.Frame))
-		b = le.AppendUint32(b, streamWord(p.Stream))
-		b = le.AppendUint32(b, flags)
-		b = le.AppendUint32(b, match)
-		b = le.AppendUint32(b, uint32(int32(p.Confidence)))
-		b = appendStamp(b, p.Delay, p.HasDelay)
+		if tag == far {
+			b = appendStamp(b, p.Delay, p.HasDelay)
+		} else {
+			delay, _ := delayWord(p.Delay, p.HasDelay)
+			b = le.AppendUint32(b, delay)
+		}
 	}
-	return b, nil
+	return b, tag, nil
+}
+
+// kind writes the kind of the i-th peer of a list, or finds it again, and gives its word offset.
+func (h *heap) kind(i int, p *Peer) (uint32, error) {
+	k := peerKind{p.Point, p.Confidence, p.Stream, p.Down, p.Match}
+	last := &h.recent[i%len(h.recent)]
+	if last.at != 0 && last.kind == k {
+		return last.at, nil
+	}
+	at, ok := h.kinds[k]
+	if !ok {
+		match, err := h.text(p.Match)
+		if err != nil {
+			return 0, err
+		}
+		var b [kindWords * 4]byte
+		le.PutUint32(b[0:], uint32(p.Point))
+		le.PutUint32(b[4:], streamWord(p.Stream))
+		if p.Down {
+			le.PutUint32(b[8:], peerDown)
+		}
+		le.PutUint32(b[12:], match)
+		le.PutUint32(b[16:], uint32(int32(p.Confidence)))
+		if at, err = h.write(b[:]); err != nil {
+			return 0, err
+		}
+		if len(h.kinds) >= heapTexts {
+			clear(h.kinds)
+		}
+		h.kinds[k] = at
+	}
+	last.kind, last.at = k, at
+	return at, nil
 }
 
 func streamWord(s int64) uint32 {

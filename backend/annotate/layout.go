@@ -6,7 +6,7 @@ import (
 )
 
 // Version of the layout. A reader takes exactly its own: a correlation is cheap to make again.
-const Version = 4
+const Version = 5
 
 const (
 	magic        = "corr.ann"
@@ -23,7 +23,9 @@ const (
 	pointSize    = 33 * 4
 	sectionSize  = 4 * 4
 	stringSize   = 2 * 4
-	peerWords    = 8
+	peerWords    = 3
+	farPeerWords = 4
+	kindWords    = 5
 	delayNone    = 0x80000000
 	delayInExtra = 0x80000001
 	noneWord     = math.MaxUint32
@@ -90,11 +92,8 @@ const (
 	classPeerDown
 )
 
-// Flags of a peer in the heap.
-const (
-	peerDown = 1 << iota
-	peerHasDelay
-)
+// peerDown is the flag of a kind of peers.
+const peerDown = 1
 
 // Tags of the items of a heap entry: tag in the low 8 bits of a word, the number of elements above.
 const (
@@ -107,6 +106,8 @@ const (
 	tagLogs
 	_ // 8 is not used
 	tagTie
+	tagFarPeers
+	tagFarMessagePeers
 )
 
 var le = binary.LittleEndian

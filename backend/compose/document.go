@@ -23,6 +23,7 @@ type Input struct {
 	Points    []Point  // by capture
 	Generator string   // program and version
 	Notes     []string // what the user should know of the job itself
+	anew      bool     // every frame is looked at anew, for tests that compare
 }
 
 // boxNote says what can't be known because of a device, and how sure its maker is.
@@ -194,11 +195,7 @@ func (in *Input) summary(d *model.Document) {
 	}
 	for c, src := range in.Caps {
 		s.Frames += int64(src.Len())
-		for i := range in.Marks[c] {
-			if in.Marks[c].At(uint32(i)).Fate == infer.FateDelivered {
-				s.Matched++
-			}
-		}
+		s.Matched += d.Captures[c].Fates[infer.FateDelivered.String()]
 		for name, n := range src.Oddities {
 			if s.Oddities == nil {
 				s.Oddities = map[string]int64{}

@@ -96,10 +96,11 @@ type talk struct {
 
 // heading is what the frames of one direction of a conversation share.
 type heading struct {
-	usual  [usualKept]usual
-	d      int // the flow's direction
-	hops   infer.Hop
-	routes []route // by link
+	usual   [usualKept]usual
+	further further
+	d       int // the flow's direction
+	hops    infer.Hop
+	routes  []route // by link
 }
 
 // usual is an annotation's class by what it depends on among the ordinary frames of a direction; key 0: none yet.
@@ -329,6 +330,7 @@ func (p *pen) begin(t *talk, id flow.ConvID) {
 		h.routes = h.routes[:len(p.links)]
 		clear(h.routes)
 		clear(h.usual[:])
+		h.further.key, h.further.learned = 0, 0
 		if t.fl != nil {
 			h.d = t.fl.Sides[p.c].DirOf(id, dir)
 		}
@@ -336,25 +338,25 @@ func (p *pen) begin(t *talk, id flow.ConvID) {
 }
 
 // ordinary writes the annotation of frame n, in place i, if it is of the common kind, and reports whether it did: one that has one
-// counterpart and differs from it in nothing that frames before it did not, and of which there is nothing else to say. frame says
-// the same, and looks at everything anew.
+// counterpart, or one at each of several points, and differs from them in nothing that frames before it did not, and of which
+// there is nothing else to say. frame says the same, and looks at everything anew.
 func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.CaptureWriter) (done bool, err error) {
 	in := p.in
 	f := in.At(p.c, i)
-	if t.fl == nil || p.special[i/64]>>(i%64)&1 != 0 {
+	if t.fl == nil || p.special[i/64]>>(i%64)&1 != 0 || in.anew {
 		return false, nil
 	}
-	at := -1
+	at, mask := -1, uint64(0)
 	for k, l := range p.links {
 		if l.Has(p.c, i) {
-			if at >= 0 {
-				return false, nil
-			}
-			at = k
+			at, mask = k, mask|1<<k
 		}
 	}
-	if at < 0 {
+	switch {
+	case at < 0 || len(p.links) > 64:
 		return false, nil
+	case mask&(mask-1) != 0:
+		return p.several(i, n, t, mask, out)
 	}
 	l := p.links[at]
 	j, how, only := l.Only(p.c, i)
@@ -366,8 +368,7 @@ func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.Captu
 	if !unchanged(f, g) {
 		return false, nil
 	}
-	m := in.Marks[p.c].At(i)
-	key := 1 | uint64(f.Mark&flow.MarkError)<<1 | uint64(how)<<6 | uint64(m.Fate)<<16 | uint64(m.Where)<<24 | uint64(m.Origin)<<32 | uint64(f.TTL)<<40 | uint64(g.TTL)<<48
+	key := p.key(i, f, g, how)
 	h := &t.at[f.Dir()]
 	e := &h.usual[(key>>40^key>>48^key>>16)%usualKept]
 	conversation := h.routes[at].conversation(in.Caps[other], t.fl.Sides[other], j, g)
