@@ -122,8 +122,8 @@ const chanceLeast = 0.05
 // no rule.
 const worksLeast = 4
 
-// excuse takes back what outcomes said of datagram conversations whose few answers ordinary loss may have taken: where
-// conversations that work lose packets too, or the same server's answers to nearly all others come through, one that was
+// excuse takes back what outcomes said of datagram conversations whose few answers ordinary loss, or a recorder that misses frames,
+// may have taken: where conversations that work lose packets too, or the same server's answers to nearly all others come through, one that was
 // answered and did not hear of it proves nothing.
 func (v *Verdict) excuse() {
 	type service struct {
@@ -158,7 +158,11 @@ func (v *Verdict) excuse() {
 			if lost == 0 || s.worked.sent == 0 {
 				continue
 			}
-			rate := float64(s.worked.lost) / float64(s.worked.sent)
+			to := s.B
+			if toB, ok := v.Toward(f, 1, s.A, s.B); ok && !toB {
+				to = s.A
+			}
+			rate := float64(s.worked.lost)/float64(s.worked.sent) + v.missRate(to)
 			if math.Pow(rate, float64(lost))*float64(asked+1) >= chanceLeast || lost == 1 && works[of(f)] >= worksLeast*fails[of(f)] {
 				st.Outcome = "open"
 			}

@@ -107,6 +107,22 @@ func (v *Verdict) leaky(c int) bool {
 	return false
 }
 
+// missRate is the share of frames that a recorder missed, as far as acknowledgements and the file's own statistics tell.
+func (v *Verdict) missRate(c int) float64 {
+	if !v.leaks[c]() {
+		return 0
+	}
+	missed := float64(v.Caps[c].Dropped)
+	if missed == 0 {
+		for _, f := range v.Flows {
+			if f.Sides[c] != nil && f.Proto == flow.ProtoTCP {
+				missed += float64(len(v.holes(f.Sides[c], 0)) + len(v.holes(f.Sides[c], 1)))
+			}
+		}
+	}
+	return missed / (missed + float64(v.Caps[c].Len()))
+}
+
 // hole is acknowledged data that no frame carries.
 type hole struct {
 	ack uint32 // frame that acknowledges it
