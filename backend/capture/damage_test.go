@@ -48,8 +48,11 @@ func TestCutAnywhere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			clean := 0
-			for n := range len(data) {
+			clean, step := 0, 1
+			if testing.Short() {
+				step = 7
+			}
+			for n := 0; n < len(data); n += step {
 				got, err := readAll(data[:n])
 				if len(got) > len(whole) || strings.Join(got, "\n") != strings.Join(whole[:len(got)], "\n") {
 					t.Fatalf("%d of %d bytes: frames differ", n, len(data))

@@ -13,6 +13,9 @@ import (
 func TestBulk(t *testing.T) {
 	for name, b := range lab.Bulks {
 		b.Frames = 20_000
+		if testing.Short() {
+			b.Frames = 4000
+		}
 		b.Conversations = min(b.Conversations, 1000)
 		dir := t.TempDir()
 		pairs, err := b.Write(dir)

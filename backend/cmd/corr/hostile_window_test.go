@@ -15,6 +15,9 @@ import (
 // Names in a capture, of files and of points are text in Wireshark's own windows too: the plugin loads, shows what is lost and
 // what it found, runs nothing and upsets nothing.
 func TestHostileWindow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
 	dir, err := os.MkdirTemp("", "corr window ")
 	if err != nil {
 		t.Fatal(err)
