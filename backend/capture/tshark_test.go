@@ -99,6 +99,9 @@ func compare(t *testing.T, file string, got, want []string) {
 }
 
 func TestRecordedAsTshark(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
 	for _, file := range recorded(t) {
 		t.Run(strings.TrimPrefix(file, "../../testdata/"), func(t *testing.T) {
 			t.Parallel()

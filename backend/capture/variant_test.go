@@ -147,6 +147,9 @@ func (v variant) bytes(t testing.TB) []byte {
 }
 
 func TestVariantsAsTshark(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
 	for _, v := range variants {
 		t.Run(v.name, func(t *testing.T) {
 			t.Parallel()

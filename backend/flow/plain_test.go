@@ -37,6 +37,9 @@ func TestPlain(t *testing.T) {
 
 // And of frames that differ from plain ones in one byte or bit of their headers, or are cut anywhere, in captures of all lengths.
 func TestNearlyPlain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
 	frames := map[string][]byte{
 		"TCP": segment(false, nil, 200), "TCP with timestamps": segment(false, stamp, 200), "no payload": segment(false, stamp, 0),
 		"TCP in IPv6": segment(true, stamp, 200), "UDP": datagram(false, 200), "VLAN": tagged(segment(false, stamp, 100)), "UDP in IPv6": datagram(true, 200),

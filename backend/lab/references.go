@@ -53,9 +53,33 @@ func (r references) apply(doc map[string]any) {
 				delete(f, "first_close")
 			}
 		}
+		at := object(f["at"])
+		for _, way := range []string{"path", "path_reverse"} {
+			if f[way] != nil {
+				f[way] = r.path(list(f[way]), at)
+			}
+			if variants := list(f[way+"_variants"]); variants != nil {
+				var out []any
+				for _, x := range variants {
+					out = append(out, r.path(list(x), at))
+				}
+				f[way+"_variants"] = out
+			}
+		}
 	}
 	r.requests(doc)
 	r.logs(doc)
+}
+
+// path has the names that captures have today, without those that hold nothing of the conversation any more.
+func (r references) path(l []any, at map[string]any) []any {
+	out := []any{}
+	for _, name := range l {
+		if file := r[text(name)].file; at[file] != nil {
+			out = append(out, file)
+		}
+	}
+	return out
 }
 
 // requests: the ends a and b are those of the first pair.
