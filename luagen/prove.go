@@ -41,6 +41,18 @@ func provedFrame(i int) annotate.Frame {
 	return annotate.Frame{Time: capture.LocalTime(provedStart + int64(i)*1_234_567), Len: uint32(60 + i), Flow: 7, Peer: capture.FrameNo(100 + i), HasDelay: true, Delay: int64(1_000_000 + i)}
 }
 
+// Frames (from 0) with further counterparts, of which the second ones' are too far in time for a word.
+const (
+	provedNear = 10
+	provedFar  = 20
+)
+
+// provedPeers are counterparts, the first one with a delay.
+func provedPeers(delay int64) []annotate.Peer {
+	return []annotate.Peer{{Point: 1, Frame: 501, Stream: 9, Down: true, Match: "relayed", Confidence: 90, HasDelay: true, Delay: delay},
+		{Point: 1, Frame: 502, Stream: -1, Match: "identical", Confidence: -1}}
+}
+
 // writeProof writes the corr.ann that the proof is about: every second frame was lost, and one is evidence.
 func writeProof(path string) error {
 	w, err := annotate.Create(path, provedTables())
@@ -58,8 +70,13 @@ func writeProof(path string) error {
 		if i%2 == 1 {
 			f.Class, f.Peer, f.HasDelay = lost, 0, false
 		}
-		if i == provedFrames-1 {
+		switch i {
+		case provedFrames - 1:
 			f.Extra = &annotate.Extra{Findings: []int{0}}
+		case provedNear:
+			f.Extra = &annotate.Extra{Peers: provedPeers(1_000), MessagePeers: provedPeers(1_000)}
+		case provedFar:
+			f.Extra = &annotate.Extra{Peers: provedPeers(5_000_000_000), MessagePeers: provedPeers(5_000_000_000)}
 		}
 		if err := out.Put(capture.FrameNo(i+1), &f); err != nil {
 			return err
@@ -82,6 +99,9 @@ func questions() []question {
 	wanted := " corr.flow corr.fate corr.peer_frame corr.delay "
 	for n := 1; n <= provedFrames; n++ {
 		q := question{frame: n, wanted: wanted, answer: fmt.Sprintf("corr.flow: 7\ncorr.fate: delivered\ncorr.peer_frame: %d\ncorr.delay: 0 s %d ns", 99+n, 1_000_000+n-1)}
+		if n-1 == provedNear || n-1 == provedFar {
+			q.answer = fmt.Sprintf("corr.flow: 7\ncorr.fate: delivered\ncorr.peer_frame: %d\ncorr.peer_frame: 501\ncorr.peer_frame: 502\ncorr.delay: 0 s %d ns", 99+n, 1_000_000+n-1)
+		}
 		if n%2 == 0 {
 			q.answer = "corr.flow: 7\ncorr.fate: lost"
 		}
@@ -89,6 +109,9 @@ func questions() []question {
 			q.answer += "\ncorr.expert.warn: 1 packet is lost"
 		}
 		out = append(out, q)
+	}
+	for _, n := range []int{provedNear + 1, provedFar + 1} {
+		out = append(out, question{frame: n, visible: true, answer: "corr.peer_stream: 9\ncorr.peer_point: server\ncorr.message.peer: 501\ncorr.message.peer: 502"})
 	}
 	return append(out, question{frame: 3, visible: true, answer: "corr.point: client\ncorr.flow: 7\ncorr.path: client > server\ncorr.fate: delivered\ncorr.origin: client\ncorr.match: identical\n" +
 		"corr.peer_frame: 102\ncorr.peer_point: server\ncorr.peer_stream: 4\ncorr.confidence: 99\ncorr.delay: 0 s 1000002 ns\ncorr.delay.error: 0 s 12000 ns\n" +
