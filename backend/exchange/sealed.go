@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -150,7 +151,7 @@ func ReadSealed(r *bufio.Reader, c *flow.Capture) (*Sealed, error) {
 	}
 	s := &Sealed{store: c.Store}
 	var id, size uint64
-	var buf []byte
+	var buf bytes.Buffer
 	for k := range n {
 		step, err := binary.ReadUvarint(r)
 		if err != nil {
@@ -162,33 +163,20 @@ func ReadSealed(r *bufio.Reader, c *flow.Capture) (*Sealed, error) {
 		if size, err = binary.ReadUvarint(r); err != nil {
 			return nil, err
 		}
-		if buf, err = fill(r, buf, size); err != nil {
+		buf.Reset()
+		if _, err = io.CopyN(&buf, r, int64(size)); err != nil { // grows with what comes in
 			return nil, err
 		}
-		x := sealedTalk{flow.ConvID(id), buf}
-		if len(buf) == 0 || !x.each(c, func(e Exchange) bool { return e.fits(c) }) {
+		x := sealedTalk{flow.ConvID(id), buf.Bytes()}
+		if buf.Len() == 0 || !x.each(c, func(e Exchange) bool { return e.fits(c) }) {
 			return nil, fmt.Errorf("%w: an exchange of frames that there are not", flow.ErrIndex)
 		}
-		s.add(x.id, buf)
+		s.add(x.id, x.bytes)
 	}
 	if _, err := r.ReadByte(); err != io.EOF {
 		return nil, fmt.Errorf("%w: more behind its end", flow.ErrIndex)
 	}
 	return s, nil
-}
-
-// fill reads n bytes into buf, which grows with what comes in.
-func fill(r io.Reader, buf []byte, n uint64) ([]byte, error) {
-	const step = 1 << 16 // what is believed in before it has come
-	buf = buf[:0]
-	for uint64(len(buf)) < n {
-		from := len(buf)
-		buf = append(buf, make([]byte, min(n-uint64(from), step))...)
-		if _, err := io.ReadFull(r, buf[from:]); err != nil {
-			return buf, err
-		}
-	}
-	return buf, nil
 }
 
 // sizeMost is the size, bytes, that no message has.

@@ -268,7 +268,7 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 	}
 	m.Fate = FateLost
 	if !s.down {
-		if v.usualWay(c, i) && v.leaks[s.to]() {
+		if v.usualWay(c, i) && v.misses[s.to]() > 0 {
 			return Mark{Origin: m.Origin}, true // the recorder before it may have missed it
 		}
 		if v.usualWay(c, i) {

@@ -162,7 +162,7 @@ func (v *Verdict) excuse() {
 			if toB, ok := v.Toward(f, 1, s.A, s.B); ok && !toB {
 				to = s.A
 			}
-			rate := float64(s.worked.lost)/float64(s.worked.sent) + v.missRate(to)
+			rate := float64(s.worked.lost)/float64(s.worked.sent) + v.misses[to]()
 			if math.Pow(rate, float64(lost))*float64(asked+1) >= chanceLeast || lost == 1 && works[of(f)] >= worksLeast*fails[of(f)] {
 				st.Outcome = "open"
 			}

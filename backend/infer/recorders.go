@@ -94,24 +94,8 @@ var captureDrops = rule{Doc{ID: "capture-drops", weight: 36,
 		return out
 	}}
 
-// leaky reports whether a recorder is known to have missed frames.
-func (v *Verdict) leaky(c int) bool {
-	if v.Caps[c].Dropped > 0 {
-		return true
-	}
-	for _, f := range v.Flows {
-		if f.Sides[c] != nil && f.Proto == flow.ProtoTCP && (len(v.holes(f.Sides[c], 0)) > 0 || len(v.holes(f.Sides[c], 1)) > 0) {
-			return true
-		}
-	}
-	return false
-}
-
-// missRate is the share of frames that a recorder missed, as far as acknowledgements and the file's own statistics tell.
+// missRate is the share of frames that a recorder missed, as far as acknowledgements or the file's own statistics tell.
 func (v *Verdict) missRate(c int) float64 {
-	if !v.leaks[c]() {
-		return 0
-	}
 	missed := float64(v.Caps[c].Dropped)
 	if missed == 0 {
 		for _, f := range v.Flows {
@@ -119,6 +103,9 @@ func (v *Verdict) missRate(c int) float64 {
 				missed += float64(len(v.holes(f.Sides[c], 0)) + len(v.holes(f.Sides[c], 1)))
 			}
 		}
+	}
+	if missed == 0 {
+		return 0
 	}
 	return missed / (missed + float64(v.Caps[c].Len()))
 }

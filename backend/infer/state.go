@@ -510,7 +510,7 @@ func (v *Verdict) resetInBetween(f *match.Flow, st *State) bool {
 // known to have missed frames: what c alone saw of it may have passed there.
 func (v *Verdict) mayBeMissed(f *match.Flow, c, d int) bool {
 	for o, s := range f.Sides {
-		if s != nil && o != c && s.Carries(1-d) && !s.Carries(d) && v.leaks[o]() {
+		if s != nil && o != c && s.Carries(1-d) && !s.Carries(d) && v.misses[o]() > 0 {
 			return true
 		}
 	}

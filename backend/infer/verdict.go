@@ -82,7 +82,7 @@ type Verdict struct {
 
 	shaken func() [][]*Finding  // compareHandshakes, once
 	heard  map[*match.Flow]bool // whose answer was passed on, though none was captured
-	leaks  []func() bool        // by capture: its recorder is known to have missed frames
+	misses []func() float64     // by capture: the share of frames that its recorder is known to have missed
 	told   []func() errorsTo    // by capture: ICMP errors whose quote the snaplen cut
 }
 
@@ -142,7 +142,7 @@ func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, recor
 		}
 	}
 	for c := range r.Caps {
-		v.leaks = append(v.leaks, sync.OnceValue(func() bool { return v.leaky(c) }))
+		v.misses = append(v.misses, sync.OnceValue(func() float64 { return v.missRate(c) }))
 	}
 	v.shaken = sync.OnceValue(v.compareHandshakes)
 	v.Hops = newHops(r)
