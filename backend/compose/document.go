@@ -24,6 +24,7 @@ type Input struct {
 	Generator string   // program and version
 	Notes     []string // what the user should know of the job itself
 	anew      bool     // every frame is looked at anew, for tests that compare
+	quick     int      // frames that were not, for such tests
 }
 
 // boxNote says what can't be known because of a device, and how sure its maker is.

@@ -16,7 +16,7 @@ import (
 
 // Frames writes every frame's annotation, the captures side by side.
 func (in *Input) Frames(ctx context.Context, w *annotate.Writer) error {
-	errs := make([]error, len(in.Caps))
+	errs, quick := make([]error, len(in.Caps)), make([]int, len(in.Caps))
 	about := in.findingsOf()
 	told := in.messagePeers()
 	recorded := in.logsOf()
@@ -28,9 +28,14 @@ func (in *Input) Frames(ctx context.Context, w *annotate.Writer) error {
 			p := in.newPen(c, w)
 			p.about, p.messages, p.logs = about[c], told[c], recorded
 			errs[c] = p.write(ctx)
+			quick[c] = p.quick
 		}()
 	}
 	wg.Wait()
+	in.quick = 0
+	for _, n := range quick {
+		in.quick += n
+	}
 	return errors.Join(errs...)
 }
 
@@ -75,6 +80,7 @@ type pen struct {
 	frames   []frameAt // of an event
 	extra    annotate.Extra
 	look     look    // of the frame at hand
+	quick    int     // frames written by what those before them shared
 	errors   []int64 // by capture: the bound of times that compare it to this one
 	talk     *talk
 	views    []*view            // by flow
@@ -383,6 +389,7 @@ func (p *pen) ordinary(i uint32, n capture.FrameNo, t *talk, out *annotate.Captu
 	if timed && !annotate.Fits(delay) {
 		return false, nil
 	}
+	p.quick++
 	return true, out.PutPlain(n, f.Time(), in.Caps[p.c].FrameLen(i), t.flow, e.id, in.Caps[other].Frame(j), delay, timed)
 }
 

@@ -120,6 +120,7 @@ func changeSome(t *testing.T, path string, f func(n int, b []byte) []byte) {
 // TestOrdinary: what is said of a frame by what those before it shared is what is said of it when it is looked at anew, of the recorded cases, of
 // made-up ones with up to sixteen points, and of the same frames with many points at once.
 func TestOrdinary(t *testing.T) {
+	all := 0
 	compare := func(name string, paths []string) {
 		t.Run(name, func(t *testing.T) {
 			in := conclude(t, paths)
@@ -127,6 +128,7 @@ func TestOrdinary(t *testing.T) {
 				t.Skip("no traffic in common")
 			}
 			quick := said(t, in)
+			all += in.quick
 			in.anew = true
 			for p, frames := range said(t, in) {
 				for i := range frames {
@@ -186,6 +188,9 @@ func TestOrdinary(t *testing.T) {
 				return b
 			})
 		}
-		compare(name, paths)
+		before := all
+		if compare(name, paths); all-before < points*b.Frames/2 {
+			t.Errorf("%s: %d frames were not looked at anew", name, all-before)
+		}
 	}
 }

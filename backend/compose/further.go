@@ -54,6 +54,7 @@ func (p *pen) several(i uint32, n capture.FrameNo, t *talk, mask uint64, out *an
 		}
 		return true, p.learn(i, f, t, h, mask, &fr, out)
 	}
+	p.quick++
 	return true, out.PutOthers(n, f.Time(), in.Caps[p.c].FrameLen(i), t.flow, w.id, w.met[0], w.others, w.met[1:], in.Caps[p.c].Tied(i))
 }
 
