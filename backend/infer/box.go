@@ -103,6 +103,7 @@ func (v *Verdict) boxes() {
 		v.forwarders(s)
 		v.filters(s)
 		v.rejecters(s)
+		v.forgetters(s)
 		v.tunnels(s)
 		v.gateways(s)
 		v.name(s)

@@ -23,39 +23,17 @@ var idleExpired = rule{Doc{ID: "idle-expired", weight: 93,
 	Explains: []string{"message-not-delivered", "loss", "rst-injected"}},
 	func(v *Verdict) (out []*Finding) {
 		for _, s := range v.Segments {
-			survived, fatal := int64(0), int64(0)
-			x := &Finding{Severity: Error, Segment: s}
-			at := ""
-			v.each(s, func(f *match.Flow, j *match.Joint) {
-				if f.Proto != flow.ProtoTCP || j.Terminated {
-					return
-				}
-				q := v.silences(s, f)
-				survived = max(survived, q.survived)
-				if q.fatal == 0 {
-					return
-				}
-				if fatal == 0 || q.fatal < fatal {
-					fatal = q.fatal
-				}
-				if at == "" {
-					e := q.evidence[0]
-					at = fmt.Sprintf("%s comes %s after the packet before, and like its %d successors never reaches %s", v.frame(e.Capture, e.Frame), millis(q.fatal), q.lost-1, v.point(s.other(e.Capture)))
-				}
-				x.Flows = append(x.Flows, f)
-				if len(x.Evidence) < evidenceMost {
-					x.Evidence = append(x.Evidence, q.evidence...)
-				}
-			})
-			if len(x.Flows) == 0 || survived >= fatal {
+			e := s.expired
+			if e == nil {
 				continue
 			}
-			x.Confidence = min(95, 70+5*len(x.Flows))
-			x.Title = fmt.Sprintf("what stands between %s forgets conversations that are silent for %s: %s", v.stretch(s), millis(fatal), v.several(x.Flows))
-			x.Detail = at
-			timer := fmt.Sprintf("below %s", millis(fatal))
-			if survived >= idleLeast {
-				timer = fmt.Sprintf("between %s and %s (an estimate: the longest silence that a conversation survived, and the shortest that one did not)", millis(survived), millis(fatal))
+			x := &Finding{Severity: Error, Segment: s, Confidence: e.confidence(), Flows: e.flows, Evidence: e.evidence}
+			x.Title = fmt.Sprintf("what stands between %s forgets conversations that are silent for %s: %s", v.stretch(s), millis(e.fatal), v.several(x.Flows))
+			first := e.evidence[0]
+			x.Detail = fmt.Sprintf("%s comes %s after the packet before, and like its %d successors never reaches %s", v.frame(first.Capture, first.Frame), millis(e.first.fatal), e.first.lost-1, v.point(s.other(first.Capture)))
+			timer := fmt.Sprintf("below %s", millis(e.fatal))
+			if e.survived >= idleLeast {
+				timer = fmt.Sprintf("between %s and %s (an estimate: the longest silence that a conversation survived, and the shortest that one did not)", millis(e.survived), millis(e.fatal))
 			}
 			x.Inferred = "its timer lies " + timer
 			x.Next = fmt.Sprintf("let the application or TCP keepalive speak more often than that, or ask the owner of what stands between %s for a longer timer", v.stretch(s))
@@ -63,6 +41,70 @@ var idleExpired = rule{Doc{ID: "idle-expired", weight: 93,
 		}
 		return out
 	}}
+
+// expiry is what the conversations of a stretch say together of the patience of a device there.
+type expiry struct {
+	survived, fatal int64 // the longest silence that one survived, and the shortest that one did not, ns
+	flows           []*match.Flow
+	first           silences // of the first of these
+	evidence        []Evidence
+}
+
+// confidence grows with the conversations that tell the same.
+func (e *expiry) confidence() int { return min(95, 70+5*len(e.flows)) }
+
+// expiry finds conversations that a device on a stretch forgot; nil for none, or where others survived longer silences.
+func (v *Verdict) expiry(s *Segment) *expiry {
+	e := &expiry{}
+	look := func(over bool, see func(f *match.Flow, q silences)) {
+		for _, p := range s.passing {
+			if p.f.Proto == flow.ProtoTCP && !p.j.Terminated && (v.State[p.n].Outcome == "ok") == over {
+				v.Caps[s.A].Store.Visit(2 * Touch)
+				see(p.f, v.silences(s, p.f))
+			}
+		}
+	}
+	look(false, func(f *match.Flow, q silences) {
+		e.survived = max(e.survived, q.survived)
+		if q.fatal == 0 {
+			return
+		}
+		if len(e.flows) == 0 {
+			e.fatal, e.first = q.fatal, q
+		}
+		e.fatal = min(e.fatal, q.fatal)
+		e.flows = append(e.flows, f)
+		if len(e.evidence) < evidenceMost {
+			e.evidence = append(e.evidence, q.evidence...)
+		}
+	})
+	if len(e.flows) == 0 {
+		return nil
+	}
+	look(true, func(_ *match.Flow, q silences) { e.survived = max(e.survived, q.survived) }) // what ended well was not forgotten
+	if e.survived >= e.fatal {
+		return nil
+	}
+	return e
+}
+
+// forgetters names a packet filter that forgets conversations, where nothing else stands there that keeps any state of them.
+func (v *Verdict) forgetters(s *Segment) {
+	s.expired = v.expiry(s)
+	if s.expired == nil || slices.ContainsFunc(s.Boxes, func(b *Box) bool { return slices.Contains(stateful, b.Kind) }) {
+		return
+	}
+	x := s.box(PacketFilter)
+	x.Confidence = max(x.Confidence, s.expired.confidence())
+	for _, f := range s.expired.flows {
+		x.Flows[f] = true
+		x.change(fmt.Sprintf("tcp/%d", f.Tuple(s.A).Dport), "dropped after "+millis(s.expired.fatal)+" of silence")
+	}
+	x.prove(s.expired.evidence...)
+}
+
+// stateful are the kinds of devices that know the TCP conversations through them, and forget some.
+var stateful = []string{SourceNAT, DestinationNAT, DoubleNAT, NAT64, Gateway, SYNProxy, Proxy, TransparentProxy}
 
 // longSilence reports whether a side falls silent for a time that might be idleLeast by the other clock, and between the
 // points.

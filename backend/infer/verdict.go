@@ -111,6 +111,7 @@ type Segment struct {
 	slow      sync.Once
 	slowest   [2]int64 // the longest delays, toward B and toward A, ns
 	worked    tally    // packets of conversations that work
+	expired   *expiry  // what a device there forgot; nil for nothing
 	travel    [2]int   // directions of flows that pass both ends: toward B, toward A
 }
 

@@ -674,3 +674,31 @@ func TestAnswersMissed(t *testing.T) {
 		t.Errorf("%d recorders are known to miss frames, not both", drops)
 	}
 }
+
+// A device that forgets silent conversations is a packet filter, unless what stands there anyway keeps state of them.
+func TestForgotten(t *testing.T) {
+	for _, c := range []struct{ name, apply, want string }{
+		{"routers-3-8", "idle=30@a-b", "packet-filter"},
+		{"routers-3-8", "idle=300@a-b,clock=-2h@b", "packet-filter"},
+		{"snat-basic", "idle=30@a-b", "source-nat"},
+		{"siit", "idle=30@a-b", "packet-filter siit"},
+	} {
+		doc := derived(t, 3, c.name, c.apply)
+		var got []string
+		for _, s := range doc.Segments {
+			for _, m := range s.Middleboxes {
+				got = append(got, m.Kind)
+				if after := strings.Join(slices.Collect(maps.Values(m.Changes)), ""); m.Kind == "packet-filter" && !strings.Contains(after, "of silence") {
+					t.Errorf("%s, %s: a packet filter that does not say what it forgets after: %v", c.name, c.apply, m.Changes)
+				}
+			}
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s, %s: %q, want %s", c.name, c.apply, got, c.want)
+		}
+		if !slices.ContainsFunc(doc.Findings, func(f model.Finding) bool { return f.ID == "idle-expired" }) {
+			t.Errorf("%s, %s: nothing is told of it", c.name, c.apply)
+		}
+	}
+}
