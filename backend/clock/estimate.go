@@ -286,8 +286,15 @@ func (e *Estimate) fit() {
 		e.DriftPPM, e.HasDrift = rho*1e6, true
 		e.DriftError = max(driftError(parts, rho), restless(parts, rho))
 		// What no two oscillators drift by, and a jump explains as well, is no drift.
-		odd := math.Abs(e.DriftPPM) - 2*driftMost
-		if e.DriftError > driftMost || odd > 0 && jumpy(parts, rho)+e.DriftError >= odd {
+		odd, jump := math.Abs(e.DriftPPM)-2*driftMost, 0.
+		if odd > 0 {
+			jump = jumpy(parts, rho)
+		}
+		switch {
+		case apart && odd <= 0 && floor(fw, rho)+floor(rv, -rho) > -2*resolution:
+			// Nothing else is known that explains it, however little is known of how fast exactly.
+			e.DriftError = min(e.DriftError, 2*driftMost+math.Abs(e.DriftPPM))
+		case e.DriftError > driftMost || jump > e.DriftError && jump+e.DriftError >= odd:
 			rho, e.DriftPPM, e.DriftError, e.HasDrift = 0, 0, 0, false
 			moves = true
 		}
@@ -327,11 +334,23 @@ func (e *Estimate) fit() {
 	e.Known = minF+minR > -float64(stepLeast)
 }
 
-// drifting reports whether a drift such as clocks have explains what no one offset does.
-func (e *Estimate) drifting() bool {
+// drifts reports whether a drift such as clocks have explains what no one offset does, to round trips of least ns.
+func (e *Estimate) drifts(least float64) bool {
 	fw, rv, parts, _ := e.points()
 	rho := slope(parts)
-	return math.Abs(rho) <= fastest && floor(fw, rho)+floor(rv, -rho) > -stepLeast
+	return math.Abs(rho) <= fastest && floor(fw, rho)+floor(rv, -rho) > least
+}
+
+// needless reports whether one drift leaves nothing impossible and so many steps tell no more: where there is one, the drift must be
+// one that oscillators have, or what lies on either side of any place must show it too.
+func (e *Estimate) needless(steps []Step) bool {
+	if e.Steps = nil; len(steps) == 0 || !e.drifts(-2*resolution) {
+		return false
+	}
+	_, _, parts, _ := e.points()
+	rho := slope(parts)
+	odd := math.Abs(rho)*1e6 - 2*driftMost
+	return len(steps) > 1 || odd <= 0 || jumpy(parts, rho) < odd
 }
 
 // resolution is what timestamps of a microsecond cut off, ns.
@@ -402,11 +421,13 @@ func driftError(parts []part, rho float64) float64 {
 }
 
 // restless is three times as far as the slope moves, ppm, where any third of the time between steps is left out: delays that rise and fall
-// slowly look like drift as long as one has not seen them do both.
+// slowly look like drift as long as one has not seen them do both. What is left must span half of the time. Where it does not, for packets
+// come in bursts, it is by how much both directions together change from one half of the time to the other, per time.
 func restless(parts []part, rho float64) float64 {
 	worst := 0.
 	for third := range int64(3) {
 		var left []part
+		span, whole := int64(0), int64(0)
 		for _, x := range parts {
 			from, to := x.span()
 			lo, hi := from+(to-from)/3*third, from+(to-from)/3*(third+1)
@@ -419,10 +440,39 @@ func restless(parts []part, rho float64) float64 {
 				}
 			}
 			left = append(left, p)
+			if from, to := p.span(); from < to {
+				span = max(span, to-from)
+			}
+			whole = max(whole, to-from)
 		}
-		worst = max(worst, math.Abs(slope(left)-rho))
+		if span*2 >= whole {
+			worst = max(worst, 3*math.Abs(slope(left)-rho))
+		} else {
+			worst = max(worst, lopsided(parts, rho))
+		}
 	}
-	return 3 * worst * 1e6
+	return worst * 1e6
+}
+
+// lopsided is by how much the least delays of both directions together change from the first half of the longest time between steps to
+// the second, per time: as much as a delay of one direction alone may have changed. Infinite where either half lacks a direction.
+func lopsided(parts []part, rho float64) float64 {
+	var x part
+	from, to := int64(0), int64(0)
+	for k := range parts {
+		if a, b := parts[k].span(); b-a > to-from {
+			x, from, to = parts[k], a, b
+		}
+	}
+	before, after := x.cut(from + (to-from)/2)
+	trips := [2]float64{}
+	for k, p := range [2]part{before, after} {
+		trips[k] = floor(p.way[0], rho) + floor(p.way[1], -rho)
+	}
+	if math.IsInf(trips[0], 0) || math.IsInf(trips[1], 0) {
+		return math.Inf(1)
+	}
+	return (math.Abs(trips[0]-trips[1]) + 2*resolution) / float64(to-from)
 }
 
 // jumpPlaces is into how many stretches of equal time a part is cut to look for jumps between them.

@@ -39,6 +39,9 @@ func (e *Estimate) findSteps() {
 			break // no contradiction is left
 		}
 	}
+	if e.needless(best) {
+		best = nil
+	}
 	slices.SortFunc(best, func(x, y Step) int { return cmp.Compare(x.From, y.From) })
 	by := int64(0)
 	for k := range best {
@@ -65,7 +68,7 @@ func (e *Estimate) stepsOf(inA bool) {
 
 // cutUp looks for steps of either clock from the beginning on: there is one where a frame contradicts all since the last.
 func (e *Estimate) cutUp() {
-	if e.drifting() {
+	if e.drifts(-stepLeast) {
 		return
 	}
 	var steps []Step
@@ -257,7 +260,7 @@ func (e *Estimate) scarce(from, to int) bool {
 func (e *Estimate) contradiction() (at int, by int64) {
 	n := len(e.bins)
 	f, r, ok := e.minima(0, n)
-	if !ok || f+r > -stepLeast || e.drifting() {
+	if !ok || f+r > -stepLeast || e.drifts(-stepLeast) {
 		return -1, 0
 	}
 	// The step lies where the same direction's difference changes most from one pair to the next, of the places that

@@ -205,23 +205,23 @@ func (r *Result) simultaneous(rel *Relation, x, y []Conv, lvl level) []Candidate
 		at, width := make([]int, len(p)), make([]float64, len(p))
 		for n := range p {
 			at[n] = -1
-			lo, hi, ok := rel.Time.window(p[n].time, 0)
-			if !ok {
-				continue
-			}
-			width[n] = float64(hi - lo)
-			from, _ := slices.BinarySearchFunc(q, lo, func(e shot, t capture.LocalTime) int { return cmp.Compare(e.time, t) })
-			for m := from; m < len(q) && q[m].time <= hi; m++ {
-				if at[n] = m; m > from {
-					at[n] = -2
-				}
-				if only[m] == -1 {
-					only[m] = n
-				} else {
-					only[m] = -2
-				}
-				if at[n] == -2 && only[m] == -2 {
-					break // dense: neither tells anything, nor does what follows
+			for _, w := range rel.Time.windows(p[n].time) {
+				width[n] += float64(w.to - w.from)
+				from, _ := slices.BinarySearchFunc(q, w.from, func(e shot, t capture.LocalTime) int { return cmp.Compare(e.time, t) })
+				for m := from; m < len(q) && q[m].time <= w.to; m++ {
+					if at[n] == -1 {
+						at[n] = m
+					} else {
+						at[n] = -2
+					}
+					if only[m] == -1 {
+						only[m] = n
+					} else {
+						only[m] = -2
+					}
+					if at[n] == -2 && only[m] == -2 {
+						break // dense: neither tells anything, nor does what follows
+					}
 				}
 			}
 		}

@@ -512,12 +512,12 @@ func (r *Relation) agrees(m *matcher, pairs []Pair) bool {
 		if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) || p.How == HowLogical {
 			continue
 		}
-		lo, hi, ok := r.Time.window(f.Time(), 0)
 		all++
+		room := capture.LocalTime(0)
 		if p.How == HowRelayed {
-			lo, hi = lo-relayPatience, hi+relayPatience
+			room = relayPatience
 		}
-		if ok && h.Time() >= lo && h.Time() <= hi {
+		if slices.ContainsFunc(r.Time.windows(f.Time()), func(w span) bool { return h.Time() >= w.from-room && h.Time() <= w.to+room }) {
 			in++
 		}
 	}
@@ -526,12 +526,15 @@ func (r *Relation) agrees(m *matcher, pairs []Pair) bool {
 
 // timeBits is what agreement in time tells: how much of the captures' common span the window leaves.
 func (r *Relation) timeBits(m *matcher, pairs []Pair) float64 {
-	span := float64(min(m.a.Last-m.a.First, m.b.Last-m.b.First))
-	lo, hi, ok := r.Time.window(m.a.At(pairs[0].A).Time(), 0)
-	if !ok || hi <= lo || span <= 0 {
+	common := float64(min(m.a.Last-m.a.First, m.b.Last-m.b.First))
+	left := 0.
+	for _, w := range r.Time.windows(m.a.At(pairs[0].A).Time()) {
+		left += float64(w.to - w.from)
+	}
+	if left <= 0 || common <= 0 {
 		return 0
 	}
-	return max(0, min(timeMost, math.Log2(span/float64(hi-lo))))
+	return max(0, min(timeMost, math.Log2(common/left)))
 }
 
 // reach is how far, in bytes, the captured parts of one TCP stream may lie apart for its numbers to tell that it is one:

@@ -702,3 +702,51 @@ func TestForgotten(t *testing.T) {
 		}
 	}
 }
+
+// Equal queries of two clients, sent as far apart as a clock steps: those next to the step, of which it is not known on which side they
+// lie, are told apart all the same.
+func TestQueriesAtStep(t *testing.T) {
+	for seed := range int64(6) {
+		doc := derived(t, seed, "nat64", "step=2s@b")
+		for _, c := range doc.Captures {
+			if c.Frames != 637 || c.Fates["delivered"] != 637 {
+				t.Errorf("seed %d: %s: %v", seed, c.Name, c.Fates)
+			}
+		}
+		for _, m := range doc.Segments[0].Middleboxes {
+			if m.Kind != "nat64" {
+				t.Errorf("seed %d: a %s", seed, m.Kind)
+			}
+		}
+	}
+}
+
+// Clocks that drift faster than oscillators do, and packets in two or three bursts: neither is taken for jumps of the clock.
+func TestDriftInBursts(t *testing.T) {
+	for _, c := range []struct {
+		name, apply string
+		ppm, within float64 // within 0: what the estimate says of itself
+	}{
+		{"nat64", "drift=300@b", 300, 0},
+		{"nat64", "drift=100@b", 100, 0},
+		{"siit", "drift=-110@b", -110, 0},
+		{"prefix-translation", "drift=100@a", -100, 0},
+		{"mss-loss-reorder", "drift=300@a,idle=120@a-b", -300, 1},
+		{"rst-inject", "drift=300@a,idle=120@a-b", -300, 1},
+		{"prefix-translation", "drift=90@a,idle=30@a-b", -90, 1},
+	} {
+		doc := derived(t, 7, c.name, c.apply)
+		k := doc.Captures[1].Clock
+		if k.DriftPPM == nil || k.DriftErrorPPM == nil || k.OffsetS == nil || k.Steps != nil {
+			t.Errorf("%s, %s: %+v", c.name, c.apply, k)
+			continue
+		}
+		within := max(*k.DriftErrorPPM, 0.1)
+		if c.within > 0 {
+			within = min(within, c.within)
+		}
+		if by := *k.DriftPPM - c.ppm; math.Abs(by) > within {
+			t.Errorf("%s, %s: %.2f ± %.2f ppm", c.name, c.apply, *k.DriftPPM, *k.DriftErrorPPM)
+		}
+	}
+}
