@@ -251,7 +251,7 @@ func (e *Estimate) causes(r *match.Result, l *match.Link) {
 }
 
 // points gives the bins' minima of both directions, steps taken out, and by part between steps as they are: sizes of steps are known
-// to some half of a round trip, which a slope must not lean on. span is the time up to the last, ns.
+// to some half of a round trip, which a slope must not lean on. span is the time of all parts, ns.
 func (e *Estimate) points() (fw, rv []point, parts []part, span int64) {
 	last := int64(math.MinInt64)
 	for i := range e.bins {
@@ -264,39 +264,54 @@ func (e *Estimate) points() (fw, rv []point, parts []part, span int64) {
 		if k.hasF {
 			fw = append(fw, point{k.f.t, k.f.d - by})
 			p.way[0] = append(p.way[0], point{k.f.t, k.f.d})
-			span = max(span, k.f.t)
 		}
 		if k.hasR {
 			rv = append(rv, point{k.r.t, k.r.d + by})
 			p.way[1] = append(p.way[1], point{k.r.t, k.r.d})
-			span = max(span, k.r.t)
+		}
+	}
+	for k := range parts {
+		if from, to := parts[k].span(); from < to {
+			span += to - from
 		}
 	}
 	return fw, rv, parts, span
 }
 
-// fit finds offset and drift from the bins' minima. Over a short span a drift is told only where one offset for all of it is
-// impossible.
+// drift is how much faster B's clock runs than A's, as a share, and the error of that, ppm. told: the pairs tell it; moves: it is either
+// that, or the clock jumps. Over a short span it is told only where one offset for all of it is impossible.
+func drift(fw, rv []point, parts []part, span int64) (rho, err float64, told, moves bool) {
+	apart := floor(fw, 0)+floor(rv, 0) < -2*resolution
+	if span <= driftSpan && !apart || len(fw)+len(rv) < 16 || len(fw) > 0 && len(fw) < 8 || len(rv) > 0 && len(rv) < 8 {
+		return 0, 0, false, false
+	}
+	rho = slope(parts)
+	err = max(driftError(parts, rho), restless(parts, rho))
+	most := math.Abs(rho) * 1e6
+	// Where nothing else is known that explains it, however little is known of how fast exactly: a drift that oscillators have, or, no step
+	// having been found, any that clocks are kept right with.
+	if trip := floor(fw, rho) + floor(rv, -rho); apart && (most <= 2*driftMost && trip > -2*resolution || len(parts) == 1 && most <= fastest*1e6 && trip > -stepLeast && floor(fw, 0)+floor(rv, 0) < -stepLeast) {
+		return rho, min(err, 2*driftMost+most), true, false
+	}
+	if most > 2*driftMost {
+		// What no two oscillators drift by, and a jump explains as well, is no drift.
+		jump := jumpy(parts, rho)
+		moves = jump > max(err, most/10) && jump+err >= most-2*driftMost
+	}
+	if moves || err > driftMost {
+		return 0, 0, false, true
+	}
+	return rho, err, true, false
+}
+
+// fit finds offset and drift from the bins' minima.
 func (e *Estimate) fit() {
 	fw, rv, parts, span := e.points()
-	rho, moves := 0., false
-	apart := floor(fw, 0)+floor(rv, 0) < -2*resolution
-	if (span > driftSpan || apart) && len(fw)+len(rv) >= 16 && (len(fw) >= 8 || len(fw) == 0) && (len(rv) >= 8 || len(rv) == 0) {
-		rho = slope(parts)
-		e.DriftPPM, e.HasDrift = rho*1e6, true
-		e.DriftError = max(driftError(parts, rho), restless(parts, rho))
-		// What no two oscillators drift by, and a jump explains as well, is no drift.
-		odd, jump := math.Abs(e.DriftPPM)-2*driftMost, 0.
-		if odd > 0 {
-			jump = jumpy(parts, rho)
-		}
-		switch {
-		case apart && odd <= 0 && floor(fw, rho)+floor(rv, -rho) > -2*resolution:
-			// Nothing else is known that explains it, however little is known of how fast exactly.
-			e.DriftError = min(e.DriftError, 2*driftMost+math.Abs(e.DriftPPM))
-		case e.DriftError > driftMost || jump > e.DriftError && jump+e.DriftError >= odd:
-			rho, e.DriftPPM, e.DriftError, e.HasDrift = 0, 0, 0, false
-			moves = true
+	rho, err, told, moves := drift(fw, rv, parts, span)
+	if told {
+		e.DriftPPM, e.DriftError, e.HasDrift = rho*1e6, err, true
+		if len(parts) > 1 && floor(fw, rho)+floor(rv, -rho) < 0 && e.resize(parts, rho) {
+			fw, rv, parts, _ = e.points()
 		}
 	}
 	minF, minR := floor(fw, rho), floor(rv, -rho)
@@ -347,10 +362,33 @@ func (e *Estimate) needless(steps []Step) bool {
 	if e.Steps = nil; len(steps) == 0 || !e.drifts(-2*resolution) {
 		return false
 	}
-	_, _, parts, _ := e.points()
-	rho := slope(parts)
+	fw, rv, parts, span := e.points()
+	rho, _, told, _ := drift(fw, rv, parts, span)
 	odd := math.Abs(rho)*1e6 - 2*driftMost
-	return len(steps) > 1 || odd <= 0 || jumpy(parts, rho) < odd
+	return told && (len(steps) > 1 || odd <= 0 || jumpy(parts, rho) < odd)
+}
+
+// resize makes the steps as large as what lies between them says, the drift taken out. It reports whether it could.
+func (e *Estimate) resize(parts []part, rho float64) bool {
+	if len(parts) != len(e.Steps)+1 {
+		return false
+	}
+	var middle []float64
+	for _, x := range parts {
+		f, r := floor(x.way[0], rho), floor(x.way[1], -rho)
+		if math.IsInf(f+r, 0) {
+			return false
+		}
+		middle = append(middle, (f-r)/2)
+	}
+	by := int64(0)
+	for k := range e.Steps {
+		s := &e.Steps[k]
+		s.size = int64(math.Round(middle[k+1] - middle[k]))
+		by += s.size
+		s.By = by
+	}
+	return true
 }
 
 // resolution is what timestamps of a microsecond cut off, ns.
