@@ -295,8 +295,8 @@ func drift(fw, rv []point, parts []part, span int64) (rho, err float64, told, mo
 	}
 	if most > 2*driftMost {
 		// What no two oscillators drift by, and a jump explains as well, is no drift.
-		jump := jumpy(parts, rho)
-		moves = jump > max(err, most/10) && jump+err >= most-2*driftMost
+		left := calmest(parts)
+		moves = left <= 2*driftMost && most-left > max(err, most/10)
 	}
 	if moves || err > driftMost {
 		return 0, 0, false, true
@@ -364,8 +364,7 @@ func (e *Estimate) needless(steps []Step) bool {
 	}
 	fw, rv, parts, span := e.points()
 	rho, _, told, _ := drift(fw, rv, parts, span)
-	odd := math.Abs(rho)*1e6 - 2*driftMost
-	return told && (len(steps) > 1 || odd <= 0 || jumpy(parts, rho) < odd)
+	return told && (len(steps) > 1 || math.Abs(rho)*1e6 <= 2*driftMost || calmest(parts) > 2*driftMost)
 }
 
 // resize makes the steps as large as what lies between them says, the drift taken out. It reports whether it could.
@@ -516,17 +515,17 @@ func lopsided(parts []part, rho float64) float64 {
 // jumpPlaces is into how many stretches of equal time a part is cut to look for jumps between them.
 const jumpPlaces = 16
 
-// jumpy is how far the slope moves, ppm, where the clock may have jumped once more: a jump too small to be told looks like drift.
-func jumpy(parts []part, rho float64) float64 {
-	worst := 0.
+// calmest is the least drift, ppm, that is left where the clock may have jumped once more: a jump too small to be told looks like drift.
+func calmest(parts []part) float64 {
+	least := math.Inf(1)
 	for k := range parts {
 		from, to := parts[k].span()
 		for n := int64(1); n < jumpPlaces; n++ {
 			before, after := parts[k].cut(from + (to-from)/jumpPlaces*n)
-			worst = max(worst, math.Abs(slope(slices.Concat(parts[:k], []part{before, after}, parts[k+1:]))-rho))
+			least = min(least, math.Abs(slope(slices.Concat(parts[:k], []part{before, after}, parts[k+1:]))))
 		}
 	}
-	return worst * 1e6
+	return least * 1e6
 }
 
 // cut parts a part at a time.

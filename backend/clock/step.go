@@ -26,8 +26,54 @@ const stepsMost = 16
 // is on its way at that moment is later at the one end and earlier at the other. All of one clock are likelier than some of
 // either.
 func (e *Estimate) findSteps() {
-	var best []Step
-	least := int64(math.MinInt64)
+	best, least := e.search()
+	if e.needless(best) {
+		best = nil
+	}
+	e.Steps = best
+	if len(best) > 0 && least < -2*resolution {
+		best = e.tilted(best, least)
+	}
+	slices.SortFunc(best, func(x, y Step) int { return cmp.Compare(x.From, y.From) })
+	by := int64(0)
+	for k := range best {
+		by += best[k].size
+		best[k].By = by
+	}
+	e.Steps = best
+	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
+}
+
+// tilted looks for steps anew, the drift taken out that these leave. They are found, and their sizes, between packets nearby, and those
+// may lie far from each other: what the clock drifts by meanwhile comes on top, and looks like jumps itself. It gives the better ones.
+func (e *Estimate) tilted(best []Step, least int64) []Step {
+	_, _, parts, _ := e.points()
+	rho := slope(parts)
+	if math.Abs(rho) > fastest {
+		return best
+	}
+	e.tilt(rho)
+	again, left := e.search()
+	e.tilt(-rho)
+	e.Steps = again
+	if _, _, told, _ := drift(e.points()); told && (len(again) < len(best) || left > least) {
+		return again
+	}
+	return best
+}
+
+// tilt takes a drift out of all bins.
+func (e *Estimate) tilt(rho float64) {
+	for k := range e.bins {
+		b := &e.bins[k]
+		b.f.d -= int64(math.Round(rho * float64(b.f.t)))
+		b.r.d += int64(math.Round(rho * float64(b.r.t)))
+	}
+}
+
+// search finds steps of either clock, or of both, that leave least impossible; and the round trip that they leave, ns.
+func (e *Estimate) search() (best []Step, least int64) {
+	least = math.MinInt64
 	for _, find := range []func(){func() { e.stepsOf(false) }, func() { e.stepsOf(true) }, e.cutUp} {
 		e.Steps = nil
 		find()
@@ -39,17 +85,7 @@ func (e *Estimate) findSteps() {
 			break // no contradiction is left
 		}
 	}
-	if e.needless(best) {
-		best = nil
-	}
-	slices.SortFunc(best, func(x, y Step) int { return cmp.Compare(x.From, y.From) })
-	by := int64(0)
-	for k := range best {
-		by += best[k].size
-		best[k].By = by
-	}
-	e.Steps = best
-	slices.SortStableFunc(e.bins, func(x, y bin) int { return cmp.Compare(x.from, y.from) })
+	return best, least
 }
 
 // stepsOf looks for steps of one clock, A's or B's, the largest first.

@@ -734,6 +734,7 @@ func TestDriftInBursts(t *testing.T) {
 		{"mss-loss-reorder", "drift=300@a,idle=120@a-b", -300, 1},
 		{"rst-inject", "drift=300@a,idle=120@a-b", -300, 1},
 		{"prefix-translation", "drift=90@a,idle=30@a-b", -90, 1},
+		{"clock-drift", "drift=100@b", 135, 1}, // whose own is 35
 	} {
 		doc := derived(t, 7, c.name, c.apply)
 		k := doc.Captures[1].Clock
@@ -747,6 +748,34 @@ func TestDriftInBursts(t *testing.T) {
 		}
 		if by := *k.DriftPPM - c.ppm; math.Abs(by) > within {
 			t.Errorf("%s, %s: %.2f ± %.2f ppm", c.name, c.apply, *k.DriftPPM, *k.DriftErrorPPM)
+		}
+	}
+}
+
+// A step beside a drift, and one so large that a drift adds to it while it lasts, are as large as they were made.
+func TestStepBesideDrift(t *testing.T) {
+	for _, c := range []struct {
+		name, apply string
+		step        float64
+	}{
+		{"nat64", "drift=300@b,step=2s@b", 2},
+		{"siit", "drift=300@b,step=40ms@b", 0.04},
+		{"prefix-translation", "drift=300@b,step=-7ms@a", 0.007},
+		{"siit", "step=1h@a,loss=1@a-b,isn", -3600},
+	} {
+		for seed := range int64(4) {
+			doc := derived(t, seed, c.name, c.apply)
+			k := doc.Captures[1].Clock
+			if len(k.Steps) != 1 || k.OffsetS == nil {
+				t.Errorf("%s, %s, seed %d: steps %v, offset %v", c.name, c.apply, seed, k.Steps, k.OffsetS)
+				continue
+			}
+			if by := k.Steps[0].StepS - c.step; math.Abs(by) > 100e-6+math.Abs(c.step)*300e-6 {
+				t.Errorf("%s, %s, seed %d: a step of %f s", c.name, c.apply, seed, k.Steps[0].StepS)
+			}
+			if math.Abs(*k.OffsetS) > *k.OffsetErrorS+2e-6 {
+				t.Errorf("%s, %s, seed %d: offset %f ± %f s, want 0", c.name, c.apply, seed, *k.OffsetS, *k.OffsetErrorS)
+			}
 		}
 	}
 }
