@@ -45,83 +45,78 @@ func (tl *Timeline) len() int {
 
 // window bounds the time at B of what was at A at time t. way 0 takes both ways together.
 func (tl *Timeline) window(t capture.LocalTime, way int8) (lo, hi capture.LocalTime, ok bool) {
-	return tl.windowOf(t, way, 0)
-}
-
-// windows is window of either way, in parts: where a clock stepped around t, it may have done so before or after.
-func (tl *Timeline) windows(t capture.LocalTime) []span {
-	lo, hi, ok := tl.windowOf(t, 0, -1)
-	if !ok {
-		return nil
+	join := func(s []sample) {
+		if len(s) == 0 {
+			return
+		}
+		w := bound(around(s, t), t)
+		if !ok {
+			lo, hi, ok = w.from, w.to, true
+		}
+		lo, hi = min(lo, w.from), max(hi, w.to)
 	}
-	from, to, _ := tl.windowOf(t, 0, +1)
-	if from <= hi && lo <= to {
-		return []span{{min(lo, from), max(hi, to)}}
+	if way != 0 && len(tl.samples[way+1]) >= 4 {
+		join(tl.samples[way+1])
+	} else {
+		for k := range tl.samples {
+			join(tl.samples[k])
+		}
 	}
-	return []span{{lo, hi}, {from, to}}
+	return lo, hi, ok
 }
 
 // span is a stretch of time.
 type span struct{ from, to capture.LocalTime }
 
-// windowOf is window by the samples before a step around t (side < 0), those behind it (side > 0), or by all.
-func (tl *Timeline) windowOf(t capture.LocalTime, way int8, side int) (lo, hi capture.LocalTime, ok bool) {
-	first := true
-	join := func(k int) {
-		l, h, any := bound(tl.samples[k], t, side)
-		if !any {
-			return
+// windows is window of either way, in parts, ascending: where a clock steps around t, and none of them says on which side t lies, it is
+// in one of several, and not in between.
+func (tl *Timeline) windows(t capture.LocalTime) []span {
+	var all []span
+	for _, s := range tl.samples {
+		if s = around(s, t); len(s) > 0 {
+			s = slices.Clone(s)
+			slices.SortFunc(s, func(x, y sample) int { return cmp.Compare(x.d, y.d) })
+			all = append(all, parts(s, t)...)
 		}
-		if first {
-			lo, hi = l, h
+	}
+	slices.SortFunc(all, func(x, y span) int { return cmp.Compare(x.from, y.from) })
+	out := all[:0]
+	for _, w := range all {
+		if n := len(out); n > 0 && w.from <= out[n-1].to {
+			out[n-1].to = max(out[n-1].to, w.to)
 		} else {
-			lo, hi = min(lo, l), max(hi, h)
-		}
-		first = false
-	}
-	if way != 0 && len(tl.samples[way+1]) >= 4 {
-		join(int(way + 1))
-	} else {
-		for k := range tl.samples {
-			join(k)
+			out = append(out, w)
 		}
 	}
-	return lo, hi, !first
+	return out
 }
 
-// bound takes the extremes of the samples nearest to t, and slack for what they can't know.
-func bound(s []sample, t capture.LocalTime, side int) (lo, hi capture.LocalTime, ok bool) {
-	if len(s) == 0 {
-		return 0, 0, false
-	}
-	k, _ := slices.BinarySearchFunc(s, t, func(x sample, t capture.LocalTime) int {
-		if x.t < t {
-			return -1
-		} else if x.t > t {
-			return 1
+// parts bounds what was at A at time t by samples of ascending difference; apart, those that a step lies between.
+func parts(s []sample, t capture.LocalTime) []span {
+	for n := stepSeen; n+stepSeen <= len(s); n++ {
+		if spread := s[len(s)-1].d - s[n].d + s[n-1].d - s[0].d; s[n].d-s[n-1].d > slackNS+spread {
+			return append(parts(s[:n], t), parts(s[n:], t)...)
 		}
-		return 0
-	})
-	from, to, stepped := around(s, k)
-	switch {
-	case stepped && side < 0:
-		to = k
-	case stepped && side > 0:
-		from = k
 	}
-	dlo, dhi := s[from].d, s[from].d
+	return []span{bound(s, t)}
+}
+
+// bound takes the extremes of samples, and slack for what they can't know.
+func bound(s []sample, t capture.LocalTime) span {
+	dlo, dhi := s[0].d, s[0].d
 	dist := capture.LocalTime(1 << 62)
-	for _, x := range s[from:to] {
+	for _, x := range s {
 		dlo, dhi = min(dlo, x.d), max(dhi, x.d)
 		dist = min(dist, capture.LocalTime(abs(int64(x.t-t))))
 	}
 	slack := capture.LocalTime(slackNS + int64(float64(dist)*driftSlew) + int64(dhi-dlo)/2)
-	return t + dlo - slack, t + dhi + slack, true
+	return span{t + dlo - slack, t + dhi + slack}
 }
 
-// around is the samples nearest to an instant between k-1 and k, as far as no step of a clock lies between; stepped: one lies there.
-func around(s []sample, k int) (from, to int, stepped bool) {
-	from, to = max(0, k-near/2), min(len(s), k+near/2)
+// around is the samples nearest to t, of those in the order of time, as far as no step of a clock lies between.
+func around(s []sample, t capture.LocalTime) []sample {
+	k, _ := slices.BinarySearchFunc(s, t, func(x sample, t capture.LocalTime) int { return cmp.Compare(x.t, t) })
+	from, to := max(0, k-near/2), min(len(s), k+near/2)
 	first, last := max(0, from-stepSeen), min(len(s), to+stepSeen)
 	var lo, hi [near + 2*stepSeen]capture.LocalTime // of the samples from each one on
 	for n := last - 1; n >= first; n-- {
@@ -131,23 +126,21 @@ func around(s []sample, k int) (from, to int, stepped bool) {
 		}
 	}
 	if hi[0]-lo[0] <= slackNS {
-		return from, to, false
+		return s[from:to]
 	}
 	since, dlo, dhi := first, s[first].d, s[first].d // of those before
 	for n := first + 1; n < last; n++ {
 		at := n - first
 		gap, spread := max(lo[at]-dhi, dlo-hi[at]), hi[at]-lo[at]+dhi-dlo
-		if n-since >= stepSeen && last-n >= stepSeen && gap > slackNS+spread {
+		if n != k && n-since >= stepSeen && last-n >= stepSeen && gap > slackNS+spread {
 			if n > k {
-				return from, min(to, n), stepped
+				return s[from:min(to, n)]
 			}
-			if stepped = n == k; !stepped {
-				from, since, dlo, dhi = max(from, n), n, s[n].d, s[n].d
-			}
+			from, since, dlo, dhi = max(from, n), n, s[n].d, s[n].d
 		}
 		dlo, dhi = min(dlo, s[n].d), max(dhi, s[n].d)
 	}
-	return from, to, stepped
+	return s[from:to]
 }
 
 // drift is how fast clocks part that nobody slews: 50 ppm each is what common oscillators keep within.

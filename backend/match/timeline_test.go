@@ -38,6 +38,10 @@ func TestStepInWindow(t *testing.T) {
 	queue := func(i int) capture.LocalTime { // grows and is gone
 		return capture.LocalTime(max(0, 20-abs(int64(i-100)))) * 10e6
 	}
+	back := &Timeline{} // of a second that A's clock counts twice
+	for i := range 100 {
+		back.add(sample{capture.LocalTime(i) * 100e6, 0, 1}, sample{capture.LocalTime(i+90) * 100e6, 1e9, 1})
+	}
 	for _, c := range []struct {
 		name string
 		tl   *Timeline
@@ -49,10 +53,11 @@ func TestStepInWindow(t *testing.T) {
 		{"a second behind it", line(0, 200, step(100, 2e9)), 110, []int64{2000, 2000}},
 		{"back", line(0, 200, step(100, -2e9)), 93, []int64{0, 0}},
 		{"in a gap with a step", gone(step(100, 2e9), 95, 105), 100, []int64{0, 0, 2000, 2000}},
-		{"in a gap, back", gone(step(100, -3e9), 95, 105), 100, []int64{0, 0, -3000, -3000}},
+		{"in a gap, back", gone(step(100, -3e9), 95, 105), 100, []int64{-3000, -3000, 0, 0}},
 		{"in a gap without", gone(step(500, 0), 95, 105), 100, []int64{0, 0}},
 		{"a step that windows overlap", gone(step(100, 6e6), 95, 105), 100, []int64{0, 6}},
 		{"few samples behind", line(0, 104, step(102, 2e9)), 100, []int64{-1000, 3000}},
+		{"A's clock steps back", back, 95, []int64{0, 0, 1000, 1000}},
 		{"a queue", line(0, 200, queue), 100, []int64{-104, 304}},
 	} {
 		for k := range c.tl.samples {
