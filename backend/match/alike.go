@@ -37,7 +37,9 @@ func (r *Result) alike(fo *forest, tk *taken) (out []Candidate) {
 		ks := r.simultaneous(rel, x, y, commonLevel(r.Caps[key[0]], r.Caps[key[1]]))
 		ks = h.rate(r, ks, x, y)
 		r.successive(ks)
-		either := func(t capture.LocalTime, _ int) (lo, hi capture.LocalTime, ok bool) { return rel.Time.window(t, 0) }
+		either := func(i uint32, _ int) (lo, hi capture.LocalTime, ok bool) {
+			return rel.Time.window(r.moment(rel.A, i), 0)
+		}
 		m := &matcher{}
 		for _, i := range byScore(ks, likely) {
 			k := &ks[i]
@@ -131,6 +133,7 @@ func (r *Result) lonely(fo *forest, c, other int) (out []Conv) {
 type shot struct {
 	key  uint64
 	time capture.LocalTime
+	n    capture.FrameNo
 	conv int // in the list
 	dir  uint8
 	side uint8
@@ -165,7 +168,7 @@ func (r *Result) shots(out []shot, l []Conv, side uint8, lvl level) []shot {
 			if t := src.Tuple(c.ID, d); t.Sport < t.Dport {
 				way = 1 << 8
 			}
-			out = append(out, shot{flow.Mix(m.loose(f, proto, 0, 0), way|uint64(proto)), f.Time(), i, uint8(d), side})
+			out = append(out, shot{flow.Mix(m.loose(f, proto, 0, 0), way|uint64(proto)), f.Time(), src.Frame(n), i, uint8(d), side})
 		}
 	}
 	return out
@@ -205,7 +208,7 @@ func (r *Result) simultaneous(rel *Relation, x, y []Conv, lvl level) []Candidate
 		at, width := make([]int, len(p)), make([]float64, len(p))
 		for n := range p {
 			at[n] = -1
-			for _, w := range rel.Time.windows(p[n].time) {
+			for _, w := range rel.Time.windows(moment{p[n].n, p[n].time}) {
 				width[n] += float64(w.to - w.from)
 				from, _ := slices.BinarySearchFunc(q, w.from, func(e shot, t capture.LocalTime) int { return cmp.Compare(e.time, t) })
 				for m := from; m < len(q) && q[m].time <= w.to; m++ {

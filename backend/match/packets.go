@@ -330,7 +330,7 @@ func (m *matcher) near(a, b uint32, d int, w Window, more capture.LocalTime) boo
 	if f.Is(flow.MarkNoTime) || h.Is(flow.MarkNoTime) {
 		return true
 	}
-	lo, hi, ok := w(f.Time(), d)
+	lo, hi, ok := w(a, d)
 	return !ok || h.Time() >= lo-more && h.Time() <= hi+more
 }
 
@@ -420,7 +420,7 @@ func (m *matcher) allInWindow(x, y []grouped, d int, w Window) bool {
 func (m *matcher) byTimeGreedy(x, y []grouped, d int, w Window, take func(a, b uint32, how How)) {
 	j := 0
 	for i := range x {
-		lo, hi, ok := w(m.a.At(x[i].i).Time(), d)
+		lo, hi, ok := w(x[i].i, d)
 		if !ok {
 			return
 		}
@@ -445,8 +445,8 @@ func (m *matcher) align(x, y []grouped, d int, w Window, take func(a, b uint32, 
 	cost := make([]int64, (n+1)*(k+1))
 	const never = int64(1) << 61
 	pairCost := func(i, j int) (c, alone int64) {
-		f, h := m.a.At(x[i].i), m.b.At(y[j].i)
-		lo, hi, ok := w(f.Time(), d)
+		h := m.b.At(y[j].i)
+		lo, hi, ok := w(x[i].i, d)
 		if !ok {
 			return never, 1
 		}

@@ -95,8 +95,8 @@ func (s *Side) merge(b []uint32, at int) {
 	}
 }
 
-// Window bounds the time that a packet may have at B if it had time t at A, in flow direction d.
-type Window func(t capture.LocalTime, d int) (lo, hi capture.LocalTime, ok bool)
+// Window bounds the time that a packet may have at B if it is the one in place i of A, in flow direction d.
+type Window func(i uint32, d int) (lo, hi capture.LocalTime, ok bool)
 
 // Traits are what a stretch leaves alone in one flow, learnt from packets that are certain.
 type Traits struct {

@@ -20,26 +20,28 @@ func (p *passing) fromA(d int) bool { return p.aFirst == (d == 0) }
 // which sending was passed on. RFC 6298 §2.4 has 1 s, common systems 200 ms.
 const repeatLeast = 200_000_000
 
-// at bounds the time at B of what was at A at a's time.
-func (p *passing) at(a, b *flow.Fact, d int) (lo, hi capture.LocalTime, ok bool) {
-	if a.Is(flow.MarkNoTime) || b.Is(flow.MarkNoTime) || p == nil || p.window == nil {
+// at bounds the time at B of what is in place i of A.
+func (p *passing) at(a, b *Side, i, j uint32, d int) (lo, hi capture.LocalTime, ok bool) {
+	if a.Cap.At(i).Is(flow.MarkNoTime) || b.Cap.At(j).Is(flow.MarkNoTime) || p == nil || p.window == nil {
 		return 0, 0, false
 	}
-	lo, hi, ok = p.window(a.Time(), d)
+	lo, hi, ok = p.window(i, d)
 	return lo, hi, ok && hi-lo < repeatLeast
 }
 
-// late reports whether b was seen at B later, by what a sender waits before it repeats itself, than if it came of a at A and
-// was passed on at once; or, of what passes B first, a at A later than b.
-func (p *passing) late(a, b *flow.Fact, d int) bool {
-	lo, hi, ok := p.at(a, b, d)
-	return ok && (p.fromA(d) && b.Time() > hi+repeatLeast || !p.fromA(d) && b.Time() < lo-repeatLeast)
+// late reports whether j was seen at B later, by what a sender waits before it repeats itself, than if it came of i at A and
+// was passed on at once; or, of what passes B first, i at A later than j.
+func (p *passing) late(a, b *Side, i, j uint32, d int) bool {
+	lo, hi, ok := p.at(a, b, i, j, d)
+	t := b.Cap.At(j).Time()
+	return ok && (p.fromA(d) && t > hi+repeatLeast || !p.fromA(d) && t < lo-repeatLeast)
 }
 
 // follows reports whether what is said to follow was seen when its cause can have come.
-func (p *passing) follows(a, b *flow.Fact, d int) bool {
-	lo, hi, ok := p.at(a, b, d)
-	return ok && (p.fromA(d) && b.Time() >= lo || !p.fromA(d) && b.Time() <= hi)
+func (p *passing) follows(a, b *Side, i, j uint32, d int) bool {
+	lo, hi, ok := p.at(a, b, i, j, d)
+	t := b.Cap.At(j).Time()
+	return ok && (p.fromA(d) && t >= lo || !p.fromA(d) && t <= hi)
 }
 
 // syn pairs the initiator's SYN with the one that the device sends for it: of several sendings the one that was answered, or
@@ -63,25 +65,25 @@ func (p *passing) syn(out []Pair, a, b *Side) []Pair {
 		}
 		last := *sent
 		*sent = i
-		if _, _, known := p.at(a.Cap.At(x), b.Cap.At(y), 0); known && p.follows(a.Cap.At(x), b.Cap.At(y), 0) || !known && answered && f.Time() < from.Cap.At(answer).Time() {
+		if _, _, known := p.at(a, b, x, y, 0); known && p.follows(a, b, x, y, 0) || !known && answered && f.Time() < from.Cap.At(answer).Time() {
 			continue
 		}
 		*sent = last
 	}
-	if f, h := a.Cap.At(x), b.Cap.At(y); p.late(f, h, 0) && p.unseen(f, h, a.Cap, b.Cap) {
+	if p.late(a, b, x, y, 0) && p.unseen(a, b, x, y) {
 		return out
 	}
 	return append(out, Pair{x, y, HowLogical})
 }
 
 // unseen reports whether the side that a SYN reaches second began to record only after it would have come there at once.
-func (p *passing) unseen(f, h *flow.Fact, a, b *flow.Capture) bool {
-	lo, hi, ok := p.at(f, h, 0)
+func (p *passing) unseen(a, b *Side, i, j uint32) bool {
+	lo, hi, ok := p.at(a, b, i, j, 0)
 	if p.fromA(0) {
-		return ok && hi < b.First
+		return ok && hi < b.Cap.First
 	}
 	// What the clocks' difference takes from A to B it takes back from B to A.
-	return ok && f.Time()-(lo-h.Time()) < a.First
+	return ok && a.Cap.At(i).Time()-(lo-b.Cap.At(j).Time()) < a.Cap.First
 }
 
 // resends is how many segments back a repeated one is looked for.

@@ -291,7 +291,7 @@ func (m *matcher) timeSamples(j *Joint, pairs []Pair, most int) []sample {
 		if d == 1 {
 			way = -way
 		}
-		out = append(out, sample{x.Time(), y.Time() - x.Time(), way})
+		out = append(out, sample{m.a.Frame(p.A), way, x.Time(), y.Time() - x.Time()})
 	}
 	return out
 }
@@ -329,7 +329,7 @@ func (r *Relation) voteEnd(a, b addrOf, way int) {
 	r.addr[b] += way
 }
 
-// settle ends a round of votes and samples: it adds up the votes of each network's addresses, and puts samples into the order of time.
+// settle ends a round of votes and samples: it adds up the votes of each network's addresses, and puts samples into the order of frames.
 func (r *Relation) settle() {
 	parallel(1+len(r.Time.samples), func(k int) {
 		if k > 0 {

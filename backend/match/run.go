@@ -480,8 +480,8 @@ func (rel *Relation) atOnce(r *Result, k *Candidate) bool {
 	if (first.Mark|last.Mark|begin.Mark|end.Mark)&flow.MarkNoTime != 0 {
 		return true
 	}
-	lo, _, ok := rel.Time.window(first.Time(), 0)
-	_, hi, ok2 := rel.Time.window(last.Time(), 0)
+	lo, _, ok := rel.Time.window(r.moment(k.A.Capture, from), 0)
+	_, hi, ok2 := rel.Time.window(r.moment(k.A.Capture, to-1), 0)
 	return !ok || !ok2 || end.Time() >= lo-relayPatience && begin.Time() <= hi+relayPatience
 }
 
@@ -517,7 +517,7 @@ func (r *Relation) agrees(m *matcher, pairs []Pair) bool {
 		if p.How == HowRelayed {
 			room = relayPatience
 		}
-		if slices.ContainsFunc(r.Time.windows(f.Time()), func(w span) bool { return h.Time() >= w.from-room && h.Time() <= w.to+room }) {
+		if slices.ContainsFunc(r.Time.windows(moment{m.a.Frame(p.A), f.Time()}), func(w span) bool { return h.Time() >= w.from-room && h.Time() <= w.to+room }) {
 			in++
 		}
 	}
@@ -528,7 +528,7 @@ func (r *Relation) agrees(m *matcher, pairs []Pair) bool {
 func (r *Relation) timeBits(m *matcher, pairs []Pair) float64 {
 	common := float64(min(m.a.Last-m.a.First, m.b.Last-m.b.First))
 	left := 0.
-	for _, w := range r.Time.windows(m.a.At(pairs[0].A).Time()) {
+	for _, w := range r.Time.windows(moment{m.a.Frame(pairs[0].A), m.a.At(pairs[0].A).Time()}) {
 		left += float64(w.to - w.from)
 	}
 	if left <= 0 || common <= 0 {
@@ -585,19 +585,19 @@ func (r *Result) twins(fo *forest, tk *taken) {
 // together reports whether two conversations opened at one time by the clocks of both captures: a device that ends TCP
 // keeps no number, and the bytes that it passed on may be what a recorder missed.
 func (r *Relation) together(res *Result, a, b Conv) bool {
-	syn := func(c Conv) (capture.LocalTime, bool) {
+	syn := func(c Conv) (moment, bool) {
 		src := res.Caps[c.Capture]
 		at := src.Convs[c.ID].SYN
 		if at < 0 {
-			return 0, false
+			return moment{}, false
 		}
-		f := src.At(src.Handshakes[at].Fact)
-		return f.Time(), !f.Is(flow.MarkNoTime)
+		i := src.Handshakes[at].Fact
+		return res.moment(c.Capture, i), !src.At(i).Is(flow.MarkNoTime)
 	}
 	x, ok := syn(a)
 	y, ok2 := syn(b)
 	lo, hi, ok3 := r.Time.window(x, 0)
-	return ok && ok2 && ok3 && y >= lo-relayPatience && y <= hi+relayPatience
+	return ok && ok2 && ok3 && y.t >= lo-relayPatience && y.t <= hi+relayPatience
 }
 
 // related lists the pairs of captures that have a relation, ascending.
@@ -641,17 +641,17 @@ func (r *Result) adjacent(a, b Conv, flip bool) bool {
 	return n > 0
 }
 
-// Window bounds the time at B of what is at A at time t, in flow direction d, from the captures' certain pairs.
+// window bounds the time at B of what is in a place of A, in flow direction d, from the captures' certain pairs.
 func (r *Result) window(j *Joint) Window {
 	rel := r.Relations[[2]int{j.A, j.B}]
 	if rel == nil {
 		return nil
 	}
-	return func(t capture.LocalTime, d int) (lo, hi capture.LocalTime, ok bool) {
+	return func(i uint32, d int) (lo, hi capture.LocalTime, ok bool) {
 		way := j.Way
 		if d == 1 {
 			way = -way
 		}
-		return rel.Time.window(t, way)
+		return rel.Time.window(r.moment(j.A, i), way)
 	}
 }

@@ -149,9 +149,9 @@ func (rel *Relation) cause(r *Result, c Causation) {
 		return
 	}
 	if c.Cause.Capture == rel.A {
-		rel.Time.add(sample{t.Time(), u.Time() - t.Time(), 1})
+		rel.Time.add(sample{r.Caps[rel.A].Frame(c.Cause.Frame), 1, t.Time(), u.Time() - t.Time()})
 	} else {
-		rel.Time.add(sample{u.Time(), t.Time() - u.Time(), -1})
+		rel.Time.add(sample{r.Caps[rel.A].Frame(c.Effect.Frame), -1, u.Time(), t.Time() - u.Time()})
 	}
 }
 
@@ -163,7 +163,7 @@ func (r *Result) Offset(a, b int, t capture.LocalTime) (lo, hi int64, ok bool) {
 		return 0, 0, false
 	}
 	if a < b {
-		x, y, _ := rel.Time.window(t, 0)
+		x, y, _ := rel.Time.window(rel.Time.nearest(t), 0)
 		lo, hi = int64(x-t), int64(y-t)
 		if x, y, causal := rel.Time.causal(); causal {
 			lo, hi = max(lo, x), min(hi, y)

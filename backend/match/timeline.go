@@ -10,19 +10,31 @@ import (
 
 // sample is one certain pair of frames of two captures.
 type sample struct {
-	t, d capture.LocalTime // time at A; time at B minus time at A
+	n    capture.FrameNo   // frame of A
 	way  int8              // +1: travelled from A to B, -1: from B to A, 0: not known
+	t, d capture.LocalTime // time at A; time at B minus time at A
+}
+
+// moment is when a frame of A was captured. Its number says which of two moments it is that A's clock gives one time, having jumped back.
+type moment struct {
+	n capture.FrameNo
+	t capture.LocalTime
+}
+
+// moment is when the frame in place i was captured.
+func (r *Result) moment(c int, i uint32) moment {
+	return moment{r.Caps[c].Frame(i), r.Caps[c].At(i).Time()}
 }
 
 // Timeline is a coarse relation of two captures' clocks, good enough to tell neighbours in time from strangers: the
 // certain pairs themselves, without a model, so that a clock that drifts or steps does no harm. Package clock makes the
 // fine one.
 type Timeline struct {
-	samples [3][]sample // by way+1, ascending in t
+	samples [3][]sample // by way+1, in the order of A's frames
 }
 
 const (
-	near      = 24        // samples around an instant that bound it
+	near      = 24        // samples around a moment that bound it
 	slackNS   = 4_000_000 // what two packets' delays may differ by beyond the samples' own spread
 	stepSeen  = 4         // samples on either side of a step that show it: they differ by more than those of one side do
 	driftSlew = 5e-4      // how fast two clocks may part between samples: 500 ppm, NTP's limit of slewing
@@ -34,22 +46,35 @@ func (tl *Timeline) add(s ...sample) {
 	}
 }
 
-// sort puts the samples of one way, by way+1, into the order of time.
+// sort puts the samples of one way, by way+1, into the order of frames.
 func (tl *Timeline) sort(k int) {
-	slices.SortFunc(tl.samples[k], func(x, y sample) int { return cmp.Or(cmp.Compare(x.t, y.t), cmp.Compare(x.d, y.d)) })
+	slices.SortFunc(tl.samples[k], func(x, y sample) int { return cmp.Or(cmp.Compare(x.n, y.n), cmp.Compare(x.d, y.d)) })
+}
+
+// nearest is a moment at time t: by the sample that is nearest to it.
+func (tl *Timeline) nearest(t capture.LocalTime) moment {
+	at, best := moment{1, t}, int64(math.MaxInt64)
+	for _, l := range tl.samples {
+		for _, s := range l {
+			if by := abs(int64(s.t - t)); by < best {
+				at.n, best = s.n, by
+			}
+		}
+	}
+	return at
 }
 
 func (tl *Timeline) len() int {
 	return len(tl.samples[0]) + len(tl.samples[1]) + len(tl.samples[2])
 }
 
-// window bounds the time at B of what was at A at time t. way 0 takes both ways together.
-func (tl *Timeline) window(t capture.LocalTime, way int8) (lo, hi capture.LocalTime, ok bool) {
+// window bounds the time at B of what was at A at a moment. way 0 takes both ways together.
+func (tl *Timeline) window(at moment, way int8) (lo, hi capture.LocalTime, ok bool) {
 	join := func(s []sample) {
 		if len(s) == 0 {
 			return
 		}
-		w := bound(around(s, t), t)
+		w := bound(around(s, at.n), at.t)
 		if !ok {
 			lo, hi, ok = w.from, w.to, true
 		}
@@ -68,15 +93,13 @@ func (tl *Timeline) window(t capture.LocalTime, way int8) (lo, hi capture.LocalT
 // span is a stretch of time.
 type span struct{ from, to capture.LocalTime }
 
-// windows is window of either way, in parts, ascending: where a clock steps around t, and none of them says on which side t lies, it is
-// in one of several, and not in between.
-func (tl *Timeline) windows(t capture.LocalTime) []span {
+// windows is window of either way, in parts, ascending: where a clock steps, and it is not known whether before or after, it is one of
+// several, and not in between.
+func (tl *Timeline) windows(at moment) []span {
 	var all []span
 	for _, s := range tl.samples {
-		if s = around(s, t); len(s) > 0 {
-			s = slices.Clone(s)
-			slices.SortFunc(s, func(x, y sample) int { return cmp.Compare(x.d, y.d) })
-			all = append(all, parts(s, t)...)
+		if s = around(s, at.n); len(s) > 0 {
+			all = parts(all, s, at.t)
 		}
 	}
 	slices.SortFunc(all, func(x, y span) int { return cmp.Compare(x.from, y.from) })
@@ -91,14 +114,20 @@ func (tl *Timeline) windows(t capture.LocalTime) []span {
 	return out
 }
 
-// parts bounds what was at A at time t by samples of ascending difference; apart, those that a step lies between.
-func parts(s []sample, t capture.LocalTime) []span {
+// parts bounds what was at A at time t by samples; apart, those that a step lies between.
+func parts(out []span, s []sample, t capture.LocalTime) []span {
+	whole := bound(s, t)
+	if whole.to-whole.from <= 3*slackNS {
+		return append(out, whole)
+	}
+	s = slices.Clone(s)
+	slices.SortFunc(s, func(x, y sample) int { return cmp.Compare(x.d, y.d) })
 	for n := stepSeen; n+stepSeen <= len(s); n++ {
 		if spread := s[len(s)-1].d - s[n].d + s[n-1].d - s[0].d; s[n].d-s[n-1].d > slackNS+spread {
-			return append(parts(s[:n], t), parts(s[n:], t)...)
+			return parts(parts(out, s[:n], t), s[n:], t)
 		}
 	}
-	return []span{bound(s, t)}
+	return append(out, whole)
 }
 
 // bound takes the extremes of samples, and slack for what they can't know.
@@ -113,20 +142,33 @@ func bound(s []sample, t capture.LocalTime) span {
 	return span{t + dlo - slack, t + dhi + slack}
 }
 
-// around is the samples nearest to t, of those in the order of time, as far as no step of a clock lies between.
-func around(s []sample, t capture.LocalTime) []sample {
-	k, _ := slices.BinarySearchFunc(s, t, func(x sample, t capture.LocalTime) int { return cmp.Compare(x.t, t) })
+// around is the samples nearest to a frame of A, as far as no step of a clock lies between.
+func around(s []sample, frame capture.FrameNo) []sample {
+	k, _ := slices.BinarySearchFunc(s, frame, func(x sample, n capture.FrameNo) int { return cmp.Compare(x.n, n) })
 	from, to := max(0, k-near/2), min(len(s), k+near/2)
+	if len(s) == 0 {
+		return nil
+	}
 	first, last := max(0, from-stepSeen), min(len(s), to+stepSeen)
+	least, most := s[first].d, s[first].d
+	for _, x := range s[first:last] {
+		least, most = min(least, x.d), max(most, x.d)
+	}
+	if most-least <= slackNS {
+		return s[from:to]
+	}
+	return beside(s, k, from, to, first, last)
+}
+
+// beside is what is left of the samples in [from, to) where a step lies between some of those in [first, last) and what is between k-1
+// and k.
+func beside(s []sample, k, from, to, first, last int) []sample {
 	var lo, hi [near + 2*stepSeen]capture.LocalTime // of the samples from each one on
 	for n := last - 1; n >= first; n-- {
 		at := n - first
 		if lo[at], hi[at] = s[n].d, s[n].d; n+1 < last {
 			lo[at], hi[at] = min(lo[at], lo[at+1]), max(hi[at], hi[at+1])
 		}
-	}
-	if hi[0]-lo[0] <= slackNS {
-		return s[from:to]
 	}
 	since, dlo, dhi := first, s[first].d, s[first].d // of those before
 	for n := first + 1; n < last; n++ {

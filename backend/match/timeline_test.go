@@ -10,7 +10,7 @@ import (
 func line(from, to int, at func(i int) capture.LocalTime) *Timeline {
 	tl := &Timeline{}
 	for i := from; i < to; i++ {
-		tl.add(sample{capture.LocalTime(i) * 100e6, at(i), int8(1 - i%2*2)})
+		tl.add(sample{capture.FrameNo(10 * i), int8(1 - i%2*2), capture.LocalTime(i) * 100e6, at(i)})
 	}
 	return tl
 }
@@ -30,7 +30,7 @@ func TestStepInWindow(t *testing.T) {
 		tl := &Timeline{}
 		for i := range 200 {
 			if i < from || i >= to {
-				tl.add(sample{capture.LocalTime(i) * 100e6, f(i), int8(1 - i%2*2)})
+				tl.add(sample{capture.FrameNo(10 * i), int8(1 - i%2*2), capture.LocalTime(i) * 100e6, f(i)})
 			}
 		}
 		return tl
@@ -39,13 +39,17 @@ func TestStepInWindow(t *testing.T) {
 		return capture.LocalTime(max(0, 20-abs(int64(i-100)))) * 10e6
 	}
 	back := &Timeline{} // of a second that A's clock counts twice
-	for i := range 100 {
-		back.add(sample{capture.LocalTime(i) * 100e6, 0, 1}, sample{capture.LocalTime(i+90) * 100e6, 1e9, 1})
+	for i := range 200 {
+		x := sample{capture.FrameNo(10 * i), 1, capture.LocalTime(i) * 100e6, 0}
+		if i >= 100 {
+			x.t, x.d = x.t-1e9, 1e9
+		}
+		back.add(x)
 	}
 	for _, c := range []struct {
 		name string
 		tl   *Timeline
-		at   int     // in tenths of a second
+		at   int     // in tenths of a second, ten frames each
 		want []int64 // ms that windows reach around: lo, hi of each, inside of 10 ms
 	}{
 		{"far from a step", line(0, 200, step(100, 2e9)), 50, []int64{0, 0}},
@@ -57,14 +61,16 @@ func TestStepInWindow(t *testing.T) {
 		{"in a gap without", gone(step(500, 0), 95, 105), 100, []int64{0, 0}},
 		{"a step that windows overlap", gone(step(100, 6e6), 95, 105), 100, []int64{0, 6}},
 		{"few samples behind", line(0, 104, step(102, 2e9)), 100, []int64{-1000, 3000}},
-		{"A's clock steps back", back, 95, []int64{0, 0, 1000, 1000}},
+		{"before A's clock steps back", back, 95, []int64{0, 0}},
+		{"behind that", back, 105, []int64{1000, 1000}},
 		{"a queue", line(0, 200, queue), 100, []int64{-104, 304}},
 	} {
 		for k := range c.tl.samples {
 			c.tl.sort(k)
 		}
-		at := capture.LocalTime(c.at) * 100e6
-		got := c.tl.windows(at)
+		when := moment{capture.FrameNo(10*c.at) - 5, capture.LocalTime(c.at) * 100e6}
+		at := when.t
+		got := c.tl.windows(when)
 		if len(got)*2 != len(c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 			continue
@@ -76,14 +82,14 @@ func TestStepInWindow(t *testing.T) {
 				}
 			}
 		}
-		lo, hi, ok := c.tl.window(at, 0)
+		lo, hi, ok := c.tl.window(when, 0)
 		for _, w := range got {
 			if !ok || lo > w.from || hi < w.to {
 				t.Errorf("%s: the window from %d to %d lacks %v", c.name, lo-at, hi-at, w)
 			}
 		}
 	}
-	if w := (&Timeline{}).windows(0); w != nil {
+	if w := (&Timeline{}).windows(moment{}); w != nil {
 		t.Errorf("no sample, yet %v", w)
 	}
 }
