@@ -30,7 +30,7 @@ func (v *Verdict) fates() {
 	var mu sync.Mutex
 	var made [][]madeFrame
 	v.parallel(func() func(n int, f *match.Flow) {
-		w := &judge{v: v, class: j.class, own: j.own, ends: j.ends, equal: j.equal, bare: j.bare, narrow: j.narrow, throughout: j.throughout, passed: j.passed, cover: map[coverKey]*coverage{}}
+		w := &judge{v: v, class: j.class, own: j.own, ends: j.ends, equal: j.equal, bare: j.bare, narrow: j.narrow, throughout: j.throughout, onePort: j.onePort, passed: j.passed, cover: map[coverKey]*coverage{}}
 		return func(n int, f *match.Flow) {
 			if w.flow(n, f); len(w.made) > 0 {
 				mu.Lock()
@@ -48,7 +48,7 @@ func (v *Verdict) fates() {
 type judge struct {
 	v     *Verdict
 	class map[classKey]*classCount
-	own   map[ownKey]bool
+	own   map[ownKey]*ttls
 	ends  map[endKey]ended
 	equal map[equalKey][]equalFrame
 	bare  bool // of some capture's datagrams too few bytes are there to be compared
@@ -57,6 +57,7 @@ type judge struct {
 	// throughout tells of those whether the first one ran for as long as the second one, though its own first and last frame do not
 	// show it: see whole.
 	throughout map[[2]int]bool
+	onePort    map[[2]int]bool        // the first one's capture filter leaves one port of what the second one has
 	passed     *sync.Map              // what between found
 	cover      map[coverKey]*coverage // of the flow at hand
 	buf        []match.Pair
@@ -132,7 +133,7 @@ func (j *judge) frame(f *match.Flow, c, d int, i uint32, down, up step, blinds [
 		}
 		for _, x := range blinds {
 			switch outside := v.outsideOf(x.point, c, i); {
-			case x.hides && (!outside || j.throughout[[2]int{x.point, c}]):
+			case x.hides && (!outside || j.hidesThroughout(f, c, x.point)):
 				m.Fate = FateFiltered
 				return m
 			case outside:
@@ -204,7 +205,7 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 	// A device's own handshake and acknowledgements have no counterpart, whenever the other recorder ran.
 	if !(made && v.At(c, i).Len() == 0) && v.outsideOf(s.to, c, i) {
 		m.Fate = FateOutside
-		if f.Sides[s.to] == nil && j.throughout[[2]int{s.to, c}] && j.hidden(f, c, s.to, false) {
+		if f.Sides[s.to] == nil && j.hidesThroughout(f, c, s.to) {
 			m.Fate = FateFiltered
 		}
 		return Mark{Fate: m.Fate, Origin: m.Origin}, true

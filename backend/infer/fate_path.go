@@ -54,7 +54,7 @@ func (j *judge) steps(f *match.Flow, c, d int) (down, up step, blinds []blind) {
 		if j.v.expected(f, c, x, d) < 0 {
 			next = &up
 		}
-		hides := j.hidden(f, c, x, false)
+		hides := j.hides(f, c, x)
 		if (hides || j.v.narrower(x, c)) && (next.to < 0 || !next.known || j.between(c, next.to, x)) {
 			blinds = append(blinds, blind{x, hides})
 		}

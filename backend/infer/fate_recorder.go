@@ -89,6 +89,36 @@ func (j *judge) classes() {
 			j.narrow[p], j.throughout[p] = more[p] > 1, j.whole(p[0], p[1])
 		}
 	}
+	j.ports()
+}
+
+// ports finds the pairs of captures of which the first one holds all conversations of one service that the second one has, and none of
+// any other, of which some passed while it ran: a capture filter for a port.
+func (j *judge) ports() {
+	j.onePort = map[[2]int]bool{}
+	one, more := map[[2]int]int{}, map[[2]int]int{}
+	for k, n := range j.class {
+		pair := [2]int{k.b, k.a} // as k.a counts, who is first in this key
+		switch {
+		case k.port < 0:
+		case n.both == 0 && n.onlyA > 0:
+			more[pair]++
+		case n.both > 0 && n.onlyA > 0:
+			one[pair] += 2 // it lacks some
+		case n.both > 0:
+			one[pair]++
+		}
+	}
+	for p, n := range one {
+		o, c := p[0], p[1]
+		j.onePort[p] = n == 1 && more[p] > 0 && slices.ContainsFunc(j.v.Flows, func(f *match.Flow) bool {
+			if f.Sides[c] == nil || f.Sides[o] != nil || !j.hidden(f, c, o, true) {
+				return false
+			}
+			from, to := j.v.Caps[c].Span(f.Sides[c].Convs[0])
+			return from < to && !j.v.outsideOf(o, c, from)
+		})
+	}
 }
 
 // whole reports whether a capture filter of o hides whatever c holds of other protocols, even in front of o's first frame and behind
@@ -146,7 +176,7 @@ func (j *judge) between(a, b, x int) bool {
 			continue
 		}
 		from, _ := j.v.Caps[a].Span(f.Sides[a].Convs[0])
-		around = around || !j.v.outsideOf(x, a, from) && !j.hidden(f, a, x, false)
+		around = around || !j.v.outsideOf(x, a, from) && !j.hides(f, a, x)
 	}
 	j.passed.Store(k, some && !around)
 	return some && !around
@@ -176,6 +206,17 @@ func (j *judge) hidden(f *match.Flow, c, other int, ports bool) bool {
 		return n.both == 0 && n.onlyA == 0 && n.onlyB > 0
 	}
 	return blind(whole) || ports && blind(port)
+}
+
+// hides reports whether the other capture's filter leaves a flow out: its protocol, or all ports but one.
+func (j *judge) hides(f *match.Flow, c, other int) bool {
+	return j.hidden(f, c, other, false) || j.onePort[[2]int{other, c}] && j.hidden(f, c, other, true)
+}
+
+// hidesThroughout is hides where the filter, and not when the other recorder ran, says what is not there.
+func (j *judge) hidesThroughout(f *match.Flow, c, other int) bool {
+	pair := [2]int{other, c}
+	return j.throughout[pair] && j.hidden(f, c, other, false) || j.onePort[pair] && j.hidden(f, c, other, true)
 }
 
 // narrower reports whether recorder x ran for only a part of the time that recorder c did.

@@ -14,21 +14,27 @@ type ownKey struct {
 
 // owners collects the addresses that devices use as their own: a translated source behind it, a virtual destination
 // before it. What such an address sends or gets at a point without any counterpart at the other, the device itself
-// talks: health checks, pings to the virtual address.
+// talks: health checks, pings to the virtual address. The TTLs are noted with which what it only passes on comes from there.
 func (j *judge) owners() {
-	j.own = map[ownKey]bool{}
-	j.eachEnd(func(k ownKey, translated bool) {
-		if translated {
-			j.own[k] = true
+	j.own = map[ownKey]*ttls{}
+	j.eachEnd(func(_ *match.Flow, k ownKey, _ int, translated bool) {
+		if translated && j.own[k] == nil {
+			j.own[k] = &ttls{}
 		}
 	})
 	if len(j.own) == 0 {
 		return
 	}
 	plain := map[ownKey]bool{}
-	j.eachEnd(func(k ownKey, translated bool) {
-		if !translated && j.own[k] {
+	j.eachEnd(func(f *match.Flow, k ownKey, d int, translated bool) {
+		switch n := j.own[k]; {
+		case n == nil:
+		case !translated:
 			plain[k] = true
+		default:
+			if i := j.v.first(f, k.at, d); i >= 0 {
+				n.add(j.v.At(k.at, uint32(i)).TTL)
+			}
 		}
 	})
 	for k := range plain {
@@ -36,9 +42,15 @@ func (j *judge) owners() {
 	}
 }
 
-// eachEnd calls fn for both ends of every flow at each two points, with whether a translation between these shows the end by another
-// address.
-func (j *judge) eachEnd(fn func(k ownKey, translated bool)) {
+// ttls is a set of TTLs.
+type ttls [4]uint64
+
+func (s *ttls) add(t uint8)      { s[t>>6] |= 1 << (t & 63) }
+func (s *ttls) has(t uint8) bool { return s[t>>6]>>(t&63)&1 != 0 }
+
+// eachEnd calls fn for both ends of every flow at each two points, with the direction that the end sends in, and whether a translation
+// between these shows the end by another address.
+func (j *judge) eachEnd(fn func(f *match.Flow, k ownKey, d int, translated bool)) {
 	for _, f := range j.v.Flows {
 		for _, jt := range f.Joints {
 			if jt.Way == 0 {
@@ -50,27 +62,29 @@ func (j *judge) eachEnd(fn func(k ownKey, translated bool)) {
 				// An initiator's address is seen true before the device and translated behind it, a responder's the
 				// other way round.
 				behind := way(jt, other, 0) > 0
-				src, dst := ownKey{at, other, t.Version, t.Src}, ownKey{at, other, t.Version, t.Dst}
-				fn(src, t.Src != o.Src && behind)
-				fn(dst, t.Dst != o.Dst && !behind)
+				fn(f, ownKey{at, other, t.Version, t.Src}, 0, t.Src != o.Src && behind)
+				fn(f, ownKey{at, other, t.Version, t.Dst}, 1, t.Dst != o.Dst && !behind)
 			}
 		}
 	}
 }
 
 // owned judges a frame of a conversation that only c saw, where one of its ends is a device's own address on the way to
-// the other point.
+// the other point. What comes from as far away as all that the device passes on is nothing that it says itself, where the other point
+// shows nothing of that port.
 func (j *judge) owned(f *match.Flow, c, other, d int) (Fate, bool) {
 	t := f.Tuple(c)
-	src, dst := t.Src, t.Dst
-	if d == 1 {
-		src, dst = dst, src
-	}
-	switch {
-	case j.own[ownKey{c, other, t.Version, src}]:
-		return FateInjected, true
-	case j.own[ownKey{c, other, t.Version, dst}]:
-		return FateConsumed, true
+	ends := [2]decode.Addr{t.Src, t.Dst}
+	for k, fate := range [2]Fate{FateInjected, FateConsumed} {
+		e := d ^ k // the end that sends this frame, then the one that gets it
+		passed := j.own[ownKey{c, other, t.Version, ends[e]}]
+		if passed == nil {
+			continue
+		}
+		if i := j.v.first(f, c, e); i >= 0 && passed.has(j.v.At(c, uint32(i)).TTL) && j.hidden(f, c, other, true) {
+			continue
+		}
+		return fate, true
 	}
 	return FateUnknown, false
 }

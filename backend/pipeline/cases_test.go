@@ -260,6 +260,8 @@ func TestFatesAtOtherRecorders(t *testing.T) {
 	for _, x := range [][2]string{
 		{"siit", "filter=tcp@b"}, {"snat-basic", "filter=tcp@a"}, {"nat64", "filter=udp@b"}, {"ipv6-routers", "filter=udp@b"}, {"softwire", "filter=tcp@c"},
 		{"vlan-middle", "filter=tcp@a"}, {"vxlan-middle", "filter=tcp@c"}, {"routers-3-8", "nat=double/ports@a-b,filter=tcp@b"},
+		{"nat64", "filter=port:80@b"}, {"siit", "filter=port:443@b"}, {"gateway", "filter=port:53@b"}, {"softwire", "filter=port:80@a"},
+		{"prefix-translation", "filter=port:53@a"},
 		{"vlan-middle", "late=0.2@b"}, {"vxlan-middle", "early=0.8@b"}, {"four-points", "late=0.4@d"}, {"lb-two-servers", "late=0.2@b"},
 	} {
 		t.Run(x[0]+" "+x[1], func(t *testing.T) {
