@@ -37,9 +37,6 @@ func (r *Result) alike(fo *forest, tk *taken) (out []Candidate) {
 		ks := r.simultaneous(rel, x, y, commonLevel(r.Caps[key[0]], r.Caps[key[1]]))
 		ks = h.rate(r, ks, x, y)
 		r.successive(ks)
-		either := func(i uint32, _ int) (lo, hi capture.LocalTime, ok bool) {
-			return rel.Time.window(r.moment(rel.A, i), 0)
-		}
 		m := &matcher{}
 		for _, i := range byScore(ks, likely) {
 			k := &ks[i]
@@ -50,7 +47,7 @@ func (r *Result) alike(fo *forest, tk *taken) (out []Candidate) {
 			j := &Joint{A: key[0], B: key[1]}
 			pairs, ok := m.probe(f.Sides[key[0]], f.Sides[key[1]], f.Proto, j)
 			if !ok { // datagrams that say nothing are paired by the clocks alone
-				pairs = m.pairPackets(f.Proto, &j.Traits, either)
+				pairs = m.pairPackets(f.Proto, &j.Traits, rel.either(r))
 				ok = len(pairs) > 0
 			}
 			if ok && rel.agrees(m, pairs) && r.accept(fo, tk, k) {

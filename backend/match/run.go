@@ -450,6 +450,10 @@ func (r *Result) agreeing(fo *forest, tk *taken, ks []Candidate) {
 		f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
 		j := &Joint{A: k.A.Capture, B: k.B.Capture}
 		pairs, ok := m.probe(f.Sides[j.A], f.Sides[j.B], f.Proto, j)
+		if !ok && !exclusive(proto) { // of datagrams that a wire doubles none is alone
+			pairs = m.pairPackets(f.Proto, &j.Traits, rel.either(r))
+			ok = len(pairs) > 0
+		}
 		if !ok || !rel.agrees(m, pairs) || exclusive(proto) && k.Margin < clear && !j.identity(pairs) {
 			continue
 		}
@@ -483,6 +487,13 @@ func (rel *Relation) atOnce(r *Result, k *Candidate) bool {
 	lo, _, ok := rel.Time.window(r.moment(k.A.Capture, from), 0)
 	_, hi, ok2 := rel.Time.window(r.moment(k.A.Capture, to-1), 0)
 	return !ok || !ok2 || end.Time() >= lo-relayPatience && begin.Time() <= hi+relayPatience
+}
+
+// either bounds the time at B of what is in a place of A, whichever way it travels.
+func (rel *Relation) either(r *Result) Window {
+	return func(i uint32, _ int) (lo, hi capture.LocalTime, ok bool) {
+		return rel.Time.window(r.moment(rel.A, i), 0)
+	}
 }
 
 // identity reports whether pairs rest on more than equal bytes.
