@@ -26,6 +26,8 @@ func (m *matcher) between(a, b *Side) {
 // call.
 func (m *matcher) pairPackets(proto uint8, t *Traits, w Window) []Pair {
 	m.out, m.moreA, m.moreB = m.out[:0], nil, nil
+	m.anyWay = true // see copies
+	defer func() { m.anyWay = false }()
 	for d := 0; d < 2; d++ {
 		m.pairDirection(proto, t, d, w)
 	}
@@ -140,10 +142,12 @@ func (m *matcher) inGroups(proto uint8, t *Traits, d int, w Window, strict bool)
 func (m *matcher) eachGroup(f func(x, y []grouped, take func(a, b uint32, how How))) {
 	used := map[uint64]bool{}
 	take := func(a, b uint32, how How) {
-		if how == howEither {
+		switch {
+		case how == howEither && m.anyWay: // a probe leaves no marks
+		case how == howEither:
 			m.a.At(a).Mark |= flow.MarkEither
 			m.b.At(b).Mark |= flow.MarkEither
-		} else {
+		default:
 			m.pair(a, b, how)
 		}
 		used[uint64(a)] = true
@@ -208,12 +212,39 @@ func (m *matcher) oneGroup(x, y []grouped, proto uint8, t *Traits, d int, w Wind
 	// more come than were sent: a sender waits before it repeats itself.
 	f := m.a.At(x[0].i)
 	named, speaks := strict && t.KeepsID && f.IPID != 0, m.speaks(x[0].i, proto) || proto == flow.ProtoTCP && (f.Len() > 0 || f.Flags()&(decode.SYN|decode.FIN) != 0)
-	m.copies = [2]bool{named || speaks && !m.fromA, named || speaks && m.fromA}
+	m.copies = [2]bool{named || speaks && (m.anyWay || !m.fromA), named || speaks && (m.anyWay || m.fromA)}
+	if m.speaks(x[0].i, proto) && m.heldUp(x, y, d, w, take) {
+		return
+	}
 	if labels := m.labels(x, y, t, d); labels != nil {
 		m.labelled(x, y, labels, d, w, take)
 		return
 	}
 	m.byTime(x, y, d, w, take)
+}
+
+// heldUp pairs a datagram and copies of it that all came beyond the window, as one that is alone may: see aloneNS.
+func (m *matcher) heldUp(x, y []grouped, d int, w Window, take func(a, b uint32, how How)) bool {
+	if min(len(x), len(y)) > 1 || len(x) > 1 && !m.copies[0] || len(y) > 1 && !m.copies[1] {
+		return false
+	}
+	for _, p := range x {
+		for _, q := range y {
+			if m.inWindow(p.i, q.i, d, w) || !m.near(p.i, q.i, d, w, aloneNS) {
+				return false
+			}
+		}
+	}
+	for i, p := range x {
+		for j, q := range y {
+			how := howEither
+			if i+j == 0 {
+				how = HowOrder // a copy comes after what it is of
+			}
+			take(p.i, q.i, how)
+		}
+	}
+	return true
 }
 
 // label tells packets of one key apart: what a packet of A has when it comes to B, and one of B has.

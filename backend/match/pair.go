@@ -146,6 +146,7 @@ type matcher struct {
 	moreA    []uint32 // those of stretches before
 	moreB    []uint32
 	fromA    bool    // packets of the direction at hand pass A first
+	anyWay   bool    // it is not known which
 	copies   [2]bool // of the group at hand: what A, or B, has more of are copies
 	limit    int     // packets at either end of a list that a probe looks at; 0: probeLimit
 	more     bool    // the lists at hand may lack packets from the middle
