@@ -450,7 +450,7 @@ func (r *Result) agreeing(fo *forest, tk *taken, ks []Candidate) {
 		f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
 		j := &Joint{A: k.A.Capture, B: k.B.Capture}
 		pairs, ok := m.probe(f.Sides[j.A], f.Sides[j.B], f.Proto, j)
-		if !ok && !exclusive(proto) { // of datagrams that a wire doubles none is alone
+		if !ok && !exclusive(proto) && m.few() { // of datagrams that a wire doubles none is alone
 			pairs = m.pairPackets(f.Proto, &j.Traits, rel.either(r))
 			ok = len(pairs) > 0
 		}
@@ -487,6 +487,14 @@ func (rel *Relation) atOnce(r *Result, k *Candidate) bool {
 	lo, _, ok := rel.Time.window(r.moment(k.A.Capture, from), 0)
 	_, hi, ok2 := rel.Time.window(r.moment(k.A.Capture, to-1), 0)
 	return !ok || !ok2 || end.Time() >= lo-relayPatience && begin.Time() <= hi+relayPatience
+}
+
+// fewProbed is how many packets a conversation has at most that are paired by the clocks where none of them is alone.
+const fewProbed = 4
+
+// few reports whether one of the two conversations at hand has so few packets.
+func (m *matcher) few() bool {
+	return min(len(m.la[0])+len(m.la[1]), len(m.lb[0])+len(m.lb[1])) <= fewProbed
 }
 
 // either bounds the time at B of what is in a place of A, whichever way it travels.
