@@ -31,7 +31,8 @@ func (j *judge) owners() {
 		case n == nil:
 		case !translated:
 			plain[k] = true
-		default:
+		case n.seen < ttlsOf:
+			j.v.Caps[k.at].Store.Visit(Touch)
 			if i := j.v.first(f, k.at, d); i >= 0 {
 				n.add(j.v.At(k.at, uint32(i)).TTL)
 			}
@@ -42,11 +43,21 @@ func (j *judge) owners() {
 	}
 }
 
-// ttls is a set of TTLs.
-type ttls [4]uint64
+// ttls is a set of TTLs, of so many packets.
+type ttls struct {
+	bits [4]uint64
+	seen int
+}
 
-func (s *ttls) add(t uint8)      { s[t>>6] |= 1 << (t & 63) }
-func (s *ttls) has(t uint8) bool { return s[t>>6]>>(t&63)&1 != 0 }
+// ttlsOf is how many conversations of an address are looked at for the TTLs that its packets come with.
+const ttlsOf = 256
+
+func (s *ttls) add(t uint8) {
+	s.bits[t>>6] |= 1 << (t & 63)
+	s.seen++
+}
+
+func (s *ttls) has(t uint8) bool { return s.bits[t>>6]>>(t&63)&1 != 0 }
 
 // eachEnd calls fn for both ends of every flow at each two points, with the direction that the end sends in, and whether a translation
 // between these shows the end by another address.
