@@ -181,6 +181,8 @@ func TestDerivedCases(t *testing.T) {
 		{"options cut at one point", "snat-basic", "snaplen=68@b"},
 		{"copies that a wire made, of datagrams", "quic-nat", "loss=3@a-b,dup=4@a-b,isn"},
 		{"copies that a wire made, of handshakes without identification", "cooked", "dup=30@a-b,isn"},
+		{"copies that a wire made, of acknowledgements without identification", "ipv6-routers", "dup=20@a-b"},
+		{"the same through NAT64", "nat64", "dup=20@a-b,loss=2@a-b"},
 		{"further routers", "gso-split", "hops=4@client"},
 		{"raw IP against Linux cooked", "mss-loss-reorder", "raw@a,sll2@b"},
 	} {

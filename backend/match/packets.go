@@ -208,10 +208,11 @@ func (m *matcher) oneGroup(x, y []grouped, proto uint8, t *Traits, d int, w Wind
 	if w == nil {
 		return
 	}
-	// With one identification, packets are copies of each other; and so are datagrams, and segments that would be acknowledged, where
-	// more come than were sent: a sender waits before it repeats itself.
+	// With one identification, packets are copies of each other; and so are datagrams, segments that would be acknowledged, and those with
+	// one timestamp of ends that acknowledge selectively, where more come than were sent: a sender waits before it repeats itself, and
+	// what it says to segments that come meanwhile differs in the blocks that it names (RFC 2018 §4, RFC 2883 §4).
 	f := m.a.At(x[0].i)
-	named, speaks := strict && t.KeepsID && f.IPID != 0, m.speaks(x[0].i, proto) || proto == flow.ProtoTCP && (f.Len() > 0 || f.Flags()&(decode.SYN|decode.FIN) != 0)
+	named, speaks := strict && t.KeepsID && f.IPID != 0, m.speaks(x[0].i, proto) || proto == flow.ProtoTCP && (f.Len() > 0 || f.Flags()&(decode.SYN|decode.FIN) != 0 || strict && t.KeepsTS && f.Is(flow.MarkTS) && m.sideA.selective())
 	m.copies = [2]bool{named || speaks && (m.anyWay || !m.fromA), named || speaks && (m.anyWay || m.fromA)}
 	if m.speaks(x[0].i, proto) && m.heldUp(x, y, d, w, take) {
 		return
@@ -221,6 +222,12 @@ func (m *matcher) oneGroup(x, y []grouped, proto uint8, t *Traits, d int, w Wind
 		return
 	}
 	m.byTime(x, y, d, w, take)
+}
+
+// selective reports whether both ends said that they acknowledge selectively.
+func (s *Side) selective() bool {
+	in := &s.Cap.Convs[s.Convs[0]]
+	return in.SYN >= 0 && in.SYNACK >= 0 && s.Cap.Handshakes[in.SYN].SACKPerm && s.Cap.Handshakes[in.SYNACK].SACKPerm
 }
 
 // heldUp pairs a datagram and copies of it that all came beyond the window, as one that is alone may: see aloneNS.
