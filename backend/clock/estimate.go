@@ -349,22 +349,25 @@ func (e *Estimate) fit() {
 	e.Known = minF+minR > -float64(stepLeast)
 }
 
-// drifts reports whether a drift such as clocks have explains what no one offset does, to round trips of least ns.
-func (e *Estimate) drifts(least float64) bool {
+// drifting reports whether a drift such as clocks have explains what no one offset does.
+func (e *Estimate) drifting() bool {
 	fw, rv, parts, _ := e.points()
 	rho := slope(parts)
-	return math.Abs(rho) <= fastest && floor(fw, rho)+floor(rv, -rho) > least
+	return math.Abs(rho) <= fastest && floor(fw, rho)+floor(rv, -rho) > -stepLeast
 }
 
 // needless reports whether one drift leaves nothing impossible and so many steps tell no more: where there is one, the drift must be
 // one that oscillators have, or what lies on either side of any place must show it too.
 func (e *Estimate) needless(steps []Step) bool {
-	if e.Steps = nil; len(steps) == 0 || !e.drifts(-2*resolution) {
+	if e.Steps = nil; len(steps) == 0 {
 		return false
 	}
 	fw, rv, parts, span := e.points()
 	rho, _, told, _ := drift(fw, rv, parts, span)
-	return told && (len(steps) > 1 || math.Abs(rho)*1e6 <= 2*driftMost || calmest(parts) > 2*driftMost)
+	if !told || math.Abs(rho) > fastest || floor(fw, rho)+floor(rv, -rho) <= -2*resolution {
+		return false
+	}
+	return len(steps) > 1 || math.Abs(rho)*1e6 <= 2*driftMost || calmest(parts) > 2*driftMost
 }
 
 // resize makes the steps as large as what lies between them says, the drift taken out. It reports whether it could.

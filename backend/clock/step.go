@@ -104,7 +104,7 @@ func (e *Estimate) stepsOf(inA bool) {
 
 // cutUp looks for steps of either clock from the beginning on: there is one where a frame contradicts all since the last.
 func (e *Estimate) cutUp() {
-	if e.drifts(-stepLeast) {
+	if e.drifting() {
 		return
 	}
 	var steps []Step
@@ -296,7 +296,7 @@ func (e *Estimate) scarce(from, to int) bool {
 func (e *Estimate) contradiction() (at int, by int64) {
 	n := len(e.bins)
 	f, r, ok := e.minima(0, n)
-	if !ok || f+r > -stepLeast || e.drifts(-stepLeast) {
+	if !ok || f+r > -stepLeast || e.drifting() {
 		return -1, 0
 	}
 	// The step lies where the same direction's difference changes most from one pair to the next, of the places that

@@ -760,6 +760,7 @@ func TestStepBesideDrift(t *testing.T) {
 	}{
 		{"nat64", "drift=300@b,step=2s@b", 2},
 		{"siit", "drift=300@b,step=40ms@b", 0.04},
+		{"siit", "drift=300@b,step=7ms@b", 0.007},
 		{"prefix-translation", "drift=300@b,step=-7ms@a", 0.007},
 		{"siit", "step=1h@a,loss=1@a-b,isn", -3600},
 	} {
