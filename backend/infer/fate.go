@@ -30,7 +30,7 @@ func (v *Verdict) fates() {
 	var mu sync.Mutex
 	var made [][]madeFrame
 	v.parallel(func() func(n int, f *match.Flow) {
-		w := &judge{v: v, class: j.class, own: j.own, ends: j.ends, equal: j.equal, bare: j.bare, narrow: j.narrow, throughout: j.throughout, onePort: j.onePort, passed: j.passed, cover: map[coverKey]*coverage{}}
+		w := &judge{v: v, class: j.class, own: j.own, forwarded: j.forwarded, ends: j.ends, equal: j.equal, bare: j.bare, narrow: j.narrow, throughout: j.throughout, onePort: j.onePort, passed: j.passed, cover: map[coverKey]*coverage{}}
 		return func(n int, f *match.Flow) {
 			if w.flow(n, f); len(w.made) > 0 {
 				mu.Lock()
@@ -49,13 +49,15 @@ type judge struct {
 	v     *Verdict
 	class map[classKey]*classCount
 	own   map[ownKey]*ttls
-	ends  map[endKey]ended
-	equal map[equalKey][]equalFrame
-	bare  bool // of some capture's datagrams too few bytes are there to be compared
+	// forwarded are the services that a device has in its own name and only translates.
+	forwarded map[ownService]bool
+	ends      map[endKey]ended
+	equal     map[equalKey][]equalFrame
+	bare      bool // of some capture's datagrams too few bytes are there to be compared
 	// narrow tells of two captures whether the first one holds a single protocol of several that the second one does.
 	narrow map[[2]int]bool
 	// throughout tells of those whether the first one ran for as long as the second one, though its own first and last frame do not
-	// show it: see whole.
+	// show it: see deliberate.
 	throughout map[[2]int]bool
 	onePort    map[[2]int]bool        // the first one's capture filter leaves one port of what the second one has
 	passed     *sync.Map              // what between found
@@ -229,6 +231,9 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		}
 		if j.maybe(f, c, i, s.to) {
 			return Mark{Origin: m.Origin}, true
+		}
+		if j.balanced(f, c, s.to) {
+			return Mark{Fate: FateElsewhere, Origin: m.Origin}, true
 		}
 		if o, mine := j.owned(f, c, s.to, d); mine {
 			m.Fate = o

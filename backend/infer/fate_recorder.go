@@ -86,7 +86,7 @@ func (j *judge) classes() {
 	j.throughout = map[[2]int]bool{}
 	for p, n := range both {
 		if n == 1 && more[p] > 0 {
-			j.narrow[p], j.throughout[p] = more[p] > 1, j.whole(p[0], p[1])
+			j.narrow[p], j.throughout[p] = more[p] > 1, j.deliberate(p[0], p[1], false)
 		}
 	}
 	j.ports()
@@ -110,44 +110,68 @@ func (j *judge) ports() {
 		}
 	}
 	for p, n := range one {
-		o, c := p[0], p[1]
-		j.onePort[p] = n == 1 && more[p] > 0 && slices.ContainsFunc(j.v.Flows, func(f *match.Flow) bool {
-			if f.Sides[c] == nil || f.Sides[o] != nil || !j.hidden(f, c, o, true) {
-				return false
-			}
-			from, to := j.v.Caps[c].Span(f.Sides[c].Convs[0])
-			return from < to && !j.v.outsideOf(o, c, from)
-		})
+		j.onePort[p] = n == 1 && more[p] > 0 && j.deliberate(p[0], p[1], true)
 	}
 }
 
-// whole reports whether a capture filter of o hides whatever c holds of other protocols, even in front of o's first frame and behind
-// its last: some of it passed while o was running, or o holds all of TCP, or of UDP, that c does from its beginning to its end.
-func (j *judge) whole(o, c int) bool {
+// chanceMost is the chance below which a recorder's begin and end are not taken for the reason why it holds all of one kind of traffic and
+// none of any other.
+const chanceMost = 0.25
+
+// deliberate reports whether a capture filter of o hides what c holds of other protocols, or of other ports, even in front of o's first
+// frame and behind its last: some of it passed while o was running, or o holds all conversations of one kind from their beginning to
+// their end, and a recorder that begins and ends at any time would hardly have met just these.
+func (j *judge) deliberate(o, c int, ports bool) bool {
 	v := j.v
+	first, last := v.ran[o][0], v.ran[o][1]
+	before, after := v.ran[c][0], v.ran[c][1]
+	whole := float64(after - before)
+	front, behind := false, false // something is hidden there
+	half := false                 // something was met half-way
 	for _, f := range v.Flows {
-		if f.Sides[c] == nil || f.Sides[o] != nil || !j.hidden(f, c, o, false) {
+		if f.Sides[c] == nil || f.Sides[o] == nil && !j.hidden(f, c, o, ports) {
 			continue
-		}
-		if from, to := v.Caps[c].Span(f.Sides[c].Convs[0]); from < to && !v.outsideOf(o, c, from) {
-			return true
-		}
-	}
-	outside := func(i uint32) bool { return !v.matched(c, o, i) && v.outsideOf(o, c, i) }
-	for _, f := range v.Flows {
-		if f.Sides[c] == nil || j.count(min(o, c), max(o, c), f.Proto, -1).both == 0 {
-			continue
-		}
-		if f.Proto != flow.ProtoTCP && f.Proto != flow.ProtoUDP {
-			return false
 		}
 		for _, id := range f.Sides[c].Convs {
-			if from, to := v.Caps[c].Span(id); from < to && (outside(from) || outside(to-1)) {
-				return false
+			from, to := v.Caps[c].Span(id)
+			if from == to {
+				continue
+			}
+			ends := [2]uint32{from, to - 1}
+			if f.Sides[o] != nil {
+				half = half || slices.ContainsFunc(ends[:], func(i uint32) bool {
+					return f.Sides[o].Carries(f.Sides[c].Dir(i)) && !v.matched(c, o, i) && v.outsideOf(o, c, i)
+				})
+				continue
+			}
+			begin, ok := v.Time(c, from)
+			end, ok2 := v.Time(c, to-1)
+			if !ok || !ok2 {
+				continue
+			}
+			inside := func(i uint32) bool { return !v.outsideOf(o, c, i) }
+			if slices.ContainsFunc(ends[:], inside) || begin < first && end > last && slices.ContainsFunc(slices.Collect(flow.UpTo(from, to)), inside) {
+				return true
+			}
+			if end < first {
+				before, front = max(before, end), true
+			}
+			if begin > last {
+				after, behind = min(after, begin), true
 			}
 		}
 	}
-	return true
+	if half {
+		return false
+	}
+	chance := 1.
+	if front {
+		chance *= float64(first-before) / whole
+	}
+	if behind {
+		chance *= float64(after-last) / whole
+	}
+	return chance < chanceMost
 }
 
 // blind is a point whose recorder was not running for as long as another one, or hides a protocol.
@@ -191,7 +215,7 @@ func (j *judge) onWay(c, next, x int) bool {
 // although both saw other traffic: its capture filter hides it.
 func (j *judge) hidden(f *match.Flow, c, other int, ports bool) bool {
 	a, b := min(c, other), max(c, other)
-	if !j.v.answered(f, c) {
+	if !j.works(f) {
 		return false
 	}
 	whole := j.count(a, b, f.Proto, -1)
@@ -206,6 +230,30 @@ func (j *judge) hidden(f *match.Flow, c, other int, ports bool) bool {
 		return n.both == 0 && n.onlyA == 0 && n.onlyB > 0
 	}
 	return blind(whole) || ports && blind(port)
+}
+
+// works reports whether a flow reaches its other end, as some point tells, be it another one than that which is looked at, as requests
+// and answers may take different ways: both directions carry something, or the end says by ICMP that nobody listens.
+func (j *judge) works(f *match.Flow) bool {
+	for c, s := range f.Sides {
+		if s == nil {
+			continue
+		}
+		if j.v.answered(f, c) {
+			return true
+		}
+		for k, id := range s.Convs {
+			if s.Cap.Convs[id].Errors[1^s.Forward[k]] == 0 {
+				continue
+			}
+			for i := range flow.UpTo(s.Cap.Span(id)) {
+				if x := s.Cap.At(i); x.Is(flow.MarkError) && x.Opt == flow.ErrorByEnd {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // hides reports whether the other capture's filter leaves a flow out: its protocol, or all ports but one.

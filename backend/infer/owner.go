@@ -12,21 +12,34 @@ type ownKey struct {
 	addr      decode.Addr
 }
 
+// ownService is what an address that a device has as its own offers, by its port.
+type ownService struct {
+	ownKey
+	proto uint8
+	port  uint16
+}
+
 // owners collects the addresses that devices use as their own: a translated source behind it, a virtual destination
 // before it. What such an address sends or gets at a point without any counterpart at the other, the device itself
 // talks: health checks, pings to the virtual address. The TTLs are noted with which what it only passes on comes from there.
 func (j *judge) owners() {
-	j.own = map[ownKey]*ttls{}
-	j.eachEnd(func(_ *match.Flow, k ownKey, _ int, translated bool) {
-		if translated && j.own[k] == nil {
+	j.own, j.forwarded = map[ownKey]*ttls{}, map[ownService]bool{}
+	j.eachEnd(func(f *match.Flow, jt *match.Joint, k ownKey, d int, translated bool) {
+		if !translated {
+			return
+		}
+		if j.own[k] == nil {
 			j.own[k] = &ttls{}
+		}
+		if d == 1 && !jt.Terminated && !jt.SynProxied {
+			j.forwarded[ownService{k, f.Proto, f.Tuple(k.at).Dport}] = true
 		}
 	})
 	if len(j.own) == 0 {
 		return
 	}
 	plain := map[ownKey]bool{}
-	j.eachEnd(func(f *match.Flow, k ownKey, d int, translated bool) {
+	j.eachEnd(func(f *match.Flow, _ *match.Joint, k ownKey, d int, translated bool) {
 		switch n := j.own[k]; {
 		case n == nil:
 		case !translated:
@@ -61,7 +74,7 @@ func (s *ttls) has(t uint8) bool { return s.bits[t>>6]>>(t&63)&1 != 0 }
 
 // eachEnd calls fn for both ends of every flow at each two points, with the direction that the end sends in, and whether a translation
 // between these shows the end by another address.
-func (j *judge) eachEnd(fn func(f *match.Flow, k ownKey, d int, translated bool)) {
+func (j *judge) eachEnd(fn func(f *match.Flow, jt *match.Joint, k ownKey, d int, translated bool)) {
 	for _, f := range j.v.Flows {
 		for _, jt := range f.Joints {
 			if jt.Way == 0 {
@@ -73,11 +86,18 @@ func (j *judge) eachEnd(fn func(f *match.Flow, k ownKey, d int, translated bool)
 				// An initiator's address is seen true before the device and translated behind it, a responder's the
 				// other way round.
 				behind := way(jt, other, 0) > 0
-				fn(f, ownKey{at, other, t.Version, t.Src}, 0, t.Src != o.Src && behind)
-				fn(f, ownKey{at, other, t.Version, t.Dst}, 1, t.Dst != o.Dst && !behind)
+				fn(f, jt, ownKey{at, other, t.Version, t.Src}, 0, t.Src != o.Src && behind)
+				fn(f, jt, ownKey{at, other, t.Version, t.Dst}, 1, t.Dst != o.Dst && !behind)
 			}
 		}
 	}
+}
+
+// balanced reports whether a conversation that only c saw is answered by a service that a device on the way to the other point translates
+// to what lies behind that one: who merely translates answers nothing itself, and has more servers than this one.
+func (j *judge) balanced(f *match.Flow, c, other int) bool {
+	t := f.Tuple(c)
+	return j.forwarded[ownService{ownKey{c, other, t.Version, t.Dst}, f.Proto, t.Dport}] && j.v.answered(f, c)
 }
 
 // owned judges a frame of a conversation that only c saw, where one of its ends is a device's own address on the way to

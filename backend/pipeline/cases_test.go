@@ -262,7 +262,11 @@ func TestFatesAtOtherRecorders(t *testing.T) {
 		{"vlan-middle", "filter=tcp@a"}, {"vxlan-middle", "filter=tcp@c"}, {"routers-3-8", "nat=double/ports@a-b,filter=tcp@b"},
 		{"nat64", "filter=port:80@b"}, {"siit", "filter=port:443@b"}, {"gateway", "filter=port:53@b"}, {"softwire", "filter=port:80@a"},
 		{"prefix-translation", "filter=port:53@a"},
+		// Nothing that is hidden passed while these had something to record; that they began and ended just so would be chance.
+		{"vlan-middle", "filter=icmp@b"}, {"vxlan-middle", "filter=port:7000@c"}, {"snat-basic", "filter=port:80@b"},
+		{"cooked", "filter=port:80@a"}, {"asymmetric-route", "filter=port:80@d"},
 		{"vlan-middle", "late=0.2@b"}, {"vxlan-middle", "early=0.8@b"}, {"four-points", "late=0.4@d"}, {"lb-two-servers", "late=0.2@b"},
+		{"double-nat", "early=0.2@a"}, {"cooked", "late=0.3@b,early=0.8@b"},
 	} {
 		t.Run(x[0]+" "+x[1], func(t *testing.T) {
 			_, dir := changed(t, x[0], x[1])
@@ -270,6 +274,41 @@ func TestFatesAtOtherRecorders(t *testing.T) {
 			defer r.ann.Close()
 			r.checkFates(t)
 		})
+	}
+}
+
+// Of two servers behind one address that only one recorder ran at, what the other one answers passes elsewhere: who merely translates
+// answers nothing.
+func TestFatesOfOtherServer(t *testing.T) {
+	from := "../../testdata/lb-two-servers"
+	all := correlated(t, "lb-two-servers").truth
+	for _, x := range [][2]string{{"b.pcapng", "c.pcap"}, {"c.pcap", "b.pcapng"}} {
+		out := filepath.Join(t.TempDir(), "out")
+		if _, err := Correlate(context.Background(), Options{Out: out, Inputs: []Input{{Path: filepath.Join(from, "a.pcap")}, {Path: filepath.Join(from, x[0])}}}); err != nil {
+			t.Fatal(err)
+		}
+		ann, err := annotate.Open(filepath.Join(out, "corr.ann"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ann.Close()
+		fates := map[string]int{}
+		for _, p := range all.Pairs {
+			if p.A != "a.pcap" || p.B != x[1] {
+				continue
+			}
+			for _, m := range p.Matches {
+				_, c, err := ann.Frame(0, captureFrame(m[0]))
+				if err != nil {
+					t.Fatal(err)
+				}
+				fates[c.Fate]++
+			}
+		}
+		// What nobody answered may have ended before, and what came last outside of the other recorder's time.
+		if n := fates["elsewhere"]; n < 350 || fates["injected"]+fates["lost"] > 0 || fates["consumed"] > n/50 {
+			t.Errorf("without %s, what went there is %v", x[1], fates)
+		}
 	}
 }
 
