@@ -22,6 +22,7 @@ func (v *Verdict) fates() {
 	j := &judge{v: v, class: map[classKey]*classCount{}, passed: &sync.Map{}, cover: map[coverKey]*coverage{}}
 	j.classes()
 	j.owners()
+	j.balancers()
 	j.askers()
 	j.equals()
 	for _, s := range v.Segments {
@@ -30,7 +31,7 @@ func (v *Verdict) fates() {
 	var mu sync.Mutex
 	var made [][]madeFrame
 	v.parallel(func() func(n int, f *match.Flow) {
-		w := &judge{v: v, class: j.class, own: j.own, forwarded: j.forwarded, ends: j.ends, equal: j.equal, bare: j.bare, narrow: j.narrow, throughout: j.throughout, onePort: j.onePort, passed: j.passed, cover: map[coverKey]*coverage{}}
+		w := &judge{v: v, class: j.class, own: j.own, forwarded: j.forwarded, balanced: j.balanced, ends: j.ends, equal: j.equal, bare: j.bare, narrow: j.narrow, throughout: j.throughout, onePort: j.onePort, passed: j.passed, cover: map[coverKey]*coverage{}}
 		return func(n int, f *match.Flow) {
 			if w.flow(n, f); len(w.made) > 0 {
 				mu.Lock()
@@ -49,8 +50,10 @@ type judge struct {
 	v     *Verdict
 	class map[classKey]*classCount
 	own   map[ownKey]*ttls
-	// forwarded are the services that a device has in its own name and only translates.
+	// forwarded are the services that a device has in its own name and only translates, balanced the addresses of such with other servers
+	// beside those of the other point.
 	forwarded map[ownService]bool
+	balanced  map[ownKey]bool
 	ends      map[endKey]ended
 	equal     map[equalKey][]equalFrame
 	bare      bool // of some capture's datagrams too few bytes are there to be compared
@@ -232,8 +235,12 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 		if j.maybe(f, c, i, s.to) {
 			return Mark{Origin: m.Origin}, true
 		}
-		if j.balanced(f, c, s.to) {
-			return Mark{Fate: FateElsewhere, Origin: m.Origin}, true
+		if k := serviceOf(f, c, s.to); j.forwarded[k] && j.balanced[k.ownKey] {
+			// Who merely translates answers nothing itself: another server does. What nobody answers may have gone there too.
+			if v.answered(f, c) {
+				m.Fate = FateElsewhere
+			}
+			return Mark{Fate: m.Fate, Origin: m.Origin}, true
 		}
 		if o, mine := j.owned(f, c, s.to, d); mine {
 			m.Fate = o

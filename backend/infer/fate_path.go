@@ -25,7 +25,7 @@ func (j *judge) steps(f *match.Flow, c, d int) (down, up step, blinds []blind) {
 		}
 	}
 	for k, x := range p {
-		if at < 0 || x == c {
+		if at < 0 || x == c || !f.Sides[x].Sees(d) && !j.v.passes(c, x, f, d) {
 			continue
 		}
 		s := &down
@@ -206,8 +206,11 @@ func (v *Verdict) matched(c, other int, i uint32) bool {
 // count fills travel: how many directions of flows pass both ends each way.
 func (s *Segment) count(v *Verdict) {
 	for _, f := range v.Flows {
-		for _, p := range f.Path {
+		for d, p := range f.Path {
 			for k := 0; k+1 < len(p); k++ {
+				if !f.Sides[p[k]].Sees(d) || !f.Sides[p[k+1]].Sees(d) {
+					continue // that a direction may pass there says nothing
+				}
 				if p[k] == s.A && p[k+1] == s.B {
 					s.travel[0]++
 				} else if p[k] == s.B && p[k+1] == s.A {

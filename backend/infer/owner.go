@@ -32,7 +32,7 @@ func (j *judge) owners() {
 			j.own[k] = &ttls{}
 		}
 		if d == 1 && !jt.Terminated && !jt.SynProxied {
-			j.forwarded[ownService{k, f.Proto, f.Tuple(k.at).Dport}] = true
+			j.forwarded[serviceOf(f, k.at, k.other)] = true
 		}
 	})
 	if len(j.own) == 0 {
@@ -93,11 +93,31 @@ func (j *judge) eachEnd(fn func(f *match.Flow, jt *match.Joint, k ownKey, d int,
 	}
 }
 
-// balanced reports whether a conversation that only c saw is answered by a service that a device on the way to the other point translates
-// to what lies behind that one: who merely translates answers nothing itself, and has more servers than this one.
-func (j *judge) balanced(f *match.Flow, c, other int) bool {
+// balancers finds the addresses behind which several servers are: some conversations with a service there that a device only translates
+// are answered and never seen at the other point.
+func (j *judge) balancers() {
+	j.balanced = map[ownKey]bool{}
+	if len(j.forwarded) == 0 {
+		return
+	}
+	for _, f := range j.v.Flows {
+		for c, s := range f.Sides {
+			if s == nil {
+				continue
+			}
+			for other, o := range f.Sides {
+				if k := serviceOf(f, c, other); o == nil && j.forwarded[k] && !j.balanced[k.ownKey] && j.v.answered(f, c) {
+					j.balanced[k.ownKey] = true
+				}
+			}
+		}
+	}
+}
+
+// serviceOf is what a conversation asks for, where a device between c and the other point has it in its own name.
+func serviceOf(f *match.Flow, c, other int) ownService {
 	t := f.Tuple(c)
-	return j.forwarded[ownService{ownKey{c, other, t.Version, t.Dst}, f.Proto, t.Dport}] && j.v.answered(f, c)
+	return ownService{ownKey{c, other, t.Version, t.Dst}, f.Proto, t.Dport}
 }
 
 // owned judges a frame of a conversation that only c saw, where one of its ends is a device's own address on the way to

@@ -185,7 +185,7 @@ var directionAsymmetry = rule{Doc{ID: "direction-asymmetry", weight: 50,
 var asymmetricPath = rule{Doc{ID: "asymmetric-path", weight: 12,
 	Title:   "Requests and answers take different ways",
 	Meaning: "A device that sees one direction only can't keep state, and a capture there shows half of the conversation.",
-	Sign:    "The points that one direction passes are not those of the other, or the number of routers between two points differs by direction.", Not: "Where a direction was seen nowhere."},
+	Sign:    "The points that one direction passes are not those of the other, a capture holds one direction only of what works, or the number of routers between two points differs by direction.", Not: "Where a direction was seen nowhere."},
 	func(v *Verdict) (out []*Finding) {
 		x := &Finding{Severity: Note, Confidence: 90}
 		for _, f := range v.twoWays() {
@@ -202,12 +202,53 @@ var asymmetricPath = rule{Doc{ID: "asymmetric-path", weight: 12,
 			x.Flows = append(x.Flows, f)
 		}
 		if len(x.Flows) == 0 {
-			return v.unevenHops()
+			return append(v.halfSeen(), v.unevenHops()...)
 		}
 		x.Title = fmt.Sprintf("requests and answers of %s take different ways", plural(len(x.Flows), "conversation", "conversations"))
 		x.Next = "where a stateful device stands on one of the ways only, route both directions through it"
 		return append([]*Finding{x}, v.unevenHops()...)
 	}}
+
+// halfSeen finds points that hold one direction only of nearly all conversations of which another point holds both.
+func (v *Verdict) halfSeen() (out []*Finding) {
+	for c := range v.Caps {
+		var half []*match.Flow
+		whole := 0
+		x := &Finding{Severity: Note, Confidence: 80}
+		for _, f := range v.Flows {
+			s := f.Sides[c]
+			if s == nil {
+				continue
+			}
+			if v.answered(f, c) {
+				whole++
+				continue
+			}
+			other := slices.IndexFunc(f.Sides, func(o *match.Side) bool { return o != nil && o.Carries(0) && o.Carries(1) })
+			missing := 0
+			if s.Carries(0) {
+				missing = 1
+			}
+			if other < 0 || s.Sees(missing) {
+				continue
+			}
+			half = append(half, f)
+			if len(half) == 1 {
+				x.Detail = fmt.Sprintf("seen: of %s %s holds both directions, %s none of %s", v.tuple(f, c), v.point(other), v.point(c), [2]string{"what the client sends", "the answers"}[missing])
+				x.Evidence = []Evidence{{c, v.first(f, c, 1-missing), "corr.fate", "delivered"}, {other, v.first(f, other, missing), "corr.fate", "elsewhere"}}
+			}
+		}
+		if len(half) <= few || len(half) <= 9*whole {
+			continue
+		}
+		x.Flows = half
+		x.Title = fmt.Sprintf("%s sees one direction only of %s", v.point(c), plural(len(half), "conversation", "conversations"))
+		x.Inferred = "the other direction takes another way, or what copies the packets for the recorder copies one direction"
+		x.Next = "capture where both directions pass; have the mirror port copy both"
+		out = append(out, x)
+	}
+	return out
+}
 
 // few is how many packets of a direction a recorder may have missed one and all.
 const few = 2

@@ -116,6 +116,24 @@ func correlateDir(t *testing.T, from, out string) *result {
 	return r
 }
 
+// correlateOf correlates some of a case's captures.
+func correlateOf(t *testing.T, name string, files ...string) *result {
+	r := &result{dir: filepath.Join(t.TempDir(), "out")}
+	o := Options{Out: r.dir}
+	for _, f := range files {
+		o.Inputs = append(o.Inputs, Input{Path: filepath.Join("../../testdata", name, f)})
+	}
+	var err error
+	if r.doc, err = Correlate(context.Background(), o); err != nil {
+		t.Fatal(err)
+	}
+	if r.ann, err = annotate.Open(filepath.Join(r.dir, "corr.ann")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.ann.Close() })
+	return r
+}
+
 func TestMain(m *testing.M) {
 	code := m.Run()
 	for _, r := range results {
@@ -280,25 +298,16 @@ func TestFatesAtOtherRecorders(t *testing.T) {
 // Of two servers behind one address that only one recorder ran at, what the other one answers passes elsewhere: who merely translates
 // answers nothing.
 func TestFatesOfOtherServer(t *testing.T) {
-	from := "../../testdata/lb-two-servers"
 	all := correlated(t, "lb-two-servers").truth
 	for _, x := range [][2]string{{"b.pcapng", "c.pcap"}, {"c.pcap", "b.pcapng"}} {
-		out := filepath.Join(t.TempDir(), "out")
-		if _, err := Correlate(context.Background(), Options{Out: out, Inputs: []Input{{Path: filepath.Join(from, "a.pcap")}, {Path: filepath.Join(from, x[0])}}}); err != nil {
-			t.Fatal(err)
-		}
-		ann, err := annotate.Open(filepath.Join(out, "corr.ann"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ann.Close()
+		r := correlateOf(t, "lb-two-servers", "a.pcap", x[0])
 		fates := map[string]int{}
 		for _, p := range all.Pairs {
 			if p.A != "a.pcap" || p.B != x[1] {
 				continue
 			}
 			for _, m := range p.Matches {
-				_, c, err := ann.Frame(0, captureFrame(m[0]))
+				_, c, err := r.ann.Frame(0, captureFrame(m[0]))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -308,6 +317,36 @@ func TestFatesOfOtherServer(t *testing.T) {
 		// What nobody answered may have ended before, and what came last outside of the other recorder's time.
 		if n := fates["elsewhere"]; n < 350 || fates["injected"]+fates["lost"] > 0 || fates["consumed"] > n/50 {
 			t.Errorf("without %s, what went there is %v", x[1], fates)
+		}
+	}
+}
+
+// What takes another way than past the point that holds the other direction is elsewhere, not lost, and said so.
+func TestOneDirection(t *testing.T) {
+	for _, x := range [][2]string{{"a.pcap", "b.pcapng"}, {"a.pcap", "c.pcap"}, {"b.pcapng", "d.pcapng"}, {"c.pcap", "d.pcapng"}} {
+		r := correlateOf(t, "asymmetric-route", x[0], x[1])
+		fates := map[string]int{}
+		for p, pt := range r.ann.Tables.Points {
+			for n := uint32(1); n <= pt.Frames; n++ {
+				_, c, err := r.ann.Frame(p, captureFrame(n))
+				if err != nil {
+					t.Fatal(err)
+				}
+				fates[c.Fate]++
+			}
+		}
+		if len(fates) != 2 || fates["delivered"] == 0 || fates["elsewhere"] == 0 {
+			t.Errorf("of %v the fates are %v", x, fates)
+		}
+		for _, f := range r.doc.Flows {
+			if f.Outcome != "ok" && f.Outcome != "refused" {
+				t.Errorf("of %v conversation %d is %s", x, f.ID, f.Outcome)
+			}
+		}
+		if !slices.ContainsFunc(r.doc.Findings, func(f model.Finding) bool {
+			return f.ID == "asymmetric-path" && strings.Contains(f.Title, "sees one direction only of 30 conversations")
+		}) {
+			t.Errorf("of %v the findings are %v", x, r.doc.Findings)
 		}
 	}
 }
