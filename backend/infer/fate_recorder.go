@@ -276,6 +276,11 @@ func (v *Verdict) narrower(x, c int) bool {
 func (v *Verdict) outsideOf(o, c int, i uint32) bool {
 	t, ok := v.Time(c, i)
 	if !ok || !v.Clocks.Of[o].Known {
+		a, ok := v.untimed[[2]int{min(o, c), max(o, c)}]
+		if x := v.At(c, i); ok && !x.Is(flow.MarkNoTime) {
+			lo, hi := a.Window(x.Time(), o < c)
+			return hi < v.Caps[o].First || lo > v.Caps[o].Last
+		}
 		return false
 	}
 	first, last := v.ran[o][0], v.ran[o][1]

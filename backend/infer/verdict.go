@@ -71,10 +71,11 @@ type Verdict struct {
 	Segments  []*Segment
 	Marks     []Marks // by capture
 	Hops      *Hops
-	Whole     [2]clock.RefTime    // when the first and the last frame of all captures were seen
-	ran       [][2]clock.RefTime  // by capture: when its first and its last frame was seen
-	State     []*State            // by flow, in Result.Flows' order
-	Messages  []map[uint32]string // by capture and place: the application message that ends in a frame, raw text
+	Whole     [2]clock.RefTime       // when the first and the last frame of all captures were seen
+	ran       [][2]clock.RefTime     // by capture: when its first and its last frame was seen
+	untimed   map[[2]int]match.Apart // of two captures whose clocks are not known: what the pairs say
+	State     []*State               // by flow, in Result.Flows' order
+	Messages  []map[uint32]string    // by capture and place: the application message that ends in a frame, raw text
 	Findings  []*Finding
 	Logs      []logs.Tied      // records of logs that speak of conversations
 	Unseen    []logs.Tied      // drops of what no capture holds, between hosts that it holds conversations of
@@ -140,6 +141,12 @@ func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, recor
 				v.Whole = v.ran[k]
 			}
 			v.Whole = [2]clock.RefTime{min(v.Whole[0], first), max(v.Whole[1], last)}
+		}
+	}
+	v.untimed = map[[2]int]match.Apart{}
+	for p, rel := range r.Relations {
+		if a, ok := rel.Time.Apart(); ok && !(m.Of[p[0]].Known && m.Of[p[1]].Known) {
+			v.untimed[p] = a
 		}
 	}
 	for c := range r.Caps {

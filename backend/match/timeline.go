@@ -51,6 +51,36 @@ func (tl *Timeline) sort(k int) {
 	slices.SortFunc(tl.samples[k], func(x, y sample) int { return cmp.Or(cmp.Compare(x.n, y.n), cmp.Compare(x.d, y.d)) })
 }
 
+// Apart bounds when at B's clock what is at A's clock at a time passes there, and the other way round, by all samples: enough where the
+// clocks themselves can't be told apart from the way, as of packets that only go one way.
+type Apart struct {
+	lo, hi   capture.LocalTime // B's time of a packet minus A's
+	from, to capture.LocalTime // times at A that samples are of
+}
+
+// Apart sums up the samples; ok is false without any.
+func (tl *Timeline) Apart() (a Apart, ok bool) {
+	for _, l := range tl.samples {
+		for _, s := range l {
+			if !ok {
+				a, ok = Apart{s.d, s.d, s.t, s.t}, true
+			}
+			a = Apart{min(a.lo, s.d), max(a.hi, s.d), min(a.from, s.t), max(a.to, s.t)}
+		}
+	}
+	return a, ok
+}
+
+// Window bounds the time at B of what is at A at time t, or, back, the time at A of what is at B then.
+func (a Apart) Window(t capture.LocalTime, back bool) (lo, hi capture.LocalTime) {
+	lo, hi, at := a.lo, a.hi, t
+	if back {
+		lo, hi, at = -a.hi, -a.lo, t-a.lo
+	}
+	slack := capture.LocalTime(slackNS + float64(max(0, a.from-at, at-a.to))*driftSlew + float64(a.hi-a.lo)/2)
+	return t + lo - slack, t + hi + slack
+}
+
 // nearest is a moment at time t: by the sample that is nearest to it.
 func (tl *Timeline) nearest(t capture.LocalTime) moment {
 	at, best := moment{1, t}, int64(math.MaxInt64)

@@ -116,12 +116,12 @@ func correlateDir(t *testing.T, from, out string) *result {
 	return r
 }
 
-// correlateOf correlates some of a case's captures.
-func correlateOf(t *testing.T, name string, files ...string) *result {
+// correlateOf correlates some of the captures in a folder.
+func correlateOf(t *testing.T, from string, files ...string) *result {
 	r := &result{dir: filepath.Join(t.TempDir(), "out")}
 	o := Options{Out: r.dir}
 	for _, f := range files {
-		o.Inputs = append(o.Inputs, Input{Path: filepath.Join("../../testdata", name, f)})
+		o.Inputs = append(o.Inputs, Input{Path: filepath.Join(from, f)})
 	}
 	var err error
 	if r.doc, err = Correlate(context.Background(), o); err != nil {
@@ -300,7 +300,7 @@ func TestFatesAtOtherRecorders(t *testing.T) {
 func TestFatesOfOtherServer(t *testing.T) {
 	all := correlated(t, "lb-two-servers").truth
 	for _, x := range [][2]string{{"b.pcapng", "c.pcap"}, {"c.pcap", "b.pcapng"}} {
-		r := correlateOf(t, "lb-two-servers", "a.pcap", x[0])
+		r := correlateOf(t, "../../testdata/lb-two-servers", "a.pcap", x[0])
 		fates := map[string]int{}
 		for _, p := range all.Pairs {
 			if p.A != "a.pcap" || p.B != x[1] {
@@ -324,7 +324,7 @@ func TestFatesOfOtherServer(t *testing.T) {
 // What takes another way than past the point that holds the other direction is elsewhere, not lost, and said so.
 func TestOneDirection(t *testing.T) {
 	for _, x := range [][2]string{{"a.pcap", "b.pcapng"}, {"a.pcap", "c.pcap"}, {"b.pcapng", "d.pcapng"}, {"c.pcap", "d.pcapng"}} {
-		r := correlateOf(t, "asymmetric-route", x[0], x[1])
+		r := correlateOf(t, "../../testdata/asymmetric-route", x[0], x[1])
 		fates := map[string]int{}
 		for p, pt := range r.ann.Tables.Points {
 			for n := uint32(1); n <= pt.Frames; n++ {
@@ -347,6 +347,34 @@ func TestOneDirection(t *testing.T) {
 			return f.ID == "asymmetric-path" && strings.Contains(f.Title, "sees one direction only of 30 conversations")
 		}) {
 			t.Errorf("of %v the findings are %v", x, r.doc.Findings)
+		}
+	}
+}
+
+// Packets of one direction tell nothing of the clocks, but when those before and behind them pass: what does while the other recorder
+// is not running is not lost.
+func TestOneDirectionAndLater(t *testing.T) {
+	for _, x := range [][3]string{{"late=0.6@a", "a.pcap", "c.pcap"}, {"early=0.5@a", "a.pcap", "b.pcapng"}, {"late=0.3@d,early=0.7@d", "b.pcapng", "d.pcapng"}, {"late=0.4@c", "c.pcap", "d.pcapng"}} {
+		_, dir := changed(t, "asymmetric-route", x[0])
+		r := correlateOf(t, dir, x[1], x[2])
+		outside := 0
+		for p, pt := range r.ann.Tables.Points {
+			for n := uint32(1); n <= pt.Frames; n++ {
+				_, c, err := r.ann.Frame(p, captureFrame(n))
+				if err != nil {
+					t.Fatal(err)
+				}
+				switch c.Fate {
+				case "outside":
+					outside++
+				case "delivered", "elsewhere":
+				default:
+					t.Fatalf("%v: %s:%d is %s", x, pt.Name, n, c.Fate)
+				}
+			}
+		}
+		if outside < 10 {
+			t.Errorf("%v: %d frames are outside", x, outside)
 		}
 	}
 }
