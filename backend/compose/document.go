@@ -97,6 +97,9 @@ func (in *Input) capture(c int) model.Capture {
 	m := model.Capture{Name: in.Points[c].Name, File: in.Points[c].File, Cell: in.Points[c].Cell, Frames: int64(src.Len()), Order: in.Rank[c],
 		Format: src.Format, Link: src.LinkTy.String(), Stranger: in.stranger(c), Truncated: src.Truncated, Fates: map[string]int64{}}
 	m.Notes = captureNotes(src)
+	if o := in.Pieces[c]; o != c {
+		m.Notes = append(m.Notes, fmt.Sprintf("what the recorder of %s wrote next: join such files first to have them as one point (mergecap -w FILE …)", in.Points[o].Name))
+	}
 	first, last := int64(src.First), int64(src.Last)
 	m.FirstNS, m.LastNS = &first, &last
 	var n [16]int64

@@ -111,16 +111,13 @@ func (v *Verdict) boxes() {
 	}
 }
 
-// neighbours reports whether a segment's ends follow each other on a flow's path.
-func neighbours(f *match.Flow, s *Segment) bool {
+// adjoins reports whether a segment's ends follow each other on a flow's path.
+func (v *Verdict) adjoins(f *match.Flow, s *Segment) bool {
+	is := false
 	for _, p := range f.Path {
-		for i := 0; i+1 < len(p); i++ {
-			if p[i] == s.A && p[i+1] == s.B || p[i] == s.B && p[i+1] == s.A {
-				return true
-			}
-		}
+		v.neighbours(p, func(a, b int) { is = is || a == s.A && b == s.B || a == s.B && b == s.A })
 	}
-	return false
+	return is
 }
 
 // first is a flow's first frame at a capture, of direction d if any, as evidence.

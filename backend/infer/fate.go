@@ -132,7 +132,7 @@ func (j *judge) frame(f *match.Flow, c, d int, i uint32, down, up step, blinds [
 	if hasDown || hasUp {
 		m := Mark{Fate: FateDelivered, Origin: v.origin(f, d)}
 		for _, s := range []step{down, up} {
-			if s.to >= 0 && s.known && !v.matched(c, s.to, i) && v.outsideOf(s.to, c, i) {
+			if s.to >= 0 && s.known && !v.matched(c, s.to, i) && v.outsideOf(s.to, c, i) && !v.pieceMatches(c, s.to, i) {
 				m.Fate = FateOutside // another one behind it has it
 			}
 		}
@@ -200,6 +200,11 @@ func (j *judge) nowhere(f *match.Flow, c int) Mark {
 // missing says why a frame of c, in direction d, has no counterpart at s.to; ok is false if nothing is amiss there.
 func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok bool) {
 	v := j.v
+	if v.inPieces {
+		if o := v.piece(s.to, c, i); o != s.to {
+			s.to, s.joint = o, f.Joint(c, o)
+		}
+	}
 	seg := v.Segment(c, s.to)
 	if seg != nil {
 		m.Where = uint8(seg.Index + 1)

@@ -17,7 +17,7 @@ type step struct {
 // though its ends say that it passes them.
 func (j *judge) steps(f *match.Flow, c, d int) (down, up step, blinds []blind) {
 	down, up = step{to: -1, down: true}, step{to: -1}
-	p := f.Path[d]
+	p := j.v.once(f.Path[d], c)
 	at := -1
 	for k, x := range p {
 		if x == c {
@@ -47,7 +47,7 @@ func (j *judge) steps(f *match.Flow, c, d int) (down, up step, blinds []blind) {
 		j.expectBeyond(f, c, d, &up)
 	}
 	for x := range j.v.Caps {
-		if f.Sides[x] != nil || j.v.Relations[[2]int{min(c, x), max(c, x)}] == nil || j.v.expected(f, c, x, d) == 0 {
+		if f.Sides[x] != nil || j.v.inPieces && j.v.pieceHas(f, x) || j.v.Relations[[2]int{min(c, x), max(c, x)}] == nil || j.v.expected(f, c, x, d) == 0 {
 			continue
 		}
 		next := &down
@@ -104,7 +104,7 @@ func way(jt *match.Joint, c, d int) int {
 func (j *judge) expect(f *match.Flow, c, d int, down, up *step) {
 	v := j.v
 	for x := range v.Caps {
-		if x == c || v.Relations[[2]int{min(c, x), max(c, x)}] == nil {
+		if v.sameRecorder(x, c) || v.Relations[[2]int{min(c, x), max(c, x)}] == nil {
 			continue
 		}
 		if o := f.Sides[x]; o != nil {
@@ -207,16 +207,16 @@ func (v *Verdict) matched(c, other int, i uint32) bool {
 func (s *Segment) count(v *Verdict) {
 	for _, f := range v.Flows {
 		for d, p := range f.Path {
-			for k := 0; k+1 < len(p); k++ {
-				if !f.Sides[p[k]].Sees(d) || !f.Sides[p[k+1]].Sees(d) {
-					continue // that a direction may pass there says nothing
-				}
-				if p[k] == s.A && p[k+1] == s.B {
+			v.neighbours(p, func(a, b int) {
+				switch {
+				case !f.Sides[a].Sees(d) || !f.Sides[b].Sees(d):
+					// that a direction may pass there says nothing
+				case a == s.A && b == s.B:
 					s.travel[0]++
-				} else if p[k] == s.B && p[k+1] == s.A {
+				case a == s.B && b == s.A:
 					s.travel[1]++
 				}
-			}
+			})
 		}
 	}
 }

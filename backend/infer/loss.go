@@ -67,8 +67,8 @@ func (v *Verdict) passages(n int, f *match.Flow, into []passage) {
 	for d, p := range f.Path {
 		for k, c := range p {
 			var ahead *Segment
-			if k+1 < len(p) {
-				ahead = v.Segment(c, p[k+1])
+			if x := v.next(p, k); x >= 0 {
+				ahead = v.Segment(c, x)
 			}
 			s := f.Sides[c]
 			pass := func(g *Segment, sent, lost int64) {

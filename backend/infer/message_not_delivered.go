@@ -16,7 +16,7 @@ var messageNotDelivered = rule{Doc{ID: "message-not-delivered", weight: 80,
 		for _, s := range v.Segments {
 			for n, f := range v.Flows {
 				st := v.State[n]
-				if j := f.Joint(s.A, s.B); !v.failed(f) && st.Outcome != "reset" || j == nil || j.Opaque || !neighbours(f, s) || f.Proto != flow.ProtoTCP && st.App == "" {
+				if j := f.Joint(s.A, s.B); !v.failed(f) && st.Outcome != "reset" || j == nil || j.Opaque || !v.adjoins(f, s) || f.Proto != flow.ProtoTCP && st.App == "" {
 					continue
 				}
 				for d, sender := range [2]string{"client", "server"} {

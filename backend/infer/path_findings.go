@@ -259,7 +259,7 @@ const few = 2
 func (v *Verdict) twoWays() (out []*match.Flow) {
 	doubtful := map[*match.Flow][]int{}
 	for _, f := range v.Flows {
-		if !turns(f) {
+		if !v.turns(f) {
 			continue
 		}
 		out = append(out, f)
@@ -297,8 +297,8 @@ func (v *Verdict) twoWays() (out []*match.Flow) {
 }
 
 // turns reports whether a conversation's answers pass other points than its requests.
-func turns(f *match.Flow) bool {
-	p, q := f.Path[0], slices.Clone(f.Path[1])
+func (v *Verdict) turns(f *match.Flow) bool {
+	p, q := v.recorders(f.Path[0]), v.recorders(f.Path[1])
 	slices.Reverse(q)
 	return len(p) > 1 && len(q) > 1 && !slices.Equal(p, q)
 }

@@ -21,18 +21,17 @@ func (v *Verdict) segments() {
 	for _, f := range v.Flows {
 		done := map[[2]int]bool{}
 		for d, p := range f.Path {
-			for i := 0; i+1 < len(p); i++ {
-				a, b := p[i], p[i+1]
+			v.neighbours(p, func(a, b int) {
 				if v.Rank[a] > v.Rank[b] {
 					a, b = b, a
 				}
 				k := [2]int{a, b}
 				if done[k] {
-					continue
+					return
 				}
 				j := f.Joint(a, b)
 				if j == nil || v.Link(a, b) == nil {
-					continue
+					return
 				}
 				done[k] = true
 				n := by[k]
@@ -46,7 +45,7 @@ func (v *Verdict) segments() {
 				} else if j.HasTTL[d] {
 					n.ttl[abs(j.TTL[d])] += f.Sides[a].Frames()
 				}
-			}
+			})
 		}
 	}
 	maps.DeleteFunc(by, func(k [2]int, _ *counts) bool { return v.missedBetween(k) })
@@ -90,7 +89,7 @@ func (v *Verdict) segments() {
 	for i, s := range v.Segments {
 		s.Index, s.passing = i, make([]passing, 0, s.Flows)
 		for n, f := range v.Flows {
-			if j := f.Joint(s.A, s.B); j != nil && neighbours(f, s) {
+			if j := f.Joint(s.A, s.B); j != nil && v.adjoins(f, s) {
 				s.passing = append(s.passing, passing{n, f, j})
 			}
 		}
@@ -106,7 +105,7 @@ const missLeast = 0.01
 func (v *Verdict) missedBetween(k [2]int) bool {
 	l := v.Link(k[0], k[1])
 	for b := range v.Caps {
-		if v.Rank[b] <= v.Rank[k[0]] || v.Rank[b] >= v.Rank[k[1]] {
+		if v.Rank[b] <= v.Rank[k[0]] || v.Rank[b] >= v.Rank[k[1]] || v.sameRecorder(b, k[0]) || v.sameRecorder(b, k[1]) {
 			continue
 		}
 		// What it missed of conversations that it holds says how much it misses.

@@ -73,6 +73,7 @@ type Verdict struct {
 	Hops      *Hops
 	Whole     [2]clock.RefTime       // when the first and the last frame of all captures were seen
 	ran       [][2]clock.RefTime     // by capture: when its first and its last frame was seen
+	inPieces  bool                   // some captures are pieces of what one recorder wrote
 	untimed   map[[2]int]match.Apart // of two captures whose clocks are not known: what the pairs say
 	State     []*State               // by flow, in Result.Flows' order
 	Messages  []map[uint32]string    // by capture and place: the application message that ends in a frame, raw text
@@ -154,6 +155,9 @@ func New(r *match.Result, m *clock.Model, order []int, x *exchange.Result, recor
 	}
 	v.shaken = sync.OnceValue(v.compareHandshakes)
 	v.Hops = newHops(r)
+	for c, first := range v.Pieces {
+		v.inPieces = v.inPieces || first != c
+	}
 	v.segments()
 	v.fates()
 	v.outcomes()

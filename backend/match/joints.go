@@ -78,7 +78,7 @@ func (r *Result) joints(ks, alike []Candidate) {
 			f := r.Flows[i]
 			for a := range f.Sides {
 				for b := a + 1; b < len(f.Sides); b++ {
-					if f.Sides[a] != nil && f.Sides[b] != nil {
+					if f.Sides[a] != nil && f.Sides[b] != nil && r.Pieces[a] != r.Pieces[b] {
 						j := r.joint(m, f, a, b, k)
 						if c := j.Rival; c.Capture >= 0 && r.FlowOf[c.Capture][c.ID] == f {
 							r.outside(j, f, byConv())

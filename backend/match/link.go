@@ -290,7 +290,7 @@ func Packets(ctx context.Context, r *Result) error {
 // pairFlow pairs one flow's packets along its path in each direction.
 func (r *Result) pairFlow(m *matcher, k *linker, f *Flow) {
 	for _, j := range f.Joints {
-		if !f.neighbours(j.A, j.B) {
+		if !r.neighbours(f, j.A, j.B) {
 			continue
 		}
 		p := &passing{r.window(j), f.passes(j.A, j.B)}
@@ -336,12 +336,15 @@ func (r *rest) set(l, open []uint32) {
 	r.l, r.open = slices.Clone(l), slices.Concat(r.open, open)
 }
 
-func (f *Flow) neighbours(a, b int) bool {
+// neighbours reports whether two points follow each other on a flow's path, but for other pieces of what their recorders wrote.
+func (r *Result) neighbours(f *Flow, a, b int) bool {
 	for _, p := range f.Path {
-		for i := 0; i+1 < len(p); i++ {
-			if p[i] == a && p[i+1] == b || p[i] == b && p[i+1] == a {
-				return true
-			}
+		i, k := slices.Index(p, a), slices.Index(p, b)
+		if i < 0 || k < 0 {
+			continue
+		}
+		if !slices.ContainsFunc(p[min(i, k)+1:max(i, k)], func(c int) bool { return r.Pieces[c] != r.Pieces[a] && r.Pieces[c] != r.Pieces[b] }) {
+			return true
 		}
 	}
 	return false

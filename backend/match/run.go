@@ -32,6 +32,9 @@ type Result struct {
 	// that one translates addresses.
 	Routers, Translators []bool
 
+	// Pieces is, by capture, the first one that the same recorder wrote.
+	Pieces []int
+
 	both   []bothSides // by capture
 	logged *said       // nil: nothing
 	probed []probed    // by the first probe
@@ -59,6 +62,8 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 		routers[k] = routers[k] || translators[k]
 	})
 	r := &Result{Caps: caps, Routers: routers, Translators: translators, both: both, logged: newSaid(logged), Relations: map[[2]int]*Relation{}}
+	var goOn []Candidate
+	r.Pieces, goOn = recorders(caps)
 	lvl := commonLevel(caps...)
 	heads := allHeaders(caps)
 	ks := r.gather(lvl, sampleMask, heads, nil, nil)
@@ -72,6 +77,9 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 		}
 	}
 	taken := newTaken(caps)
+	for i := range goOn {
+		r.join(fo, taken, &goOn[i])
+	}
 	anchors := r.anchor(fo, taken, ks)
 	if more := r.closer(fo, lvl, heads, ks); len(more) > 0 {
 		ks = more
@@ -121,7 +129,7 @@ func (r *Result) gather(lvl level, mask uint64, heads []map[flow.ConvID]flow.Fro
 		})
 	}
 	parallel(len(caps), func(k int) { r.both[k].standIn(lists[k]) })
-	ks := candidates(lists)
+	ks := slices.DeleteFunc(candidates(lists), func(k Candidate) bool { return r.Pieces[k.A.Capture] == r.Pieces[k.B.Capture] })
 	r.each(len(ks), func() func(i int) { return func(i int) { r.orient(&ks[i]) } })
 	rank(ks)
 	return ks
