@@ -16,6 +16,7 @@ type Relation struct {
 	Terminated int    // anchors whose TCP ends in between
 	// addr votes for the side that an address lies on: >0 beyond A, <0 beyond B; nets does so for networks.
 	addr, nets map[addrOf]int
+	level      bool // nothing says which capture packets pass first
 }
 
 type addrOf struct {

@@ -344,6 +344,7 @@ func (r *Result) relate(caps []*flow.Capture, anchors []Candidate) {
 		return func(i int) { done[i] = r.probeAnchor(m, anchors[i], most) }
 	})
 	r.straighten(done)
+	r.level(done, most)
 	samples := map[*Relation]*[3]int{}
 	for i := range done {
 		if p := &done[i]; p.joint != nil {
@@ -396,6 +397,38 @@ func (r *Result) straighten(done []probed) {
 		for k := range p.samples {
 			p.samples[k].way = -p.samples[k].way
 		}
+	}
+}
+
+// level orders two captures of which nothing says which one packets pass first: neither TTL nor time, as of two recorders at one place. What
+// lies nearer to the first one's initiators is taken for the side of the first capture; delays are nothing either way.
+func (r *Result) level(done []probed, most int) {
+	var m *matcher
+	for i := range done {
+		p := &done[i]
+		if p.joint == nil || p.joint.Way != 0 {
+			continue
+		}
+		rel := r.relation(p.joint.A, p.joint.B)
+		if len(rel.addr) > 0 && !rel.level {
+			continue // others say it
+		}
+		rel.level = true
+		way := rel.guessWay(p.flow)
+		if way == 0 {
+			way = 1
+		}
+		if m == nil {
+			m = &matcher{}
+		}
+		j := *p.joint
+		pairs, ok := m.glance(p.flow.Sides[j.A], p.flow.Sides[j.B], p.flow.Proto, &j, most)
+		if !ok {
+			continue
+		}
+		j.Way, p.joint.Way = way, way
+		p.samples = m.timeSamples(&j, pairs, most)
+		rel.vote(p.flow, int(way))
 	}
 }
 

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,5 +78,42 @@ func TestPieces(t *testing.T) {
 				t.Errorf("%d stretches", len(doc.Segments))
 			}
 		})
+	}
+}
+
+// Two recorders at one place see every packet at one time: nothing tells which is first, and nothing depends on it.
+func TestOnePlace(t *testing.T) {
+	for _, x := range []struct {
+		name, file, apply string
+		want              []string
+	}{{"snat-basic", "a.pcap", "", []string{"delivered"}}, {"snat-basic", "a.pcap", "filter=port:80@a", []string{"delivered", "filtered"}},
+		{"asymmetric-route", "d.pcapng", "", []string{"delivered"}}, {"nat64", "a.pcap", "filter=tcp@a", []string{"delivered", "filtered"}}} {
+		from := filepath.Join("../../testdata", x.name)
+		again := from
+		if x.apply != "" {
+			_, again = changed(t, x.name, x.apply)
+		}
+		b, err := os.ReadFile(filepath.Join(again, x.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again = filepath.Join(t.TempDir(), "again"+filepath.Ext(x.file))
+		if err := os.WriteFile(again, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		doc, err := Correlate(context.Background(), Options{Out: filepath.Join(t.TempDir(), "out"), Inputs: []Input{{Path: filepath.Join(from, x.file)}, {Path: again}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range doc.Captures {
+			if c.Clock.OffsetS == nil || *c.Clock.OffsetS != 0 || *c.Clock.OffsetErrorS > 1e-5 {
+				t.Errorf("%s %s: %s is at %v s", x.name, x.apply, c.Name, c.Clock.OffsetS)
+			}
+			for fate := range c.Fates {
+				if !slices.Contains(x.want, fate) {
+					t.Errorf("%s %s: of %s frames are %s", x.name, x.apply, c.Name, fate)
+				}
+			}
+		}
 	}
 }
