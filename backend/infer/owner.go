@@ -106,9 +106,12 @@ func (j *judge) balancers() {
 				continue
 			}
 			for other, o := range f.Sides {
-				if k := serviceOf(f, c, other); o == nil && j.forwarded[k] && !j.balanced[k.ownKey] && j.v.answered(f, c) {
-					j.balanced[k.ownKey] = true
+				k := serviceOf(f, c, other)
+				if o != nil || !j.forwarded[k] || j.balanced[k.ownKey] || !j.v.answered(f, c) {
+					continue
 				}
+				from, to := s.Cap.Span(s.Convs[0])
+				j.balanced[k.ownKey] = !j.v.outsideOf(other, c, from) && !j.v.outsideOf(other, c, to-1)
 			}
 		}
 	}

@@ -321,6 +321,15 @@ func TestFatesOfOtherServer(t *testing.T) {
 	}
 }
 
+// What passed before the other recorder ran is no sign of another server: behind an address with one, what nobody answers and that one's
+// recorder never saw was dropped.
+func TestOneServerOfWhichSomeWasEarlier(t *testing.T) {
+	doc := derived(t, 5, "partial-reuse-span", "nat=double/ports@a-b,outage=0.5@a-b")
+	if !slices.ContainsFunc(doc.Findings, func(f model.Finding) bool { return f.ID == "syn-not-delivered" }) {
+		t.Errorf("the findings are %v", doc.Findings)
+	}
+}
+
 // What takes another way than past the point that holds the other direction is elsewhere, not lost, and said so.
 func TestOneDirection(t *testing.T) {
 	for _, x := range [][2]string{{"a.pcap", "b.pcapng"}, {"a.pcap", "c.pcap"}, {"b.pcapng", "d.pcapng"}, {"c.pcap", "d.pcapng"}} {
