@@ -116,7 +116,7 @@ func (j *judge) ports() {
 
 // chanceMost is the chance below which a recorder's begin and end are not taken for the reason why it holds all of one kind of traffic and
 // none of any other.
-const chanceMost = 0.25
+const chanceMost = 0.1
 
 // deliberate reports whether a capture filter of o hides what c holds of other protocols, or of other ports, even in front of o's first
 // frame and behind its last: some of it passed while o was running, or o holds all conversations of one kind from their beginning to
