@@ -30,9 +30,9 @@ var lines = sync.OnceValue(func() []byte {
 })
 
 // Vendor is the short name of the organisation that a hardware address is assigned to; "" for none, and for addresses
-// that nobody is assigned: locally administered ones and groups (IEEE 802-2014 §8.2).
+// that nobody is assigned: locally administered ones and groups (IEEE 802-2014 §8.2), and all zeros, which a loopback has.
 func Vendor(mac [6]byte) string {
-	if mac[0]&3 != 0 {
+	if mac[0]&3 != 0 || mac == [6]byte{} {
 		return ""
 	}
 	asked.Lock()
