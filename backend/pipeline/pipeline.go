@@ -185,6 +185,9 @@ func compared(caps []*flow.Capture) string {
 func askAgain(caps []*flow.Capture) string {
 	var bare []string
 	for _, c := range caps {
+		if in := sealedIn(c); in != "" {
+			return fmt.Sprintf("most of %s is inside of %s, which encrypts what it carries: capture where the tunnel has ended, or on its interface (tun0, wg0, ipsec0)", c.Name, in)
+		}
 		if c.HeadersCut || c.AnyCut[0] && !c.MinHead[0] || c.AnyCut[1] && !c.MinHead[1] {
 			bare = append(bare, c.Name)
 		}
