@@ -123,6 +123,9 @@ func (v *Verdict) adjoins(f *match.Flow, s *Segment) bool {
 // first is a flow's first frame at a capture, of direction d if any, as evidence.
 func (v *Verdict) first(f *match.Flow, c, d int) int64 {
 	s := f.Sides[c]
+	if !s.Carries(d) {
+		return -1
+	}
 	for _, id := range s.Convs {
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			if x := s.Cap.At(i); s.Dir(i) == d && x.Mark&(flow.MarkError|flow.MarkDuplicate) == 0 {

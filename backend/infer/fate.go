@@ -67,6 +67,10 @@ type judge struct {
 	cover      map[coverKey]*coverage // of the flow at hand
 	buf        []match.Pair
 	made       []madeFrame // of the flow at hand
+	asked      *match.Flow // works' last one, and what it said
+	itWorks    bool
+	oneSided   oneSided // stopped's last one, and what it said
+	isStopped  bool
 }
 
 // flow judges the frames of one flow.
@@ -254,11 +258,7 @@ func (j *judge) missing(f *match.Flow, c, d int, i uint32, s step) (m Mark, ok b
 			}
 			return m, true
 		}
-		no := int64(-1)
-		if s.down && d == 0 {
-			no = v.refusal(f, c)
-		}
-		if no >= 0 && v.At(c, uint32(no)).Opt != flow.ErrorByEnd || v.answeredNearer(f, c, d, s.down) {
+		if j.stopped(f, c, d, s.down) {
 			if m.Fate = FateConsumed; !s.down {
 				m.Fate, m.Origin = FateInjected, OriginMiddlebox
 			}
@@ -343,6 +343,27 @@ func (v *Verdict) usualWay(c int, i uint32) bool {
 func (v *Verdict) answered(f *match.Flow, c int) bool {
 	s := f.Sides[c]
 	return s.Carries(0) && s.Carries(1)
+}
+
+// stopped reports whether a device on the way refused, or answered, a conversation that only c saw.
+func (j *judge) stopped(f *match.Flow, c, d int, down bool) bool {
+	k := oneSided{f, c, d, down}
+	if j.oneSided != k { // it is asked for each of its frames, and looks at all of them
+		v, no := j.v, int64(-1)
+		if down && d == 0 {
+			no = v.refusal(f, c)
+		}
+		j.oneSided = k
+		j.isStopped = no >= 0 && v.At(c, uint32(no)).Opt != flow.ErrorByEnd || v.answeredNearer(f, c, d, down)
+	}
+	return j.isStopped
+}
+
+// oneSided is a direction of a conversation that one point saw.
+type oneSided struct {
+	f    *match.Flow
+	c, d int
+	down bool
 }
 
 // answeredNearer reports whether all answers of a conversation that only c saw passed fewer routers than what the other

@@ -235,11 +235,18 @@ func (j *judge) hidden(f *match.Flow, c, other int, ports bool) bool {
 // works reports whether a flow reaches its other end, as some point tells, be it another one than that which is looked at, as requests
 // and answers may take different ways: both directions carry something, or the end says by ICMP that nobody listens.
 func (j *judge) works(f *match.Flow) bool {
+	if j.asked != f { // it is asked for each of its frames
+		j.asked, j.itWorks = f, j.v.works(f)
+	}
+	return j.itWorks
+}
+
+func (v *Verdict) works(f *match.Flow) bool {
 	for c, s := range f.Sides {
 		if s == nil {
 			continue
 		}
-		if j.v.answered(f, c) {
+		if v.answered(f, c) {
 			return true
 		}
 		for k, id := range s.Convs {

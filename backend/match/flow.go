@@ -200,6 +200,9 @@ func newFlow(caps []*flow.Capture, ms []member) *Flow {
 	return f
 }
 
+// fewConvs is how many conversations of a side are looked through one by one.
+const fewConvs = 8
+
 // inFileOrder sorts a side's conversations by their first frame; that of a device's far side comes behind its near side.
 func (s *Side) inFileOrder() {
 	if len(s.Convs) == 1 {
@@ -224,6 +227,12 @@ func (s *Side) inFileOrder() {
 		convs[k], fwd[k] = s.Convs[i], s.Forward[i]
 	}
 	s.Convs, s.Forward = convs, fwd
+	if len(convs) > fewConvs {
+		s.at = make(map[flow.ConvID]int, len(convs))
+		for k, id := range convs {
+			s.at[id] = k
+		}
+	}
 }
 
 // initiatorDir is the direction of the root conversation that the initiator sends in.
@@ -295,12 +304,18 @@ func (s *Side) Dir(i uint32) int {
 }
 
 func (s *Side) dirAmong(i uint32) int {
+	if s.at != nil {
+		return s.Cap.At(i).Dir() ^ s.Forward[s.at[s.Cap.ID(i)]]
+	}
 	k := max(0, slices.IndexFunc(s.Convs, func(id flow.ConvID) bool { return s.Cap.Holds(id, i) }))
 	return s.Cap.At(i).Dir() ^ s.Forward[k]
 }
 
 // DirOf is the flow direction of what goes in direction dir of a conversation of this side.
 func (s *Side) DirOf(id flow.ConvID, dir int) int {
+	if k, ok := s.at[id]; ok {
+		return dir ^ s.Forward[k]
+	}
 	for k, c := range s.Convs {
 		if c == id {
 			return dir ^ s.Forward[k]

@@ -38,7 +38,8 @@ type Pair struct {
 type Side struct {
 	Cap     *flow.Capture
 	Convs   []flow.ConvID
-	Forward []int // per conversation: the direction (0, 1) that the flow's initiator sends in
+	Forward []int               // per conversation: the direction (0, 1) that the flow's initiator sends in
+	at      map[flow.ConvID]int // where Convs has each, of many
 }
 
 // packets lists the places of flow direction d (0: from the initiator), copies of earlier frames left out, in

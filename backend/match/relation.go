@@ -130,6 +130,9 @@ func (s *Side) ends(d, limit int, buf []uint32) []uint32 {
 		return buf
 	}
 	dir := d ^ s.Forward[0]
+	if s.Cap.Convs[s.Convs[0]].Packets[dir] == 0 {
+		return buf
+	}
 	take := func(i uint32) {
 		if f := s.Cap.At(i); f.Dir() == dir && f.Mark&flow.MarkDuplicate == 0 {
 			buf = append(buf, i)
