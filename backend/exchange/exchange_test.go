@@ -31,7 +31,7 @@ func TestOffsetIsFound(t *testing.T) {
 	}
 	const ahead = 3_600_000 // an hour, ms
 	back := shifted(front, ahead)
-	ns := nestings(front, back, false, marked(front, back))
+	ns := nestings(front, back, false, marked(front, back), -anyOffset, anyOffset)
 	lo, hi, _, ok := offset(ns, front, back)
 	if !ok || lo > ahead*1e6 || hi < ahead*1e6-4e6 || hi-lo > 10e6 {
 		t.Fatalf("offset between %d and %d, %v", lo, hi, ok)
@@ -54,10 +54,10 @@ func TestOffsetIsNotMadeUp(t *testing.T) {
 		front = append(front, talk(int(i), 977*i, 977*i+15, 200, 20000))
 		other = append(other, talk(int(i), 1231*i+i*i*31, 1231*i+i*i*31+9, 200, 20000))
 	}
-	if lo, hi, _, ok := offset(nestings(front, other, false, marked(front, other)), front, other); ok {
+	if lo, hi, _, ok := offset(nestings(front, other, false, marked(front, other), -anyOffset, anyOffset), front, other); ok {
 		t.Errorf("an offset of %d to %d between strangers", lo, hi)
 	}
-	if _, _, _, ok := offset(nestings(front[:2], front[:2], false, marked(front[:2], front[:2])), front[:2], front[:2]); ok {
+	if _, _, _, ok := offset(nestings(front[:2], front[:2], false, marked(front[:2], front[:2]), -anyOffset, anyOffset), front[:2], front[:2]); ok {
 		t.Error("an offset from two exchanges")
 	}
 }
@@ -74,7 +74,7 @@ func TestAlike(t *testing.T) {
 // claimsOf assigns at an offset of zero.
 func claimsOf(front, back []*Exchange) []Claim {
 	mark := marked(front, back)
-	cs, _ := assign(front, back, nestings(front, back, false, mark), mark, 0, 0)
+	cs, _ := assign(front, back, nestings(front, back, false, mark, -anyOffset, anyOffset), mark, 0, 0)
 	return cs
 }
 

@@ -44,10 +44,12 @@ type usual struct{ mid, spread, cost float64 }
 const (
 	learnLeast   = 5       // pairs from which an interval is learnt
 	nearWeight   = 8       // pairs nearest in time that say what is usual just then: a proxy under load keeps all of them longer
+	nearMost     = 128     // of so many at most: where more share that weight, none of them tells anything
 	spreadLeast  = 100_000 // ns; recorders are no better
 	likelyRounds = 6
-	likelyLeast  = 0.8 // share of the weight from which a pair is claimed
-	vagueLeast   = 0.9 // the same where times of either were not seen whole: what is not known speaks for nobody
+	likelyMost   = 1 << 17 // pairs that are weighed: a crowd in which each may be many is not told apart by time
+	likelyLeast  = 0.8     // share of the weight from which a pair is claimed
+	vagueLeast   = 0.9     // the same where times of either were not seen whole: what is not known speaks for nobody
 	balanceSteps = 60
 )
 
@@ -89,7 +91,7 @@ func learnNear(pairs []weighted, front, back []*Exchange, all *[intervals]usual)
 			continue
 		}
 		lo, hi, total := i, i+1, l[i].weight
-		for total < nearWeight && (lo > 0 || hi < len(l)) {
+		for total < nearWeight && hi-lo < nearMost && (lo > 0 || hi < len(l)) {
 			if hi == len(l) || lo > 0 && at(w)-at(l[lo-1]) <= at(l[hi])-at(w) {
 				lo--
 				total += l[lo].weight
@@ -163,7 +165,7 @@ func (p *plan) likely(byBack [][]int) {
 			}
 		}
 	}
-	if len(pairs) == 0 {
+	if len(pairs) == 0 || len(pairs) > likelyMost {
 		return
 	}
 	var sure []weighted
@@ -199,44 +201,43 @@ func (p *plan) likely(byBack [][]int) {
 // Knopp, 1967). An exchange in front may have no counterpart; one behind that costs more than strayCost has none here.
 func (p *plan) balance(pairs []weighted, near map[int]*[intervals]usual) {
 	const strayCost = 14 // nats
-	n := map[int]float64{}
-	least := map[int]float64{}
+	byBack, byFront, least := make([]float64, len(p.back)), make([]float64, len(p.front)), make([]float64, len(p.back))
+	for j := range least {
+		least[j] = math.Inf(1)
+	}
 	for k := range pairs {
 		w := &pairs[k]
 		w.weight = 0
 		if us := near[w.back]; us != nil {
 			w.weight = cost(us, p.front[w.front], p.back[w.back])
 		}
-		if c, ok := least[w.back]; !ok || w.weight < c {
-			least[w.back] = w.weight
-		}
+		least[w.back] = min(least[w.back], w.weight)
 	}
-	stray := map[int]float64{}
+	stray := make([]float64, len(p.back)) // 0 of those that no pair has
 	for k := range pairs {
 		w := &pairs[k]
 		w.weight = math.Exp(least[w.back] - w.weight)
 		stray[w.back] = math.Exp(least[w.back] - strayCost)
 	}
 	for range balanceSteps {
-		clear(n)
-		for j, s := range stray {
-			n[^j] = s
+		copy(byBack, stray)
+		for k := range pairs {
+			byBack[pairs[k].back] += pairs[k].weight
 		}
 		for k := range pairs {
-			n[^pairs[k].back] += pairs[k].weight
-		}
-		for k := range pairs {
-			pairs[k].weight /= n[^pairs[k].back]
+			pairs[k].weight /= byBack[pairs[k].back]
 		}
 		for j := range stray {
-			stray[j] /= n[^j]
+			if stray[j] > 0 {
+				stray[j] /= byBack[j]
+			}
 		}
-		clear(n)
+		clear(byFront)
 		for k := range pairs {
-			n[pairs[k].front] += pairs[k].weight
+			byFront[pairs[k].front] += pairs[k].weight
 		}
 		for k := range pairs {
-			if s := n[pairs[k].front]; s > 1 {
+			if s := byFront[pairs[k].front]; s > 1 {
 				pairs[k].weight /= s
 			}
 		}

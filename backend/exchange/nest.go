@@ -115,22 +115,98 @@ func nest(f, b *Exchange) (lo, hi int64, ok bool) {
 	return lo, hi, lo <= hi
 }
 
-// nestings lists all pairs that fit; nil where there are too many to tell anything.
-func nestings(front, back []*Exchange, named bool, mark []int) []nesting {
+// nestings lists all pairs that fit at some offset in [lo, hi]; nil where there are too many to tell anything.
+func nestings(front, back []*Exchange, named bool, mark []int, lo, hi int64) []nesting {
 	var out []nesting
+	ix := newIndex(back)
 	for i, f := range front {
-		for j, b := range back {
-			if m := mark[j]; m >= 0 && m != i || m < 0 && !compatible(f, b, named) {
+		for _, j := range ix.candidates(f, lo, hi) {
+			if m := mark[j]; m >= 0 && m != i || m < 0 && !compatible(f, back[j], named) {
 				continue
 			}
-			if lo, hi, ok := nest(f, b); ok {
-				if out = append(out, nesting{i, j, lo, hi}); len(out) > candidatesMost {
+			if l, h, ok := nest(f, back[j]); ok && l <= hi+slack && h >= lo-slack {
+				if out = append(out, nesting{i, int(j), l, h}); len(out) > candidatesMost {
 					return nil
 				}
 			}
 		}
 	}
 	return out
+}
+
+// anyOffset is a range that every offset is in.
+const anyOffset = int64(1) << 61
+
+// index finds the back exchanges that a front one may have become without a look at all of them.
+type index struct {
+	back   []*Exchange
+	groups map[string][]int32 // by what is asked, in the order of time
+	rest   []int32            // of which nothing tells what is asked, likewise
+	all    []int32            // likewise
+	buf    []int32
+}
+
+func newIndex(back []*Exchange) *index {
+	ix := &index{back: back, groups: map[string][]int32{}, all: make([]int32, len(back))}
+	for j := range ix.all {
+		ix.all[j] = int32(j)
+	}
+	slices.SortStableFunc(ix.all, func(x, y int32) int { return cmp.Compare(back[x].Request.latest(), back[y].Request.latest()) })
+	for _, j := range ix.all {
+		if k, ok := asked(back[j]); ok {
+			ix.groups[k] = append(ix.groups[k], j)
+		} else {
+			ix.rest = append(ix.rest, j)
+		}
+	}
+	return ix
+}
+
+// asked is what two exchanges that are compatible have in common if both have it: a query's key, or what stands behind the last slash of
+// an HTTP request's target, of which a proxy changes the front.
+func asked(e *Exchange) (key string, ok bool) {
+	if e.Key != "" {
+		return "k" + e.Key, true
+	}
+	_, target, _ := strings.Cut(e.Name, " ")
+	if k := strings.LastIndexByte(target, '/'); k >= 0 {
+		return "t" + target[k:], true
+	}
+	return "", false
+}
+
+// candidates lists them in the order of back, those that can nest in f at an offset in [lo, hi].
+func (ix *index) candidates(f *Exchange, lo, hi int64) []int32 {
+	ix.buf = ix.buf[:0]
+	key, ok := asked(f)
+	if !ok {
+		ix.within(ix.all, f, lo, hi)
+	} else {
+		ix.within(ix.groups[key], f, lo, hi)
+		ix.within(ix.rest, f, lo, hi)
+	}
+	slices.Sort(ix.buf)
+	return ix.buf
+}
+
+// within adds those of a list whose time fits: a request is passed on behind the front one's begin, and before its answer is complete.
+func (ix *index) within(l []int32, f *Exchange, lo, hi int64) {
+	at := func(t int64) int {
+		k, _ := slices.BinarySearchFunc(l, t, func(j int32, t int64) int { return cmp.Compare(int64(ix.back[j].Request.latest()), t) })
+		return k
+	}
+	from, to := 0, len(l)
+	if lo > -anyOffset {
+		from = at(int64(f.Request.Start) + lo - slack)
+	}
+	if hi < anyOffset {
+		until := int64(f.Request.Start) + patience
+		if f.Answered && (f.Answer.Ended() || !f.Answer.Seen()) { // see nest
+			until = min(until, int64(f.Answer.End))
+		}
+		to = max(from, at(until+hi+slack+1))
+	}
+	ix.buf = append(ix.buf, l[from:to]...)
 }
 
 // What an offset must explain to be believed.

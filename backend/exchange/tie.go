@@ -147,12 +147,15 @@ func facing(r *match.Result, l []*Exchange, query bool, other int, end func(*mat
 // attempt takes capture a as the front. It gives what goes on behind, and what ends at the proxy.
 func attempt(r *match.Result, a, b int, front, back []*Exchange) found {
 	mark := marked(front, back)
-	ns := nestings(front, back, namesClients(front, back), mark)
+	lo, hi, ok := r.Offset(a, b, front[0].Request.Start)
+	if !ok {
+		lo, hi = -anyOffset, anyOffset
+	}
+	ns := nestings(front, back, namesClients(front, back), mark, lo, hi)
 	if len(ns) == 0 {
 		return found{}
 	}
 	var share nested
-	lo, hi, ok := r.Offset(a, b, front[0].Request.Start)
 	if !ok {
 		lo, hi, ok = transactions(ns, front, back)
 	}
