@@ -215,11 +215,19 @@ func arriving(f *match.Flow, c, from int) int {
 // passed on their way to each point. The device itself is none.
 func (v *Verdict) routersAroundProxy(s *Segment) int {
 	at := [2]map[int]int{{}, {}}
+	type way struct{ k, c, d int }
+	times := map[*match.Flow]map[way]int{} // a conversation carries many requests
 	count := func(k, c int, f *match.Flow, d int) {
+		if times[f] == nil {
+			times[f] = map[way]int{}
+		}
+		times[f][way{k, c, d}]++
+	}
+	sum := func(k, c int, f *match.Flow, d, n int) {
 		for i := range flow.UpTo(f.Sides[c].Cap.Span(f.Sides[c].Convs[0])) {
 			x := v.At(c, i)
 			if f.Sides[c].Dir(i) == d && x.Mark&(flow.MarkError|flow.MarkLater) == 0 {
-				at[k][int(initialOf(x.TTL))-int(x.TTL)]++
+				at[k][int(initialOf(x.TTL))-int(x.TTL)] += n
 			}
 		}
 	}
@@ -237,6 +245,11 @@ func (v *Verdict) routersAroundProxy(s *Segment) int {
 			} else if c == back.Capture && s.other(c) == front.Capture {
 				count(k, c, v.FlowOf[c][back.ID], 0)
 			}
+		}
+	}
+	for f, ws := range times {
+		for w, n := range ws {
+			sum(w.k, w.c, f, w.d, n)
 		}
 	}
 	if len(at[0]) == 0 || len(at[1]) == 0 {
