@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -31,7 +32,7 @@ func TestOffsetIsFound(t *testing.T) {
 	}
 	const ahead = 3_600_000 // an hour, ms
 	back := shifted(front, ahead)
-	ns := nestings(front, back, false, marked(front, back), -anyOffset, anyOffset)
+	ns := fitting(front, back)
 	lo, hi, _, ok := offset(ns, front, back)
 	if !ok || lo > ahead*1e6 || hi < ahead*1e6-4e6 || hi-lo > 10e6 {
 		t.Fatalf("offset between %d and %d, %v", lo, hi, ok)
@@ -54,10 +55,10 @@ func TestOffsetIsNotMadeUp(t *testing.T) {
 		front = append(front, talk(int(i), 977*i, 977*i+15, 200, 20000))
 		other = append(other, talk(int(i), 1231*i+i*i*31, 1231*i+i*i*31+9, 200, 20000))
 	}
-	if lo, hi, _, ok := offset(nestings(front, other, false, marked(front, other), -anyOffset, anyOffset), front, other); ok {
+	if lo, hi, _, ok := offset(fitting(front, other), front, other); ok {
 		t.Errorf("an offset of %d to %d between strangers", lo, hi)
 	}
-	if _, _, _, ok := offset(nestings(front[:2], front[:2], false, marked(front[:2], front[:2]), -anyOffset, anyOffset), front[:2], front[:2]); ok {
+	if _, _, _, ok := offset(fitting(front[:2], front[:2]), front[:2], front[:2]); ok {
 		t.Error("an offset from two exchanges")
 	}
 }
@@ -71,10 +72,55 @@ func TestAlike(t *testing.T) {
 	}
 }
 
+// fitting lists the pairs that fit at any offset.
+func fitting(front, back []*Exchange) []nesting {
+	ns, _ := nestings(front, back, false, marked(front, back), -anyOffset, anyOffset)
+	return ns
+}
+
+// Where a crowd asks for the same, what few ask for tells the offset, and then the crowd is told apart by it.
+func TestCrowd(t *testing.T) {
+	const ahead = 3_600_000 // an hour, ms
+	var front []*Exchange
+	for i := int64(0); i < 2500; i++ {
+		e := talk(int(i), 100*i, 100*i+20+i%7, 200, 3000)
+		e.Name = "GET /health"
+		if i%100 == 0 {
+			e.Name = fmt.Sprintf("GET /report/%d", i)
+		}
+		front = append(front, e)
+	}
+	back := shifted(front, ahead)
+	for i := range back {
+		back[i].Name = front[i].Name
+	}
+	if _, many := nestings(front, back, false, marked(front, back), -anyOffset, anyOffset); !many {
+		t.Fatal("it is no crowd")
+	}
+	some, others := rare(front, back)
+	if len(some) != 25 || len(others) != 25 {
+		t.Fatalf("%d and %d are rare", len(some), len(others))
+	}
+	lo, hi, _, ok := offset(fitting(some, others), some, others)
+	if !ok || lo > ahead*1e6 || hi < ahead*1e6-4e6 {
+		t.Fatalf("offset between %d and %d, %v", lo, hi, ok)
+	}
+	ns, many := nestings(front, back, false, marked(front, back), lo, hi)
+	claims, _ := assign(front, back, ns, marked(front, back), lo, hi)
+	if many || len(claims) != len(front) {
+		t.Fatalf("%d of %d claimed", len(claims), len(front))
+	}
+	for _, c := range claims {
+		if c.Front.Index != c.Back.Index {
+			t.Errorf("%d is claimed to be %d", c.Back.Index, c.Front.Index)
+		}
+	}
+}
+
 // claimsOf assigns at an offset of zero.
 func claimsOf(front, back []*Exchange) []Claim {
 	mark := marked(front, back)
-	cs, _ := assign(front, back, nestings(front, back, false, mark, -anyOffset, anyOffset), mark, 0, 0)
+	cs, _ := assign(front, back, fitting(front, back), mark, 0, 0)
 	return cs
 }
 

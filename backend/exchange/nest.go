@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ const (
 	// patience is how long, ns, a proxy may take to pass something on where nothing bounds it.
 	patience = 120e9
 	// candidatesMost bounds the pairs that are looked at for an unknown offset.
-	candidatesMost = 4 << 20
+	candidatesMost = 2 << 20
 )
 
 // nesting is a back exchange that may be what a front exchange became, and the offsets (clock behind the proxy minus
@@ -115,9 +116,8 @@ func nest(f, b *Exchange) (lo, hi int64, ok bool) {
 	return lo, hi, lo <= hi
 }
 
-// nestings lists all pairs that fit at some offset in [lo, hi]; nil where there are too many to tell anything.
-func nestings(front, back []*Exchange, named bool, mark []int, lo, hi int64) []nesting {
-	var out []nesting
+// nestings lists all pairs that fit at some offset in [lo, hi]; many: there are more than are looked at.
+func nestings(front, back []*Exchange, named bool, mark []int, lo, hi int64) (out []nesting, many bool) {
 	ix := newIndex(back)
 	for i, f := range front {
 		for _, j := range ix.candidates(f, lo, hi) {
@@ -126,12 +126,64 @@ func nestings(front, back []*Exchange, named bool, mark []int, lo, hi int64) []n
 			}
 			if l, h, ok := nest(f, back[j]); ok && l <= hi+slack && h >= lo-slack {
 				if out = append(out, nesting{i, int(j), l, h}); len(out) > candidatesMost {
-					return nil
+					return nil, true
 				}
 			}
 		}
 	}
-	return out
+	return out, false
+}
+
+// rare lists the exchanges that ask for what few others do, as many as can be looked at: where a crowd asks for the same, they tell the
+// offset.
+func rare(front, back []*Exchange) (f, b []*Exchange) {
+	type group struct {
+		key         string
+		front, back int
+	}
+	groups, unnamed := map[string]*group{}, [2]int{}
+	for n, l := range [2][]*Exchange{front, back} {
+		for _, e := range l {
+			k, ok := asked(e)
+			if !ok {
+				unnamed[n]++
+				continue
+			}
+			g := groups[k]
+			if g == nil {
+				g = &group{key: k}
+				groups[k] = g
+			}
+			if n == 0 {
+				g.front++
+			} else {
+				g.back++
+			}
+		}
+	}
+	all := slices.Collect(maps.Values(groups))
+	slices.SortFunc(all, func(x, y *group) int {
+		return cmp.Or(cmp.Compare(x.front*x.back, y.front*y.back), cmp.Compare(x.key, y.key))
+	})
+	left, n, m := candidatesMost, 0, 0
+	for _, g := range all {
+		if left -= g.front * g.back; left < 0 {
+			delete(groups, g.key)
+			continue
+		}
+		n, m = n+g.front, m+g.back
+	}
+	// Of which nothing tells what is asked, may be any.
+	left = candidatesMost - unnamed[0]*(m+unnamed[1]) - unnamed[1]*n
+	of := func(l []*Exchange) (out []*Exchange) {
+		for _, e := range l {
+			if k, ok := asked(e); ok && groups[k] != nil || !ok && left >= 0 {
+				out = append(out, e)
+			}
+		}
+		return out
+	}
+	return of(front), of(back)
 }
 
 // anyOffset is a range that every offset is in.

@@ -146,26 +146,38 @@ func facing(r *match.Result, l []*Exchange, query bool, other int, end func(*mat
 
 // attempt takes capture a as the front. It gives what goes on behind, and what ends at the proxy.
 func attempt(r *match.Result, a, b int, front, back []*Exchange) found {
-	mark := marked(front, back)
+	mark, named := marked(front, back), namesClients(front, back)
 	lo, hi, ok := r.Offset(a, b, front[0].Request.Start)
+	var ns []nesting
 	if !ok {
-		lo, hi = -anyOffset, anyOffset
+		some, others, of := front, back, mark
+		pairs, many := nestings(front, back, named, mark, -anyOffset, anyOffset)
+		if many {
+			some, others = rare(front, back)
+			of = marked(some, others)
+			pairs, _ = nestings(some, others, named, of, -anyOffset, anyOffset)
+		}
+		if len(pairs) == 0 {
+			return found{}
+		}
+		var share nested
+		if lo, hi, ok = transactions(pairs, some, others); !ok {
+			lo, hi, share, ok = offset(pairs, some, others)
+		}
+		if !ok || share.held-share.in > share.held/jumpedShare {
+			if out, in := jumped(some, others, pairs, of); !ok || in > share.in+share.in/jumpedShare {
+				return out
+			}
+		}
+		if !many {
+			ns = pairs
+		}
 	}
-	ns := nestings(front, back, namesClients(front, back), mark, lo, hi)
+	if ns == nil {
+		ns, _ = nestings(front, back, named, mark, lo, hi)
+	}
 	if len(ns) == 0 {
 		return found{}
-	}
-	var share nested
-	if !ok {
-		lo, hi, ok = transactions(ns, front, back)
-	}
-	if !ok {
-		lo, hi, share, ok = offset(ns, front, back)
-	}
-	if !ok || share.held-share.in > share.held/jumpedShare {
-		if out, in := jumped(front, back, ns, mark); !ok || in > share.in+share.in/jumpedShare {
-			return out
-		}
 	}
 	claims, withins, lo, hi := settle(front, back, ns, mark, lo, hi)
 	return found{claims, withins, own(r, a, b, front, ns, claims, lo, hi)}
