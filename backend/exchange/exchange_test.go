@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -179,6 +181,57 @@ func TestSameRequest(t *testing.T) {
 	}{{"GET /a", "GET /a", true}, {"GET /api/a", "GET /a", true}, {"GET /a", "POST /a", false}, {"GET /a", "GET /b", false}} {
 		if got := sameRequest(x.a, x.b); got != x.want {
 			t.Errorf("%q and %q: %v", x.a, x.b, got)
+		}
+	}
+}
+
+// The frames of a large body are paired without a comparison of each with all: if not, this does not end.
+func TestLargeBody(t *testing.T) {
+	const frames, size = 400_000, 1000
+	part := func(first uint32) Part {
+		p := Part{Least: frames * size, Most: frames * size, Head: -1}
+		for i := range int64(frames) {
+			p.Pieces = append(p.Pieces, Piece{Frame: first + uint32(i), From: (frames - i) * size, To: (frames - i - 1) * size})
+		}
+		return p
+	}
+	f, b := part(0), part(7)
+	c := &Claim{Front: &Exchange{}, Back: &Exchange{}}
+	out := c.pair(nil, &f, &b, Response)
+	if len(out) != frames {
+		t.Fatalf("%d pairs", len(out))
+	}
+	for i, m := range out {
+		if m.A.Frame != uint32(i) || m.B.Frame != uint32(i)+7 {
+			t.Fatalf("%v", m)
+		}
+	}
+}
+
+// What ends of pieces meet, as a look at all of them has it.
+func TestMeeting(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 300 {
+		p := Part{Most: 100}
+		for range random.IntN(20) {
+			to := random.Int64N(90)
+			p.Pieces = append(p.Pieces, Piece{From: to + random.Int64N(12), To: to})
+		}
+		s := spansOf(&p)
+		for range 20 {
+			to := random.Int64N(100)
+			from := to + random.Int64N(20) - 2
+			have := s.meeting(to, from, nil)
+			slices.Sort(have)
+			var want []int
+			for k, y := range p.Pieces {
+				if max(to, y.To) < min(from, y.From) {
+					want = append(want, k)
+				}
+			}
+			if !slices.Equal(have, want) {
+				t.Fatalf("[%d, %d) meets %v of %v, want %v", to, from, have, p.Pieces, want)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -77,5 +78,58 @@ func TestWindows(t *testing.T) {
 	}
 	if paired != n {
 		t.Errorf("%d of %d frames have their counterpart", paired, n)
+	}
+}
+
+// A conversation that one point alone saw takes time that grows with its packets: if it is asked for each of them what became of all, this
+// does not end.
+func TestLongOneSidedConversation(t *testing.T) {
+	const shared, alone = 400, 400_000
+	dir := t.TempDir()
+	var inputs []Input
+	for point, name := range []string{"a.pcap", "b.pcap"} {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := capturetest.NewWriter(f, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
+		send := func(at, id int, sport, dport uint16, back bool) {
+			b := make([]byte, 14+28+16)
+			copy(b[12:], []byte{8, 0, 0x45, 0, 0, 44, 0, 0, 0x40, 0, byte(64 - point), 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2})
+			if back {
+				copy(b[26:], []byte{10, 0, 0, 2, 10, 0, 0, 1})
+				b[22] = byte(63 + point)
+				sport, dport = dport, sport
+			}
+			binary.BigEndian.PutUint16(b[18:], uint16(id))
+			binary.BigEndian.PutUint16(b[34:], sport)
+			binary.BigEndian.PutUint16(b[36:], dport)
+			binary.BigEndian.PutUint16(b[38:], 24)
+			binary.BigEndian.PutUint64(b[42:], uint64(id+1)*0x9E3779B97F4A7C15)
+			w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(at), Data: b})
+		}
+		for i := range alone {
+			if n := i * shared / alone; n*alone/shared == i {
+				delay := 3_000_000 * point
+				if n%2 == 1 {
+					delay = -delay
+				}
+				send(i*100_000+delay, n+1, 3000, 4000, n%2 == 1)
+			}
+			if point == 0 {
+				send(i*100_000+50_000, 1<<20+i, 5000, 6000, false)
+			}
+		}
+		if err := errors.Join(w.Close(), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		inputs = append(inputs, Input{Path: f.Name()})
+	}
+	doc, err := Correlate(context.Background(), Options{Inputs: inputs, Out: filepath.Join(dir, "out")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := doc.Captures[0].Fates["delivered"]; n != shared {
+		t.Errorf("%d of %d frames are delivered", n, shared)
 	}
 }
