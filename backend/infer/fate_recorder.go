@@ -93,7 +93,7 @@ func (j *judge) classes() {
 }
 
 // ports finds the pairs of captures of which the first one holds all conversations of one service that the second one has, and none of
-// any other, of which some passed while it ran: a capture filter for a port.
+// any other: a capture filter for a port, as far as deliberate has it.
 func (j *judge) ports() {
 	j.onePort = map[[2]int]bool{}
 	one, more := map[[2]int]int{}, map[[2]int]int{}
@@ -137,11 +137,10 @@ func (j *judge) deliberate(o, c int, ports bool) bool {
 			if from == to {
 				continue
 			}
-			ends := [2]uint32{from, to - 1}
 			if f.Sides[o] != nil {
-				half = half || slices.ContainsFunc(ends[:], func(i uint32) bool {
-					return f.Sides[o].Carries(f.Sides[c].Dir(i)) && !v.matched(c, o, i) && v.outsideOf(o, c, i)
-				})
+				for _, i := range [2]uint32{from, to - 1} {
+					half = half || f.Sides[o].Carries(f.Sides[c].Dir(i)) && !v.matched(c, o, i) && v.outsideOf(o, c, i)
+				}
 				continue
 			}
 			begin, ok := v.Time(c, from)
@@ -149,9 +148,15 @@ func (j *judge) deliberate(o, c int, ports bool) bool {
 			if !ok || !ok2 {
 				continue
 			}
-			inside := func(i uint32) bool { return !v.outsideOf(o, c, i) }
-			if slices.ContainsFunc(ends[:], inside) || begin < first && end > last && slices.ContainsFunc(slices.Collect(flow.UpTo(from, to)), inside) {
+			if !v.outsideOf(o, c, from) || !v.outsideOf(o, c, to-1) {
 				return true
+			}
+			if begin < first && end > last {
+				for i := range flow.UpTo(from, to) {
+					if !v.outsideOf(o, c, i) {
+						return true
+					}
+				}
 			}
 			if end < first {
 				before, front = max(before, end), true
