@@ -80,6 +80,28 @@ func fitting(front, back []*Exchange) []nesting {
 	return ns
 }
 
+// What a header of a request behind names is that one in front, though the proxy asks for something else.
+func TestNamedByHeader(t *testing.T) {
+	var front []*Exchange
+	for i := int64(0); i < 12; i++ {
+		e := talk(int(i), 100*i+i*i*7, 100*i+i*i*7+20+i, 200, 3000+i*5000)
+		e.Name, e.Fields = fmt.Sprintf("GET /shop/%d", i), []uint64{uint64(i) + 77}
+		front = append(front, e)
+	}
+	back := shifted(front, 0)
+	for i, e := range back {
+		e.Name, e.Fields = "GET /internal/page", []uint64{uint64(i) + 77}
+	}
+	for _, c := range claimsOf(front, back) {
+		if c.Front.Index != c.Back.Index {
+			t.Errorf("%d is claimed to be %d", c.Back.Index, c.Front.Index)
+		}
+	}
+	if n := len(claimsOf(front, back)); n != len(front) {
+		t.Errorf("%d of %d claimed", n, len(front))
+	}
+}
+
 // Where a crowd asks for the same, what few ask for tells the offset, and then the crowd is told apart by it.
 func TestCrowd(t *testing.T) {
 	const ahead = 3_600_000 // an hour, ms

@@ -119,8 +119,20 @@ func nest(f, b *Exchange) (lo, hi int64, ok bool) {
 // nestings lists all pairs that fit at some offset in [lo, hi]; many: there are more than are looked at.
 func nestings(front, back []*Exchange, named bool, mark []int, lo, hi int64) (out []nesting, many bool) {
 	ix := newIndex(back)
+	says := map[int][]int32{} // by front exchange, those behind whose header names it: whatever they ask for
+	for j, i := range mark {
+		if i >= 0 {
+			says[i] = append(says[i], int32(j))
+		}
+	}
 	for i, f := range front {
-		for _, j := range ix.candidates(f, lo, hi) {
+		l := ix.candidates(f, lo, hi)
+		if more := says[i]; len(more) > 0 {
+			l = append(l, more...)
+			slices.Sort(l)
+			l = slices.Compact(l)
+		}
+		for _, j := range l {
 			if m := mark[j]; m >= 0 && m != i || m < 0 && !compatible(f, back[j], named) {
 				continue
 			}
