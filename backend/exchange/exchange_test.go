@@ -104,6 +104,9 @@ func TestNamedByHeader(t *testing.T) {
 
 // Where a crowd asks for the same, what few ask for tells the offset, and then the crowd is told apart by it.
 func TestCrowd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: nothing here runs at once")
+	}
 	const ahead = 3_600_000 // an hour, ms
 	var front []*Exchange
 	for i := int64(0); i < 2500; i++ {
@@ -209,6 +212,9 @@ func TestSameRequest(t *testing.T) {
 
 // The frames of a large body are paired without a comparison of each with all: if not, this does not end.
 func TestLargeBody(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: nothing here runs at once")
+	}
 	const frames, size = 400_000, 1000
 	part := func(first uint32) Part {
 		p := Part{Least: frames * size, Most: frames * size, Head: -1}

@@ -84,6 +84,7 @@ func TestWindows(t *testing.T) {
 // A conversation that one point alone saw takes time that grows with its packets: if it is asked for each of them what became of all, this
 // does not end.
 func TestLongOneSidedConversation(t *testing.T) {
+	unlessShort(t)
 	const shared, alone = 400, 400_000
 	dir := t.TempDir()
 	var inputs []Input
