@@ -99,7 +99,7 @@ func pathMap(doc *model.Document) string {
 			class = "point stranger"
 		}
 		d.add(`<rect x="%.1f" y="%.1f" width="%.0f" height="50" rx="6" class="%s"/>`, x(c.Name), y(c.Name), boxW, class)
-		d.text(x(c.Name)+boxW/2, y(c.Name)+21, "label strong", "middle", cut(c.Name, 16))
+		d.text(x(c.Name)+boxW/2, y(c.Name)+21, "label strong", "middle", cut(c.Name, 14))
 		d.text(x(c.Name)+boxW/2, y(c.Name)+39, "small", "middle", count(c.Frames, "frame"))
 	}
 	return d.svg(40+float64(maxCol+1)*(boxW+gap)-gap, 30+float64(tall)*20+float64(maxRow+1)*(rowH+float64(tall)*20), "map", "the capture points and what stands between them")
