@@ -13,6 +13,20 @@ import (
 	"github.com/corr-dev/corr/backend/capture/capturetest"
 )
 
+// recorded writes a capture of Ethernet frames.
+func recorded(t *testing.T, path string, frames func(w *capturetest.Writer)) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := capturetest.NewWriter(f, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
+	frames(w)
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // In captures of more than one window of frames every frame gets its annotation, also of a conversation that was first heard
 // of in a tunnel's outer header and has its first own frame in a later window.
 func TestWindows(t *testing.T) {
@@ -33,30 +47,22 @@ func TestWindows(t *testing.T) {
 	dir := t.TempDir()
 	var inputs []Input
 	for _, name := range []string{"a.pcap", "b.pcap"} {
-		f, err := os.Create(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := capturetest.NewWriter(f, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
-		for i := range n {
-			var payload [16]byte
-			binary.BigEndian.PutUint64(payload[:], uint64(i)*0x9E3779B97F4A7C15)
-			b := udp(1, byte(10+i%50), uint16(2000+i%50), 5000, uint16(i)|1, payload[:])
-			switch i {
-			case 0:
-				b = udp(2, 3, 5555, 4789, 1, inner) // VXLAN
-			case n - 1000:
-				b = udp(2, 3, 5555, 4789, 2, nil) // of the outer conversation itself
+		path := filepath.Join(dir, name)
+		recorded(t, path, func(w *capturetest.Writer) {
+			for i := range n {
+				var payload [16]byte
+				binary.BigEndian.PutUint64(payload[:], uint64(i)*0x9E3779B97F4A7C15)
+				b := udp(1, byte(10+i%50), uint16(2000+i%50), 5000, uint16(i)|1, payload[:])
+				switch i {
+				case 0:
+					b = udp(2, 3, 5555, 4789, 1, inner) // VXLAN
+				case n - 1000:
+					b = udp(2, 3, 5555, 4789, 2, nil) // of the outer conversation itself
+				}
+				w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(i*20_000+len(inputs)*5_000_000), Data: frame(b)})
 			}
-			w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(i*20_000+len(inputs)*5_000_000), Data: frame(b)})
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.Close(); err != nil {
-			t.Fatal(err)
-		}
-		inputs = append(inputs, Input{Path: f.Name()})
+		})
+		inputs = append(inputs, Input{Path: path})
 	}
 	out := filepath.Join(dir, "out")
 	if _, err := Correlate(context.Background(), Options{Inputs: inputs, Out: out}); err != nil {
@@ -89,42 +95,37 @@ func TestLongOneSidedConversation(t *testing.T) {
 	dir := t.TempDir()
 	var inputs []Input
 	for point, name := range []string{"a.pcap", "b.pcap"} {
-		f, err := os.Create(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := capturetest.NewWriter(f, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
-		send := func(at, id int, sport, dport uint16, back bool) {
-			b := make([]byte, 14+28+16)
-			copy(b[12:], []byte{8, 0, 0x45, 0, 0, 44, 0, 0, 0x40, 0, byte(64 - point), 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2})
-			if back {
-				copy(b[26:], []byte{10, 0, 0, 2, 10, 0, 0, 1})
-				b[22] = byte(63 + point)
-				sport, dport = dport, sport
-			}
-			binary.BigEndian.PutUint16(b[18:], uint16(id))
-			binary.BigEndian.PutUint16(b[34:], sport)
-			binary.BigEndian.PutUint16(b[36:], dport)
-			binary.BigEndian.PutUint16(b[38:], 24)
-			binary.BigEndian.PutUint64(b[42:], uint64(id+1)*0x9E3779B97F4A7C15)
-			w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(at), Data: b})
-		}
-		for i := range alone {
-			if n := i * shared / alone; n*alone/shared == i {
-				delay := 3_000_000 * point
-				if n%2 == 1 {
-					delay = -delay
+		path := filepath.Join(dir, name)
+		recorded(t, path, func(w *capturetest.Writer) {
+			send := func(at, id int, sport, dport uint16, back bool) {
+				b := make([]byte, 14+28+16)
+				copy(b[12:], []byte{8, 0, 0x45, 0, 0, 44, 0, 0, 0x40, 0, byte(64 - point), 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2})
+				if back {
+					copy(b[26:], []byte{10, 0, 0, 2, 10, 0, 0, 1})
+					b[22] = byte(63 + point)
+					sport, dport = dport, sport
 				}
-				send(i*100_000+delay, n+1, 3000, 4000, n%2 == 1)
+				binary.BigEndian.PutUint16(b[18:], uint16(id))
+				binary.BigEndian.PutUint16(b[34:], sport)
+				binary.BigEndian.PutUint16(b[36:], dport)
+				binary.BigEndian.PutUint16(b[38:], 24)
+				binary.BigEndian.PutUint64(b[42:], uint64(id+1)*0x9E3779B97F4A7C15)
+				w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(at), Data: b})
 			}
-			if point == 0 {
-				send(i*100_000+50_000, 1<<20+i, 5000, 6000, false)
+			for i := range alone {
+				if n := i * shared / alone; n*alone/shared == i {
+					delay := 3_000_000 * point
+					if n%2 == 1 {
+						delay = -delay
+					}
+					send(i*100_000+delay, n+1, 3000, 4000, n%2 == 1)
+				}
+				if point == 0 {
+					send(i*100_000+50_000, 1<<20+i, 5000, 6000, false)
+				}
 			}
-		}
-		if err := errors.Join(w.Close(), f.Close()); err != nil {
-			t.Fatal(err)
-		}
-		inputs = append(inputs, Input{Path: f.Name()})
+		})
+		inputs = append(inputs, Input{Path: path})
 	}
 	doc, err := Correlate(context.Background(), Options{Inputs: inputs, Out: filepath.Join(dir, "out")})
 	if err != nil {

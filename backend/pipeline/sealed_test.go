@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,24 +31,18 @@ func TestSealedTunnels(t *testing.T) {
 		{"another port", 17, udp(5000), "inside of", true},
 	} {
 		path := filepath.Join(t.TempDir(), "tunnel.pcap")
-		f, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := capturetest.NewWriter(f, capturetest.Options{Interface: capturetest.Interface{Link: capture.LinkEthernet}})
-		random := rand.New(rand.NewPCG(1, 2))
-		for i := range 100 {
-			b := append([]byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 0, 0, 1, 0, 0, 64, x.proto, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2}, x.head...)
-			for len(b) < 34+208 {
-				b = append(b, byte(random.Uint32()))
+		recorded(t, path, func(w *capturetest.Writer) {
+			random := rand.New(rand.NewPCG(1, 2))
+			for i := range 100 {
+				b := append([]byte{2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 0, 0, 1, 0, 0, 64, x.proto, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2}, x.head...)
+				for len(b) < 34+208 {
+					b = append(b, byte(random.Uint32()))
+				}
+				binary.BigEndian.PutUint16(b[16:], uint16(len(b)-14))
+				w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(i)*1e7, Data: b})
 			}
-			binary.BigEndian.PutUint16(b[16:], uint16(len(b)-14))
-			w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(i)*1e7, Data: b})
-		}
-		if err := errors.Join(w.Close(), f.Close()); err != nil {
-			t.Fatal(err)
-		}
-		_, err = Correlate(context.Background(), Options{Out: filepath.Join(t.TempDir(), "out"), Inputs: []Input{{Path: "../../testdata/snat-basic/a.pcap"}, {Path: path}}})
+		})
+		_, err := Correlate(context.Background(), Options{Out: filepath.Join(t.TempDir(), "out"), Inputs: []Input{{Path: "../../testdata/snat-basic/a.pcap"}, {Path: path}}})
 		var e *Error
 		if !errors.As(err, &e) || e.Code != 3 || strings.Contains(e.Msg, x.want) == x.absent {
 			t.Errorf("%s: %v", x.name, err)
