@@ -1,7 +1,6 @@
 package compose
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -20,18 +19,16 @@ const binsMost = 60
 
 type sample struct{ at, delay int64 }
 
-// delays fills a stretch's one-way delays and losses, and the residuals of the clock at that end which is not the reference.
-func (in *Input) delays(s *infer.Segment, m *model.Segment, caps []model.Capture) {
+// delays fills a stretch's one-way delays and losses, and gives the residuals of the clock of its follower.
+func (in *Input) delays(s *infer.Segment, m *model.Segment) (residuals []model.Residual) {
 	var all [2][]sample // toward B, toward A
 	in.Travels(s, samplesMost, func(to int, at clock.RefTime, delay int64) { all[to] = append(all[to], sample{int64(at), delay}) })
 	e := in.PairError(s.A, s.B)
 	m.Delay.Forward, m.Delay.Reverse = distribution(all[0], e), distribution(all[1], e)
 	m.Lost.Forward = model.Loss{Sent: s.Sent[0], Lost: s.Lost[0], Series: in.lossSeries(s.LostAt[0])}
 	m.Lost.Reverse = model.Loss{Sent: s.Sent[1], Lost: s.Lost[1], Series: in.lossSeries(s.LostAt[1])}
-	c, peer := s.B, s.A
-	if c == in.Clocks.Ref {
-		c, peer = peer, c
-	}
+	c := in.follower(s)
+	peer := s.A + s.B - c
 	for d, l := range all {
 		// Forward packets reach B later than A.
 		sign := int64(1)
@@ -39,34 +36,85 @@ func (in *Input) delays(s *infer.Segment, m *model.Segment, caps []model.Capture
 			sign = -1
 		}
 		for _, x := range thinned(l) {
-			caps[c].Clock.Residuals = append(caps[c].Clock.Residuals, model.Residual{TimeNS: x.at, Delta: sign * x.delay, Forward: d == 0, Peer: in.Points[peer].Name})
+			residuals = append(residuals, model.Residual{TimeNS: x.at, Delta: sign * x.delay, Forward: d == 0, Peer: in.Points[peer].Name})
 		}
 	}
+	return residuals
+}
+
+// follower is the end of a stretch whose clock is compared to the other's: B, unless that is the reference.
+func (in *Input) follower(s *infer.Segment) int {
+	if s.B == in.Clocks.Ref {
+		return s.A
+	}
+	return s.B
 }
 
 // residualBins is how many parts of the time have residuals of their own.
 const residualBins = 100
 
-// thinned keeps of some samples in the order of time, for each part of the time, the fastest one, which the clocks are
-// fitted to, and the first one, for how far the others scatter.
+// thinned keeps of some samples, for each part of the time, the fastest one, which the clocks are fitted to, and the first one, for how
+// far the others scatter.
 func thinned(l []sample) []sample {
+	var out []sample
+	for _, p := range parts(l, residualBins) {
+		first, least := p.samples[0], p.samples[0]
+		for _, x := range p.samples[1:] {
+			if x.before(first) {
+				first = x
+			}
+			if x.delay < least.delay || x.delay == least.delay && x.at < least.at {
+				least = x
+			}
+		}
+		out = append(out, least)
+		if least != first {
+			out = append(out, first)
+		}
+	}
+	return out
+}
+
+// before tells samples of one part apart.
+func (x sample) before(y sample) bool { return x.at < y.at || x.at == y.at && x.delay < y.delay }
+
+// part is what left in a part of the time, in no order.
+type part struct {
+	begin   int64
+	samples []sample
+}
+
+// parts puts samples into equal parts of their time, n to 2n of them, and gives those that hold any.
+func parts(l []sample, n uint64) []part {
 	if len(l) == 0 {
 		return nil
 	}
-	lo, width := l[0].at, max((l[len(l)-1].at-l[0].at)/residualBins, 1)
-	var out []sample
-	for i := 0; i < len(l); {
-		k, least := i, i
-		for ; k < len(l) && (l[k].at-lo)/width == (l[i].at-lo)/width; k++ {
-			if l[k].delay < l[least].delay {
-				least = k
-			}
+	lo, hi := l[0].at, l[0].at
+	for _, x := range l {
+		lo, hi = min(lo, x.at), max(hi, x.at)
+	}
+	width := max(uint64(hi-lo)/n, 1) // clocks may lie further apart than an int64 holds
+	ends := make([]int, uint64(hi-lo)/width+1)
+	for _, x := range l {
+		ends[uint64(x.at-lo)/width]++
+	}
+	at := 0
+	for k, n := range ends {
+		ends[k], at = at, at+n // where it begins, for now
+	}
+	sorted := make([]sample, len(l))
+	for _, x := range l {
+		k := uint64(x.at-lo) / width
+		sorted[ends[k]] = x
+		ends[k]++
+	}
+	var out []part
+	from := 0
+	for k, to := range ends {
+		if to > from {
+			out = append(out, part{lo + int64(uint64(k)*width), sorted[from:to]})
 		}
-		out = append(out, l[least])
-		if least != i {
-			out = append(out, l[i])
-		}
-		i = k
+		from = to
 	}
 	return out
 }
@@ -96,20 +144,14 @@ func distribution(l []sample, e int64) *model.Delay {
 	slices.Sort(d)
 	q := func(p float64) float64 { return float64(d[int(math.Ceil(p*float64(len(d))))-1]) / 1e9 }
 	out := &model.Delay{MinS: float64(d[0]) / 1e9, MedianS: q(0.5), P99S: q(0.99), MaxS: float64(d[len(d)-1]) / 1e9, ErrorS: float64(e) / 1e9, Packets: int64(len(l))}
-	slices.SortFunc(l, func(x, y sample) int { return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.delay, y.delay)) })
-	lo, hi := l[0].at, l[len(l)-1].at
-	width := max((hi-lo)/binsMost, 1)
-	for i := 0; i < len(l); {
-		bin := (l[i].at - lo) / width
-		var in []int64
-		k := i
-		for ; k < len(l) && (l[k].at-lo)/width == bin; k++ {
-			in = append(in, l[k].delay)
+	for _, p := range parts(l, binsMost) {
+		d = d[:0]
+		for _, x := range p.samples {
+			d = append(d, x.delay)
 		}
-		slices.Sort(in)
-		out.Series = append(out.Series, model.DelayPoint{TimeNS: lo + bin*width, MinS: float64(in[0]) / 1e9, MedianS: float64(in[len(in)/2]) / 1e9,
-			MaxS: float64(in[len(in)-1]) / 1e9, Packets: int64(len(in))})
-		i = k
+		slices.Sort(d)
+		out.Series = append(out.Series, model.DelayPoint{TimeNS: p.begin, MinS: float64(d[0]) / 1e9, MedianS: float64(d[len(d)/2]) / 1e9,
+			MaxS: float64(d[len(d)-1]) / 1e9, Packets: int64(len(d))})
 	}
 	return out
 }

@@ -65,13 +65,17 @@ const flowsMost = 5000
 
 // Document makes the document.
 func (in *Input) Document() *model.Document {
-	d := &model.Document{Version: model.Version, Captures: []model.Capture{}, Segments: []model.Segment{}, Flows: []model.Flow{},
-		Relations: []model.Relation{}, Findings: []model.Finding{}, Logs: []model.Log{}}
-	for c := range in.Caps {
-		d.Captures = append(d.Captures, in.capture(c))
-	}
-	for _, s := range in.Segments {
-		d.Segments = append(d.Segments, in.segment(s, d.Captures))
+	d := &model.Document{Version: model.Version, Relations: []model.Relation{}, Findings: []model.Finding{}, Logs: []model.Log{}}
+	d.Captures, d.Segments = make([]model.Capture, len(in.Caps)), make([]model.Segment, len(in.Segments))
+	each(d.Captures, in.capture)
+	residuals := make([][]model.Residual, len(in.Segments))
+	each(d.Segments, func(k int) (m model.Segment) {
+		m, residuals[k] = in.segment(in.Segments[k])
+		return m
+	})
+	for k, s := range in.Segments {
+		c := &d.Captures[in.follower(s)].Clock
+		c.Residuals = append(c.Residuals, residuals[k]...)
 	}
 	in.findings(d)
 	in.flows(d)
@@ -141,16 +145,15 @@ func seconds(ns int64) *float64 {
 	return &s
 }
 
-func (in *Input) segment(s *infer.Segment, caps []model.Capture) model.Segment {
-	m := model.Segment{A: in.Points[s.A].Name, B: in.Points[s.B].Name, Middleboxes: []model.Middlebox{}, Conditions: []string{}, Matched: s.Link.N}
+func (in *Input) segment(s *infer.Segment) (m model.Segment, residuals []model.Residual) {
+	m = model.Segment{A: in.Points[s.A].Name, B: in.Points[s.B].Name, Middleboxes: []model.Middlebox{}, Conditions: []string{}, Matched: s.Link.N}
 	m.Conditions = append(m.Conditions, s.Conditions...)
 	m.Routers = known(s.Routers)
 	for _, b := range s.Boxes {
 		m.Middleboxes = append(m.Middleboxes, model.Middlebox{Kind: b.Kind, Name: b.Name, Vendor: b.Vendor, Confidence: b.Confidence,
 			Changes: b.Changes, Evidence: in.evidence(b.Evidence), Flows: len(b.Flows), RoutersFromA: known(b.FromA), RoutersFromB: known(b.FromB), Note: boxNote(b)})
 	}
-	in.delays(s, &m, caps)
-	return m
+	return m, in.delays(s, &m)
 }
 
 func known(n int) *int {

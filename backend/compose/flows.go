@@ -21,12 +21,14 @@ func (in *Input) flows(d *model.Document) {
 			about[id] = append(about[id], x.ID)
 		}
 	}
-	for _, n := range in.order() {
+	shown := in.order()
+	d.Flows = make([]model.Flow, len(shown))
+	each(d.Flows, func(k int) model.Flow {
 		in.Caps[0].Store.Visit(infer.Touch * len(in.Caps))
-		m := in.flow(in.Flows[n], in.State[n])
+		m := in.flow(in.Flows[shown[k]], in.State[shown[k]])
 		m.Findings = about[m.ID]
-		d.Flows = append(d.Flows, m)
-	}
+		return m
+	})
 	in.trips(d)
 	in.ladders(d)
 }

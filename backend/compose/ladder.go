@@ -66,6 +66,11 @@ func atOnce(n int, make func() func(k int)) {
 	wg.Wait()
 }
 
+// each fills a list with f(0) … f(n-1), on all cores.
+func each[T any](l []T, f func(k int) T) {
+	atOnce(len(l), func() func(k int) { return func(k int) { l[k] = f(k) } })
+}
+
 // frameAt names a frame.
 type frameAt struct {
 	c int

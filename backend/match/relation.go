@@ -28,8 +28,8 @@ type addrOf struct {
 // at probePerSample for each of those first, at probeLeast at least, and is content where they yield probeEnough pairs.
 const (
 	probeLimit     = 256
-	probePerSample = 16
-	probeLeast     = 32
+	probePerSample = 4
+	probeLeast     = 8
 	probeEnough    = 16
 )
 
