@@ -37,11 +37,11 @@ func (p *pen) view(fl *match.Flow) *view {
 	}
 	v := p.views[fl.ID-1]
 	if v == nil {
-		if v = p.newView(fl); v.dropping == nil { // few are unlike all others
-			k := [2]boxes{v.always, v.clamp}
-			if o := p.alike[k]; o != nil {
-				v = o
-			} else {
+		x := p.newView(fl)
+		k := [2]boxes{x.always, x.clamp}
+		if v = p.alike[k]; v == nil || x.dropping != nil { // few are unlike all others
+			v = &view{x.always, x.dropping, x.clamp}
+			if x.dropping == nil {
 				p.alike[k] = v
 			}
 		}
@@ -51,14 +51,13 @@ func (p *pen) view(fl *match.Flow) *view {
 }
 
 // newView looks at the stretches next to this capture on the flow's path.
-func (p *pen) newView(fl *match.Flow) *view {
-	v := &view{}
+func (p *pen) newView(fl *match.Flow) (v view) {
 	for n, s := range p.in.Segments {
 		if s.A != p.c && s.B != p.c {
 			continue
 		}
 		for k, b := range s.Boxes {
-			if !b.Flows[fl] {
+			if !b.Flows.Has(fl) {
 				continue
 			}
 			switch b.Kind {

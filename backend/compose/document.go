@@ -151,7 +151,7 @@ func (in *Input) segment(s *infer.Segment) (m model.Segment, residuals []model.R
 	m.Routers = known(s.Routers)
 	for _, b := range s.Boxes {
 		m.Middleboxes = append(m.Middleboxes, model.Middlebox{Kind: b.Kind, Name: b.Name, Vendor: b.Vendor, Confidence: b.Confidence,
-			Changes: b.Changes, Evidence: in.evidence(b.Evidence), Flows: len(b.Flows), RoutersFromA: known(b.FromA), RoutersFromB: known(b.FromB), Note: boxNote(b)})
+			Changes: b.Changes, Evidence: in.evidence(b.Evidence), Flows: b.Flows.Len(), RoutersFromA: known(b.FromA), RoutersFromB: known(b.FromB), Note: boxNote(b)})
 	}
 	return m, in.delays(s, &m)
 }
@@ -223,25 +223,30 @@ func (in *Input) names(path []int) []string {
 
 // order lists the conversations that the document shows: those that failed first where there are too many.
 func (in *Input) order() []int {
-	ix := make([]int, len(in.Flows))
-	for i := range ix {
-		ix[i] = i
+	var of [weights][]int
+	for i, s := range in.State {
+		w := weight(s)
+		if len(of[w]) < flowsMost {
+			of[w] = append(of[w], i)
+		}
 	}
-	if len(ix) <= flowsMost {
-		return ix
+	var ix []int
+	for w := range of {
+		ix = append(ix, of[w][:min(len(of[w]), flowsMost-len(ix))]...)
 	}
-	slices.SortStableFunc(ix, func(a, b int) int { return weight(in.State[b]) - weight(in.State[a]) })
-	ix = ix[:flowsMost]
 	slices.Sort(ix)
 	return ix
 }
 
+const weights = 3
+
+// weight is how little there is to ask about a conversation, below weights.
 func weight(s *infer.State) int {
 	switch s.Outcome {
 	case "ok", "open":
-		return 0
+		return 2
 	case "reset", "no-answer":
 		return 1
 	}
-	return 2
+	return 0
 }

@@ -107,6 +107,7 @@ type heading struct {
 	d       int // the flow's direction
 	hops    infer.Hop
 	routes  []route // by link
+	one     [1]route
 }
 
 // usual is an annotation's class by what it depends on among the ordinary frames of a direction; key 0: none yet.
@@ -330,7 +331,9 @@ func (p *pen) begin(t *talk, id flow.ConvID) {
 	for dir := range t.at {
 		h := &t.at[dir]
 		h.hops = in.Hops.Usual(p.c, id, dir)
-		if cap(h.routes) < len(p.links) {
+		if len(p.links) <= len(h.one) {
+			h.routes = h.one[:]
+		} else if cap(h.routes) < len(p.links) {
 			h.routes = make([]route, len(p.links))
 		}
 		h.routes = h.routes[:len(p.links)]

@@ -3,6 +3,7 @@ package infer
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
@@ -47,10 +48,47 @@ type Box struct {
 	Confidence int
 	Changes    map[string]string // header field → "1460 → 1300"
 	Evidence   []Evidence
-	Flows      map[*match.Flow]bool
+	Flows      FlowSet
 	said       map[translated]bool
 	FromA      int // routers between the stretch's ends and the device; Unknown
 	FromB      int
+}
+
+// FlowSet is a set of flows.
+type FlowSet struct {
+	bits []uint64 // by number, from 0
+	n    int
+}
+
+func (s *FlowSet) add(f *match.Flow) {
+	k, bit := int(f.ID-1)/64, uint64(1)<<((f.ID-1)%64)
+	if k >= len(s.bits) {
+		s.bits = append(s.bits, make([]uint64, k+1-len(s.bits))...)
+	}
+	if s.bits[k]&bit == 0 {
+		s.bits[k] |= bit
+		s.n++
+	}
+}
+
+// Has reports whether a flow is in the set.
+func (s *FlowSet) Has(f *match.Flow) bool {
+	k := int(f.ID-1) / 64
+	return k < len(s.bits) && s.bits[k]>>((f.ID-1)%64)&1 != 0
+}
+
+// Len is the number of flows in the set.
+func (s *FlowSet) Len() int { return s.n }
+
+// in lists those of all flows, which are in the order of their numbers, that are in the set, most of them at the most.
+func (s *FlowSet) in(all []*match.Flow, most int) []*match.Flow {
+	out := make([]*match.Flow, 0, min(s.n, most))
+	for k, w := range s.bits {
+		for ; w != 0 && len(out) < cap(out); w &= w - 1 {
+			out = append(out, all[k*64+bits.TrailingZeros64(w)])
+		}
+	}
+	return out
 }
 
 // Evidence is one observation that can be looked up.
@@ -85,7 +123,7 @@ func (s *Segment) box(kind string) *Box {
 			return b
 		}
 	}
-	b := &Box{Kind: kind, Name: kindWords[kind], Changes: map[string]string{}, Flows: map[*match.Flow]bool{}, said: map[translated]bool{}, FromA: Unknown, FromB: Unknown}
+	b := &Box{Kind: kind, Name: kindWords[kind], Changes: map[string]string{}, said: map[translated]bool{}, FromA: Unknown, FromB: Unknown}
 	s.Boxes = append(s.Boxes, b)
 	return b
 }
@@ -213,7 +251,7 @@ func (v *Verdict) translation(s *Segment, f *match.Flow, j *match.Joint) {
 	if kind == SIIT && !s.stateless {
 		x.Confidence = 70 // one that keeps state may leave a lone client its ports
 	}
-	x.Flows[f] = true
+	x.Flows.add(f)
 	what := translated{f.Proto, a.Version, b.Version, [4]bool{a.Src != b.Src, a.Dst != b.Dst, a.Sport != b.Sport, a.Dport != b.Dport}}
 	if len(x.Evidence) == evidenceMost && x.said[what] {
 		return

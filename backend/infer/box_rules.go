@@ -22,7 +22,7 @@ func (v *Verdict) termination(s *Segment, f *match.Flow, j *match.Joint) {
 	default:
 		return
 	}
-	x.Flows[f] = true
+	x.Flows.add(f)
 	x.Confidence = max(x.Confidence, v.terminationConfidence(f, j))
 	for d, name := range []string{"SYN", "SYN/ACK"} {
 		a, b := v.handshakeFrame(f, s.A, d), v.handshakeFrame(f, s.B, d)
@@ -102,7 +102,7 @@ func (v *Verdict) handshakeChanges(s *Segment, f *match.Flow, j *match.Joint) {
 		}
 		x := s.box(MSSClamp)
 		x.Confidence = 98
-		x.Flows[f] = true
+		x.Flows.add(f)
 		from, to := a, b
 		ca, cb := s.A, s.B
 		if arriving(f, s.A, s.B) == d {
@@ -125,7 +125,7 @@ func (v *Verdict) resets(s *Segment, f *match.Flow, st *State) {
 				continue
 			}
 			x := s.box(ResetInjector)
-			x.Flows[f] = true
+			x.Flows.add(f)
 			x.Confidence = 95
 			x.prove(Evidence{c, i, "tcp.flags.reset", "1"})
 			v.place(s, x, c, uint32(i))
@@ -187,7 +187,7 @@ func (v *Verdict) filters(s *Segment) {
 		x := s.box(PacketFilter)
 		x.Confidence = 90
 		for _, f := range flows[k] {
-			x.Flows[f] = true
+			x.Flows.add(f)
 		}
 		x.change(fmt.Sprintf("%s/%d", protoName(k.proto), k.port), "dropped")
 		x.prove(single[k][:min(3, len(single[k]))]...)
@@ -203,7 +203,7 @@ func (v *Verdict) rejecters(s *Segment) {
 		}
 		x := s.box(PacketFilter)
 		x.Confidence = max(x.Confidence, 95)
-		x.Flows[f] = true
+		x.Flows.add(f)
 		x.change(fmt.Sprintf("%s/%d", protoName(f.Proto), f.Tuple(c).Dport), "rejected")
 		field, value := refusalWords(v.At(c, uint32(i)))
 		if len(x.Evidence) < 3 {
@@ -253,7 +253,7 @@ func (v *Verdict) tunnels(s *Segment) {
 			kind = Softwire
 		}
 		x := s.box(kind)
-		x.Flows[f] = true
+		x.Flows.add(f)
 		x.Confidence = 97
 		x.change("encapsulation", orNone(a)+" → "+orNone(b))
 		if len(x.Evidence) < 2 {
@@ -341,7 +341,7 @@ func (v *Verdict) gateways(s *Segment) {
 		x := s.box(Gateway)
 		x.Confidence = 95
 		if fl := v.Flow(l.A, p.A); fl != nil {
-			x.Flows[fl] = true
+			x.Flows.add(fl)
 		}
 		x.change("data", "addresses in the payload rewritten")
 		x.prove(Evidence{l.A, int64(p.A), "frame.len", fmt.Sprint(v.Caps[l.A].FrameLen(p.A))}, Evidence{l.B, int64(p.B), "frame.len", fmt.Sprint(v.Caps[l.B].FrameLen(p.B))})

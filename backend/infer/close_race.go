@@ -97,22 +97,23 @@ func (v *Verdict) races(s *Segment, crossed bool) (out []*race) {
 		if !ok {
 			return
 		}
-		if r := v.race(s, f, near, far); r != nil && (r.ask[0] < r.fin[0]) == crossed {
-			out = append(out, r)
+		if r, ok := v.race(s, f, near, far); ok && (r.ask[0] < r.fin[0]) == crossed {
+			found := r
+			out = append(out, &found)
 		}
 	})
 	return out
 }
 
-func (v *Verdict) race(s *Segment, f *match.Flow, near, far int) *race {
-	r := &race{flow: f, near: near, far: far, rst: -1}
+func (v *Verdict) race(s *Segment, f *match.Flow, near, far int) (r race, is bool) {
+	r = race{flow: f, near: near, far: far, rst: -1}
 	e := &v.State[f.ID-1].Ends[far]
 	if r.fin[1] = e.FIN[1]; r.fin[1] < 0 || e.FIN[0] >= 0 && e.FIN[0] < r.fin[1] || e.RST[0] >= 0 && e.RST[0] < r.fin[1] || e.RST[1] >= 0 && e.RST[1] < r.fin[1] {
-		return nil // the server did not close first
+		return r, false // the server did not close first
 	}
 	fin, ok := v.counterpart(s, far, uint32(r.fin[1]))
 	if !ok {
-		return nil
+		return r, false
 	}
 	r.fin[0] = int64(fin)
 	side := f.Sides[far]
@@ -135,20 +136,20 @@ func (v *Verdict) race(s *Segment, f *match.Flow, near, far int) *race {
 			case d == 1 && x.Flags()&decode.RST != 0 && r.ask[1] >= 0 && r.rst < 0:
 				r.rst = int64(i)
 			case d == 1 && x.Len() > 0:
-				return nil // it still speaks
+				return r, false // it still speaks
 			}
 		}
 	}
 	if r.ask[1] < 0 || r.rst < 0 {
-		return nil
+		return r, false
 	}
 	ask, ok := v.counterpart(s, far, uint32(r.ask[1]))
 	if !ok {
-		return nil
+		return r, false
 	}
 	r.ask[0] = int64(ask)
 	r.idle = idleBefore(side, uint32(r.fin[1]))
-	return r
+	return r, true
 }
 
 // idleBefore is how long nothing but acknowledgements was sent before a frame of a side; 0 where nothing ever was.

@@ -20,9 +20,11 @@ func (v *Verdict) fates() {
 		}
 	}
 	j := &judge{v: v, class: map[classKey]*classCount{}, passed: &sync.Map{}, cover: map[coverKey]*coverage{}}
-	j.classes()
+	var wg sync.WaitGroup
+	wg.Go(j.classes)
 	j.owners()
 	j.balancers()
+	wg.Wait()
 	j.askers()
 	j.equals()
 	for _, s := range v.Segments {
@@ -66,6 +68,7 @@ type judge struct {
 	passed     *sync.Map              // what between found
 	cover      map[coverKey]*coverage // of the flow at hand
 	buf        []match.Pair
+	reach      [2][]*match.Link // steps' room
 	made       []madeFrame // of the flow at hand
 	asked      *match.Flow // works' last one, and what it said
 	itWorks    bool

@@ -9,14 +9,14 @@ type step struct {
 	to    int // capture, -1 none
 	down  bool
 	joint *match.Joint
-	links []*match.Link // links to all points on that side of the path
+	links []*match.Link // links to all points on that side of the path; until the next call
 	known bool          // the point saw this direction of this flow
 }
 
 // steps finds the next point down and up the path of direction d from capture c, and points of either side that never saw the flow,
 // though its ends say that it passes them.
 func (j *judge) steps(f *match.Flow, c, d int) (down, up step, blinds []blind) {
-	down, up = step{to: -1, down: true}, step{to: -1}
+	down, up = step{to: -1, down: true, links: j.reach[0][:0]}, step{to: -1, links: j.reach[1][:0]}
 	p := j.v.once(f.Path[d], c)
 	at := -1
 	for k, x := range p {
@@ -39,6 +39,7 @@ func (j *judge) steps(f *match.Flow, c, d int) (down, up step, blinds []blind) {
 			s.to, s.known, s.joint = x, true, f.Joint(c, x)
 		}
 	}
+	j.reach = [2][]*match.Link{down.links, up.links}
 	if down.to < 0 && up.to < 0 {
 		j.expect(f, c, d, &down, &up)
 	} else if down.to < 0 && !j.complete(f, c, d) {

@@ -32,7 +32,8 @@ func (v *Verdict) forwarders(s *Segment) {
 			x.change("tcp.stream", "requests go on over connections of its own")
 		}
 		x.Confidence = max(x.Confidence, 90)
-		x.Flows[f], x.Flows[g] = true, true
+		x.Flows.add(f)
+		x.Flows.add(g)
 		x.prove(Evidence{a, v.first(f, a, 0), "corr.message.peer", fmt.Sprintf("%d messages", r.Messages)}, Evidence{b, v.first(g, b, 0), "corr.message.peer", fmt.Sprintf("%d messages", r.Messages)})
 	}
 }

@@ -62,9 +62,9 @@ func hopsAt(c *flow.Capture) [][2]Hop {
 		ttl uint8
 	}
 	counts := map[sending]uint32{}
+	var n [2][256]uint32
+	var ttls [2][]uint8
 	for id := range c.Convs {
-		var n [2][256]uint32
-		var ttls [2][]uint8
 		from, to := c.Span(flow.ConvID(id))
 		for i := from; i < min(to, from+hopsLook); i++ {
 			f := c.At(i)
@@ -80,7 +80,9 @@ func hopsAt(c *flow.Capture) [][2]Hop {
 		for dir, a := range [2]decode.Addr{cv.Src, cv.Dst} {
 			for _, t := range ttls[dir] {
 				counts[sending{sender{cv.Version, a}, t}] += n[dir][t]
+				n[dir][t] = 0
 			}
+			ttls[dir] = ttls[dir][:0]
 		}
 	}
 	type best struct {

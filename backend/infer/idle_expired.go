@@ -97,7 +97,7 @@ func (v *Verdict) forgetters(s *Segment) {
 	x := s.box(PacketFilter)
 	x.Confidence = max(x.Confidence, s.expired.confidence())
 	for _, f := range s.expired.flows {
-		x.Flows[f] = true
+		x.Flows.add(f)
 		x.change(fmt.Sprintf("tcp/%d", f.Tuple(s.A).Dport), "dropped after "+millis(s.expired.fatal)+" of silence")
 	}
 	x.prove(s.expired.evidence...)

@@ -22,7 +22,7 @@ var natFound = rule{Doc{ID: "nat", weight: 10,
 				default:
 					continue
 				}
-				fs := v.sortedFlows(b.Flows)
+				fs := b.Flows.in(v.Flows, len(v.Flows))
 				x := &Finding{Severity: Note, Confidence: b.Confidence, Flows: fs, Segment: s, Evidence: slices.Clone(b.Evidence)}
 				x.Title = fmt.Sprintf("%s between %s (%s)", kindWords[b.Kind], v.stretch(s), plural(len(fs), "conversation", "conversations"))
 				if len(fs) > 0 {
@@ -35,24 +35,6 @@ var natFound = rule{Doc{ID: "nat", weight: 10,
 		return out
 	}}
 
-// sortedFlows lists a set of flows by number.
-func (v *Verdict) sortedFlows(m map[*match.Flow]bool) []*match.Flow {
-	out := make([]*match.Flow, 0, len(m))
-	if len(m) > len(v.Flows)/16 {
-		for _, f := range v.Flows { // which are in that order
-			if m[f] {
-				out = append(out, f)
-			}
-		}
-		return out
-	}
-	for f := range m {
-		out = append(out, f)
-	}
-	slices.SortFunc(out, func(a, b *match.Flow) int { return int(a.ID) - int(b.ID) })
-	return out
-}
-
 var payloadRewritten = rule{Doc{ID: "payload-rewritten", weight: 15,
 	Title:   "Payload bytes are rewritten on the path",
 	Meaning: "An application gateway changes addresses inside SIP, FTP or other payloads so that they fit a translation. What it does not understand it may break.",
@@ -63,7 +45,7 @@ var payloadRewritten = rule{Doc{ID: "payload-rewritten", weight: 15,
 				if b.Kind != Gateway {
 					continue
 				}
-				fs := v.sortedFlows(b.Flows)
+				fs := b.Flows.in(v.Flows, len(v.Flows))
 				x := &Finding{Severity: Note, Confidence: b.Confidence, Flows: fs, Segment: s, Evidence: slices.Clone(b.Evidence)}
 				x.Title = fmt.Sprintf("an application gateway between %s rewrites payloads (%s)", v.stretch(s), plural(len(fs), "conversation", "conversations"))
 				x.Detail = "seen: " + v.rewriting(b.Evidence)

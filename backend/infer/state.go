@@ -196,7 +196,17 @@ func (v *Verdict) outcomes() {
 
 // outcome finds how one conversation went.
 func (v *Verdict) outcome(n int, f *match.Flow) {
-	st := &State{ClosedBy: "unknown", Ends: make([]Ends, len(f.Sides)), fates: make([]fateCounts, len(f.Sides))}
+	// In one piece, as it is used.
+	room := &struct {
+		State
+		ends  [2]Ends
+		fates [2]fateCounts
+	}{}
+	st := &room.State
+	st.ClosedBy = "unknown"
+	if st.Ends, st.fates = room.ends[:], room.fates[:]; len(f.Sides) != len(room.ends) {
+		st.Ends, st.fates = make([]Ends, len(f.Sides)), make([]fateCounts, len(f.Sides))
+	}
 	for c := range f.Sides {
 		st.Ends[c] = v.ends(f, c, &st.fates[c])
 	}

@@ -16,7 +16,7 @@ func (v *Verdict) vendor(s *Segment, x *Box) string {
 	maker := ""
 	for _, c := range []int{s.A, s.B} {
 		votes := map[string]int{}
-		for _, f := range v.sortedFlows(x.Flows)[:min(len(x.Flows), 64)] {
+		for _, f := range x.Flows.in(v.Flows, 64) {
 			v.nextHop(s, x, f, c, votes)
 		}
 		best := ""

@@ -106,14 +106,14 @@ func (r *Result) successive(ks []Candidate) {
 
 // lonely lists the connectionless conversations of a capture that have no counterpart in another one.
 func (r *Result) lonely(fo *forest, c, other int) (out []Conv) {
-	var has map[int32]bool // roots that the other capture has conversations of
+	var has []bool // by root: the other capture has conversations of it
 	for id := range r.Caps[c].Convs {
 		cv := r.Caps[c].Conv(flow.ConvID(id))
 		if exclusive(cv.Proto) || cv.Packets == 0 {
 			continue
 		}
 		if has == nil {
-			has = map[int32]bool{}
+			has = make([]bool, len(fo.parent))
 			for id := range r.Caps[other].Convs {
 				root, _ := fo.find(fo.node(Conv{other, flow.ConvID(id)}))
 				has[root] = true
@@ -264,26 +264,24 @@ type hosts struct {
 func (r *Result) hosts(fo *forest, a, b int) *hosts {
 	h := &hosts{}
 	h.to[0], h.to[1] = map[addrOf]map[addrOf]bool{}, map[addrOf]map[addrOf]bool{}
-	type seen struct {
-		c    Conv
-		flip bool
-	}
-	first := map[int32]seen{}
+	last := make([]int32, len(fo.parent)) // by root: a's last conversation, its number + 1, below 0 where it is turned against the root
 	for id := range r.Caps[a].Convs {
 		root, flip := fo.find(fo.node(Conv{a, flow.ConvID(id)}))
-		first[root] = seen{Conv{a, flow.ConvID(id)}, flip}
+		if last[root] = int32(id + 1); flip {
+			last[root] = -last[root]
+		}
 	}
 	for id := range r.Caps[b].Convs {
 		root, flip := fo.find(fo.node(Conv{b, flow.ConvID(id)}))
-		x, ok := first[root]
-		if !ok {
+		x := last[root]
+		if x == 0 {
 			continue
 		}
 		d := 0
-		if x.flip != flip {
+		if (x < 0) != flip {
 			d = 1
 		}
-		t, u := r.Caps[a].Tuple(x.c.ID, 0), r.Caps[b].Tuple(flow.ConvID(id), d)
+		t, u := r.Caps[a].Tuple(flow.ConvID(max(x, -x)-1), 0), r.Caps[b].Tuple(flow.ConvID(id), d)
 		h.same(addrOf{t.Version, t.Src}, addrOf{u.Version, u.Src})
 		h.same(addrOf{t.Version, t.Dst}, addrOf{u.Version, u.Dst})
 	}
@@ -291,6 +289,9 @@ func (r *Result) hosts(fo *forest, a, b int) *hosts {
 }
 
 func (h *hosts) same(x, y addrOf) {
+	if h.to[0][x][y] {
+		return
+	}
 	for d, p := range [2][2]addrOf{{x, y}, {y, x}} {
 		if h.to[d][p[0]] == nil {
 			h.to[d][p[0]] = map[addrOf]bool{}

@@ -264,6 +264,71 @@ func sum(vs []vote) Candidate {
 	return k
 }
 
+// inPairOrder puts candidates into the order of byPair, and equal ones as they are.
+func inPairOrder(ks []Candidate) []Candidate {
+	type placed struct {
+		captures, convs uint64
+		i               int32
+	}
+	l := make([]placed, len(ks))
+	for i := range ks {
+		k := &ks[i]
+		l[i] = placed{uint64(k.A.Capture)<<32 | uint64(k.B.Capture), uint64(k.A.ID)<<32 | uint64(k.B.ID), int32(i)}
+	}
+	sortAtOnce(l, func(x, y placed) int {
+		switch {
+		case x.captures != y.captures:
+			return cmp.Compare(x.captures, y.captures)
+		case x.convs != y.convs:
+			return cmp.Compare(x.convs, y.convs)
+		}
+		return cmp.Compare(x.i, y.i)
+	})
+	out := make([]Candidate, len(ks))
+	for n := range l {
+		out[n] = ks[l[n].i]
+	}
+	return out
+}
+
+// sortAtOnce sorts a long list on all cores, of which no two elements are equal.
+func sortAtOnce[T any](l []T, compare func(x, y T) int) {
+	const few = 1 << 12
+	n := workers()
+	if len(l) < few || n == 1 {
+		slices.SortFunc(l, compare)
+		return
+	}
+	var parts [][]T
+	for k := range n {
+		parts = append(parts, l[len(l)*k/n:len(l)*(k+1)/n])
+	}
+	parallel(n, func(k int) { slices.SortFunc(parts[k], compare) })
+	for len(parts) > 1 {
+		merged := make([][]T, (len(parts)+1)/2)
+		parallel(len(merged), func(k int) {
+			if merged[k] = parts[2*k]; 2*k+1 < len(parts) {
+				merged[k] = merge(parts[2*k], parts[2*k+1], compare)
+			}
+		})
+		parts = merged
+	}
+	copy(l, parts[0])
+}
+
+// merge puts two sorted lists into one.
+func merge[T any](x, y []T, compare func(x, y T) int) []T {
+	out := make([]T, 0, len(x)+len(y))
+	for len(x) > 0 && len(y) > 0 {
+		if compare(x[0], y[0]) <= 0 {
+			out, x = append(out, x[0]), x[1:]
+		} else {
+			out, y = append(out, y[0]), y[1:]
+		}
+	}
+	return append(append(out, x...), y...)
+}
+
 // byPair is the order of candidates: that of (A, B).
 func byPair(x, y *Candidate) int {
 	return cmp.Or(cmp.Compare(x.A.Capture, y.A.Capture), cmp.Compare(x.B.Capture, y.B.Capture), cmp.Compare(x.A.ID, y.A.ID), cmp.Compare(x.B.ID, y.B.ID))
@@ -349,7 +414,7 @@ func byScore(ks []Candidate, least float64) []int32 {
 			l = append(l, scored{ks[i].Score, int32(i)})
 		}
 	}
-	slices.SortFunc(l, func(x, y scored) int {
+	sortAtOnce(l, func(x, y scored) int {
 		if x.score != y.score {
 			return cmp.Compare(y.score, x.score)
 		}

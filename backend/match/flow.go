@@ -52,7 +52,9 @@ type forest struct {
 	parent []int32
 	flip   []bool // against the parent
 	caps   []*flow.Capture
-	held   [][]uint64 // by root, once joined: the captures that its conversations are of
+	// held is, by root, once joined, the set of captures that its conversations are of, in so many words each.
+	held  []uint64
+	words int
 }
 
 func newForest(caps []*flow.Capture) *forest {
@@ -62,7 +64,8 @@ func newForest(caps []*flow.Capture) *forest {
 		f.base = append(f.base, n)
 		n += len(c.Convs)
 	}
-	f.parent, f.flip, f.held = make([]int32, n), make([]bool, n), make([][]uint64, n)
+	f.words = len(caps)/64 + 1
+	f.parent, f.flip, f.held = make([]int32, n), make([]bool, n), make([]uint64, n*f.words)
 	for i := range f.parent {
 		f.parent[i] = int32(i)
 	}
@@ -92,11 +95,9 @@ func (f *forest) find(n int32) (root int32, flip bool) {
 
 // captures is the set of captures that a root's conversations are of; c is one of them.
 func (f *forest) captures(root int32, c Conv) []uint64 {
-	if f.held[root] == nil {
-		f.held[root] = make([]uint64, len(f.caps)/64+1)
-		f.held[root][c.Capture/64] |= 1 << (c.Capture % 64)
-	}
-	return f.held[root]
+	l := f.held[int(root)*f.words:][:f.words]
+	l[c.Capture/64] |= 1 << (c.Capture % 64)
+	return l
 }
 
 // overlap reports whether joining a and b would put two conversations of one capture into one flow.
@@ -129,19 +130,28 @@ func (f *forest) join(a, b Conv, flip bool) {
 	for i := range x {
 		x[i] |= y[i]
 	}
-	f.held[rb] = nil
 	f.parent[rb], f.flip[rb] = ra, fa != fb != flip
 }
 
 // members lists each flow's conversations, in ascending order, with their direction against the root.
 func (f *forest) members() [][]member {
+	count := make([]int32, len(f.parent)) // by root
+	flows := 0
+	for n := range f.parent {
+		r, _ := f.find(int32(n))
+		if count[r] == 0 {
+			flows++
+		}
+		count[r]++
+	}
 	at := make([]int32, len(f.parent))
-	var out [][]member
+	out := make([][]member, 0, flows)
+	room := make([]member, len(f.parent))
 	for n := range f.parent {
 		r, flip := f.find(int32(n))
 		if int(r) == n {
 			at[n] = int32(len(out))
-			out = append(out, nil)
+			out, room = append(out, room[:0:count[n]]), room[count[n]:]
 		}
 		k := at[r]
 		out[k] = append(out[k], member{f.conv(int32(n)), flip})

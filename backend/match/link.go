@@ -210,14 +210,40 @@ func (k *linker) get(x, y int) *Link {
 	return l
 }
 
+// hand is what one worker brings a linker: what needs its lock is handed over at the end.
+type hand struct {
+	k     *linker
+	links []*handful // few, the one used last in front
+}
+
+// handful is what a worker has found of one link.
+type handful struct {
+	*Link
+	more   []Pair
+	n      int64
+	shared bool
+}
+
+// link is the handful of two captures, in either order.
+func (h *hand) link(x, y int) *handful {
+	for n, l := range h.links {
+		if l.A == min(x, y) && l.B == max(x, y) {
+			h.links[0], h.links[n] = l, h.links[0]
+			return l
+		}
+	}
+	l := &handful{Link: h.k.get(x, y)}
+	h.links = append(h.links, l)
+	return l
+}
+
 // add stores pairs of captures a and b.
-func (k *linker) add(a, b int, ps []Pair) {
+func (h *hand) add(a, b int, ps []Pair) {
 	if len(ps) == 0 {
 		return
 	}
-	l := k.get(a, b)
-	var more []Pair
-	shared := false
+	l := h.link(a, b)
+	l.n += int64(len(ps))
 	for _, p := range ps {
 		if a > b {
 			p.A, p.B = p.B, p.A
@@ -225,19 +251,25 @@ func (k *linker) add(a, b int, ps []Pair) {
 		if l.ToB[p.A] == 0 {
 			l.ToB[p.A], l.How[p.A] = p.B+1, p.How
 		} else {
-			more = append(more, p)
+			l.more = append(l.more, p)
 		}
 		if l.ToA[p.B] == 0 {
 			l.ToA[p.B] = p.A + 1
 		} else {
-			shared = true
+			l.shared = true
 		}
 	}
-	k.mu.Lock()
-	l.shared = l.shared || shared
-	l.N += int64(len(ps))
-	l.More = append(l.More, more...)
-	k.mu.Unlock()
+}
+
+// over hands it all over.
+func (h *hand) over() {
+	h.k.mu.Lock()
+	defer h.k.mu.Unlock()
+	for _, l := range h.links {
+		l.Link.shared = l.Link.shared || l.shared
+		l.N += l.n
+		l.More = append(l.More, l.more...)
+	}
 }
 
 // Packets pairs the packets of every flow between its neighbouring points, and between two points around those that
@@ -250,11 +282,12 @@ func Packets(ctx context.Context, r *Result) error {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			m := &matcher{}
+			m, h := &matcher{}, &hand{k: k}
+			defer h.over()
 			for fs := range work {
 				for _, f := range fs {
 					if ctx.Err() == nil {
-						r.pairFlow(m, k, f)
+						r.pairFlow(m, h, f)
 					}
 				}
 			}
@@ -288,9 +321,9 @@ func Packets(ctx context.Context, r *Result) error {
 }
 
 // pairFlow pairs one flow's packets along its path in each direction.
-func (r *Result) pairFlow(m *matcher, k *linker, f *Flow) {
+func (r *Result) pairFlow(m *matcher, k *hand, f *Flow) {
 	for _, j := range f.Joints {
-		if !r.neighbours(f, j.A, j.B) {
+		if !j.Opaque && !j.SynProxied && !j.Terminated || !r.neighbours(f, j.A, j.B) {
 			continue
 		}
 		p := &passing{r.window(j), f.passes(j.A, j.B)}
@@ -312,15 +345,15 @@ func (r *Result) pairFlow(m *matcher, k *linker, f *Flow) {
 		if len(p) < 2 {
 			continue
 		}
-		// What has no counterpart yet, by place in the path: further on, and further back.
-		down, up := make([]rest, len(p)), make([]rest, len(p))
-		for i, c := range p {
-			down[i].l, up[i].l = m.lists[c][d], m.lists[c][d] // read only: set makes others
+		m.down, m.up = m.down[:0], m.up[:0]
+		for _, c := range p {
+			l := m.lists[c][d] // read only: set makes others
+			m.down, m.up = append(m.down, rest{l: l}), append(m.up, rest{l: l})
 		}
 		for gap := 1; gap < len(p); gap++ {
 			for i := 0; i+gap < len(p); i++ {
-				if len(down[i].l) > 0 && len(up[i+gap].l) > 0 {
-					r.pairStretch(m, k, f, d, p[i], p[i+gap], &down[i], &up[i+gap])
+				if len(m.down[i].l) > 0 && len(m.up[i+gap].l) > 0 {
+					r.pairStretch(m, k, f, d, p[i], p[i+gap], &m.down[i], &m.up[i+gap])
 				}
 			}
 		}
@@ -371,7 +404,7 @@ func (f *Flow) Joint(a, b int) *Joint {
 }
 
 // pairStretch pairs what is left at from and to, two captures that packets of direction d pass in this order.
-func (r *Result) pairStretch(m *matcher, k *linker, f *Flow, d, from, to int, down, up *rest) {
+func (r *Result) pairStretch(m *matcher, k *hand, f *Flow, d, from, to int, down, up *rest) {
 	j := f.Joint(from, to)
 	if j == nil || j.Terminated {
 		return
@@ -387,18 +420,19 @@ func (r *Result) pairStretch(m *matcher, k *linker, f *Flow, d, from, to int, do
 	}
 	m.out, m.fromA = m.out[:0], from < to
 	m.moreA, m.moreB = x.open, y.open
-	m.pairDirection(f.Proto, r.traitsOf(j), d, r.window(j))
+	m.traits = r.traitsOf(j)
+	m.pairDirection(f.Proto, &m.traits, d, r.window(j))
 	k.add(a, b, m.out)
 	x.set(m.restA, m.openA)
 	y.set(m.restB, m.openB)
 }
 
 // traitsOf is a joint's traits, filled up from its relation's where the flow is too short to tell.
-func (r *Result) traitsOf(j *Joint) *Traits {
+func (r *Result) traitsOf(j *Joint) Traits {
 	t := j.Traits
 	rel := r.Relations[[2]int{j.A, j.B}]
 	if rel == nil {
-		return &t
+		return t
 	}
 	if x := &rel.traits; t.IDPairs < 2 && x.IDPairs > 0 {
 		t.KeepsID = x.SameID*10 >= x.IDPairs*9
@@ -406,7 +440,7 @@ func (r *Result) traitsOf(j *Joint) *Traits {
 	if x := &rel.traits; t.TSPairs < 4 && x.TSPairs > t.TSPairs {
 		t.KeepsTS = x.SameTS*10 >= x.TSPairs*9
 	}
-	return &t
+	return t
 }
 
 // Lookup finds the flows of a capture's frames, quickest where many of one flow are asked for one after another.

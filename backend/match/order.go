@@ -216,13 +216,20 @@ const fewAcks = 8
 
 // path orders the captures that saw direction d, or can't tell: each before those that more of the others come after.
 func (f *Flow) path(d int) []int {
-	var at []int
+	at := make([]int, 0, len(f.Sides))
 	for k, s := range f.Sides {
 		if s != nil && (s.Sees(d) || s.asksNothing(1-d)) {
 			at = append(at, k)
 		}
 	}
-	wins := make(map[int]int, len(at))
+	if len(at) < 2 {
+		return at
+	}
+	var few [8]int
+	wins := few[:]
+	if len(f.Sides) > len(few) {
+		wins = make([]int, len(f.Sides))
+	}
 	for _, x := range at {
 		for _, y := range at {
 			if x != y {

@@ -133,7 +133,9 @@ type matcher struct {
 	versions bool
 	optsCut  bool          // either capture lacks options of TCP that the snaplen cut
 	short    cutTier       // of the two sides at hand: how much of their TCP headers both hold
-	lists    [][2][]uint32 // by capture: pairFlow's room
+	lists    [][2][]uint32 // by capture: pairFlow's room, as are
+	down, up []rest        // what has no counterpart yet, by place in the path: further on, and further back
+	traits   Traits        // pairStretch's room
 	restA    []uint32
 	restB    []uint32
 	groups   []grouped

@@ -49,7 +49,10 @@ const sameEnds = 4
 // passes there, both would have at the same time, so that with clocks that are apart they would have the same packets. It lists the
 // conversations that go on.
 func follows(caps []*flow.Capture, x, y int) (goOn []Candidate, yes bool) {
-	wire := atOnce(caps[x], caps[y]) && sameWire(caps[x], caps[y]) && sameHosts(caps[x], caps[y])
+	if !sameHosts(caps[x], caps[y]) {
+		return nil, false
+	}
+	wire := atOnce(caps[x], caps[y]) && sameWire(caps[x], caps[y])
 	type key struct {
 		flow.Tuple
 		proto uint8
@@ -69,16 +72,18 @@ func follows(caps []*flow.Capture, x, y int) (goOn []Candidate, yes bool) {
 		id [sameEnds]flow.ConvID
 		n  int
 	}
-	late := make(map[key]*ids, len(caps[y].Convs))
+	var all []ids
+	late := make(map[key]int, len(caps[y].Convs)) // index + 1 of all
 	for id := range caps[y].Convs {
 		if c := flow.ConvID(id); wire || caps[y].Conv(c).Proto == flow.ProtoTCP {
 			t, _ := of(y, c)
-			l := late[t]
-			if l == nil {
-				l = &ids{}
-				late[t] = l
+			at := late[t]
+			if at == 0 {
+				all = append(all, ids{})
+				at = len(all)
+				late[t] = at
 			}
-			if l.n < sameEnds {
+			if l := &all[at-1]; l.n < sameEnds {
 				l.id[l.n] = c
 				l.n++
 			}
@@ -88,10 +93,11 @@ func follows(caps []*flow.Capture, x, y int) (goOn []Candidate, yes bool) {
 	for id := range caps[x].Convs {
 		c := flow.ConvID(id)
 		t, turned := of(x, c)
-		in := late[t]
-		if in == nil {
+		at := late[t]
+		if at == 0 {
 			continue
 		}
+		in := &all[at-1]
 		for n, l := range in.id[:in.n] {
 			_, also := of(y, l)
 			k := Candidate{A: Conv{x, c}, B: Conv{y, l}, Flip: turned != also}
@@ -147,12 +153,19 @@ func sameHosts(x, y *flow.Capture) bool {
 		return hosts{t.Src, t.Dst}
 	}
 	has := map[hosts]bool{}
+	last := hosts{} // conversations of the same two follow each other
 	for id := range x.Convs {
-		has[between(x, flow.ConvID(id))] = true
+		if h := between(x, flow.ConvID(id)); id == 0 || h != last {
+			has[h], last = true, h
+		}
 	}
+	asked := hosts{}
 	for id := range y.Convs {
-		if has[between(y, flow.ConvID(id))] {
-			return true
+		if h := between(y, flow.ConvID(id)); id == 0 || h != asked {
+			if has[h] {
+				return true
+			}
+			asked = h
 		}
 	}
 	return false

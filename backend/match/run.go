@@ -86,7 +86,7 @@ func Run(ctx context.Context, caps []*flow.Capture, logged []Translation) (*Resu
 		anchors = append(anchors, r.anchor(fo, taken, ks)...)
 	}
 	anchors = append(anchors, r.several(fo, taken, ks, anchors)...)
-	slices.SortStableFunc(anchors, func(x, y Candidate) int { return byPair(&x, &y) }) // as they lie in memory
+	anchors = inPairOrder(anchors) // as they lie in memory
 	r.relate(caps, anchors)
 	r.agreeing(fo, taken, ks)
 	alike := r.alike(fo, taken)
@@ -268,13 +268,14 @@ func exclusive(proto uint8) bool { return proto == flow.ProtoTCP || proto == flo
 
 // anchor joins what is beyond doubt.
 func (r *Result) anchor(fo *forest, tk *taken, ks []Candidate) []Candidate {
-	var out []Candidate
 	together := r.together(ks)
 	opposed := make([]bool, len(ks))
 	r.each(len(ks), func() func(i int) {
 		return func(i int) { opposed[i] = ks[i].Score >= certain && r.opposed(&ks[i]) }
 	})
-	for _, i := range byScore(ks, certain) {
+	best := byScore(ks, certain)
+	out := make([]Candidate, 0, len(best))
+	for _, i := range best {
 		k := &ks[i]
 		if opposed[i] || k.Margin < clear && !r.sideways(k) || k.Score-k.Soft < certain && !together[[2]int{k.A.Capture, k.B.Capture}] {
 			continue

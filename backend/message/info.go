@@ -110,13 +110,12 @@ func Name(proto uint8, sport, dport uint16, payload []byte, wireLen int) Info {
 // NameAs is Name for a conversation whose protocol is known: short messages that don't speak for themselves get
 // names too. Bytes that can't be the protocol's give the zero Info.
 func NameAs(p Proto, proto uint8, payload []byte, wireLen int) Info {
-	var i Info
-	wireLen = max(wireLen, len(payload))
 	name := namerOf(p)
 	if name == nil || len(payload) == 0 {
-		return i
+		return Info{}
 	}
-	i.Proto = p
+	i := Info{Proto: p} // the namer has it on the heap
+	wireLen = max(wireLen, len(payload))
 	if !name(&i, payload, wireLen, proto) {
 		return Info{}
 	}
