@@ -69,8 +69,8 @@ type judge struct {
 	cover      map[coverKey]*coverage // of the flow at hand
 	buf        []match.Pair
 	reach      [2][]*match.Link // steps' room
-	made       []madeFrame // of the flow at hand
-	asked      *match.Flow // works' last one, and what it said
+	made       []madeFrame      // of the flow at hand
+	asked      *match.Flow      // works' last one, and what it said
 	itWorks    bool
 	oneSided   oneSided // stopped's last one, and what it said
 	isStopped  bool
