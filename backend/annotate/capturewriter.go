@@ -10,27 +10,23 @@ import (
 
 // WindowMost and windowLeast bound Writer.Window; all captures' together hold windows records, as far as those let them. In a large
 // window lie more packets of one conversation, and turning to another one costs; records of a small one lie in the cache. Measured
-// from 2^13 to 2^19, with 2,000 and 3,000 conversations at once. Where conversations are shorter than brief frames on the average, windows
-// are widened times as large: 100,000 of them at once, of ten frames each, were turned to once a frame.
-const (
-	WindowMost, windowLeast, windows = 1 << 17, 1 << 14, 1 << 19
-	brief, widened                   = 32, 8
-)
+// from 2^13 to 2^19, with 2,000 and 3,000 conversations at once.
+const WindowMost, windowLeast, windows = 1 << 17, 1 << 14, 1 << 19
 
 // Window is the number of frames whose records are gathered before they are written: they may be put in any order, but
 // all of one window, which are the frames from k*Window+1 on, before any of the next.
 func (w *Writer) Window() int { return w.window }
 
-func windowFor(t *Tables) int {
-	n, frames := WindowMost, 0
-	for n > windowLeast && n*len(t.Points) > windows {
+// Widen makes windows widened times as large, before any frame is put: where so many conversations are open at once that few frames of each
+// lie in a window, each of them would be turned to once a frame.
+func (w *Writer) Widen() { w.window *= widened }
+
+const widened = 8
+
+func windowFor(captures int) int {
+	n := WindowMost
+	for n > windowLeast && n*captures > windows {
 		n /= 2
-	}
-	for _, p := range t.Points {
-		frames = max(frames, int(p.Frames))
-	}
-	if len(t.Flows) > frames/brief {
-		n *= widened
 	}
 	return n
 }

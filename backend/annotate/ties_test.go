@@ -87,3 +87,49 @@ func TestFits(t *testing.T) {
 		}
 	}
 }
+
+// In widened windows frames may be put in any order over more of them.
+func TestWiden(t *testing.T) {
+	for _, wide := range []bool{false, true} {
+		tables, classes, _ := sample()
+		const n = WindowMost + 1000
+		tables.Points[0].Frames, tables.Points[1].Frames = n, 0
+		path := filepath.Join(t.TempDir(), "corr.ann")
+		w, err := Create(path, tables)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wide {
+			w.Widen()
+		}
+		out, class := w.Capture(0), w.Class(classes[0])
+		put := func(f capture.FrameNo) error { return out.PutPlain(f, 1e18, 60, 1, class, f, 5, true) }
+		if err := put(n); (err == nil) != wide {
+			t.Fatalf("wide %v: the last frame put first: %v", wide, err)
+		}
+		if !wide {
+			continue
+		}
+		for f := capture.FrameNo(1); f < n; f++ {
+			if err := put(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if err := r.Each(0, func(f capture.FrameNo, fr *Frame, _ *Class) error {
+			if fr.Peer != f {
+				t.Errorf("frame %d has the annotation of %d", f, fr.Peer)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

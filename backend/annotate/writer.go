@@ -40,7 +40,7 @@ func Create(path string, t Tables) (*Writer, error) {
 }
 
 func create(path string, f file, t Tables) *Writer {
-	w := &Writer{path: path, out: f, tables: t, byKey: map[string]ClassID{}, window: windowFor(&t)}
+	w := &Writer{path: path, out: f, tables: t, byKey: map[string]ClassID{}, window: windowFor(len(t.Points))}
 	off := uint64(headerSize)
 	for i := range t.Points {
 		w.captures = append(w.captures, newCaptureWriter(w, i, off))

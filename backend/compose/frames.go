@@ -20,6 +20,9 @@ func (in *Input) Frames(ctx context.Context, w *annotate.Writer) error {
 	about := in.findingsOf()
 	told := in.messagePeers()
 	recorded := in.logsOf()
+	if in.brief() {
+		w.Widen()
+	}
 	var wg sync.WaitGroup
 	for c := range in.Caps {
 		wg.Add(1)
@@ -37,6 +40,18 @@ func (in *Input) Frames(ctx context.Context, w *annotate.Writer) error {
 		in.quick += n
 	}
 	return errors.Join(errs...)
+}
+
+// briefMost is how many frames conversations have on the average that are brief.
+const briefMost = 32
+
+// brief reports whether conversations are so short that windows should be wide, and memory is there for that.
+func (in *Input) brief() bool {
+	frames := 0
+	for _, c := range in.Caps {
+		frames = max(frames, c.Len())
+	}
+	return in.Caps[0].Store == nil && len(in.Flows)*briefMost > frames
 }
 
 // findingsOf lists, for each capture and frame, the findings that it is evidence of, as indexes.

@@ -157,16 +157,10 @@ func (t *Table) renew(e *end, old ConvID, n capture.FrameNo) (ConvID, *Conv) {
 	return id, c
 }
 
-// slotsPerPage is how many slots lie in the least piece of memory that a system gives.
-const slotsPerPage = 4096 / 8
-
 // grow doubles the hash table.
 func (t *Table) grow() {
 	old := t.slots
 	t.slots = make([]slot, 2*len(old))
-	for i := 0; i < len(t.slots); i += slotsPerPage {
-		t.slots[i] = slot{} // a page that is read first costs the system a second visit when it is written
-	}
 	t.mask = uint32(len(t.slots) - 1)
 	for _, s := range old {
 		if s.id == 0 {

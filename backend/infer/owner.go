@@ -24,7 +24,6 @@ type ownService struct {
 // talks: health checks, pings to the virtual address. The TTLs are noted with which what it only passes on comes from there.
 func (j *judge) owners() {
 	j.own, j.forwarded = map[ownKey]*ttls{}, map[ownService]bool{}
-	var last ownService // conversations with one service follow each other
 	j.eachEnd(func(f *match.Flow, jt *match.Joint, k ownKey, d int, translated bool) {
 		if !translated {
 			return
@@ -33,9 +32,7 @@ func (j *judge) owners() {
 			j.own[k] = &ttls{}
 		}
 		if d == 1 && !jt.Terminated && !jt.SynProxied {
-			if s := serviceOf(f, k.at, k.other); s != last {
-				j.forwarded[s], last = true, s
-			}
+			j.forwarded[serviceOf(f, k.at, k.other)] = true
 		}
 	})
 	if len(j.own) == 0 {

@@ -321,7 +321,7 @@ func Packets(ctx context.Context, r *Result) error {
 }
 
 // pairFlow pairs one flow's packets along its path in each direction.
-func (r *Result) pairFlow(m *matcher, k *hand, f *Flow) {
+func (r *Result) pairFlow(m *matcher, h *hand, f *Flow) {
 	for _, j := range f.Joints {
 		if !j.Opaque && !j.SynProxied && !j.Terminated || !r.neighbours(f, j.A, j.B) {
 			continue
@@ -329,9 +329,9 @@ func (r *Result) pairFlow(m *matcher, k *hand, f *Flow) {
 		p := &passing{r.window(j), f.passes(j.A, j.B)}
 		switch {
 		case j.Opaque, j.SynProxied && !j.Terminated:
-			k.add(j.A, j.B, opening(f.Sides[j.A], f.Sides[j.B], p))
+			h.add(j.A, j.B, opening(f.Sides[j.A], f.Sides[j.B], p))
 		case j.Terminated:
-			k.add(j.A, j.B, relayed(f.Sides[j.A], f.Sides[j.B], p))
+			h.add(j.A, j.B, relayed(f.Sides[j.A], f.Sides[j.B], p))
 		}
 	}
 	m.lists = slices.Grow(m.lists[:0], len(f.Sides))[:len(f.Sides)]
@@ -353,7 +353,7 @@ func (r *Result) pairFlow(m *matcher, k *hand, f *Flow) {
 		for gap := 1; gap < len(p); gap++ {
 			for i := 0; i+gap < len(p); i++ {
 				if len(m.down[i].l) > 0 && len(m.up[i+gap].l) > 0 {
-					r.pairStretch(m, k, f, d, p[i], p[i+gap], &m.down[i], &m.up[i+gap])
+					r.pairStretch(m, h, f, d, p[i], p[i+gap], &m.down[i], &m.up[i+gap])
 				}
 			}
 		}
@@ -404,7 +404,7 @@ func (f *Flow) Joint(a, b int) *Joint {
 }
 
 // pairStretch pairs what is left at from and to, two captures that packets of direction d pass in this order.
-func (r *Result) pairStretch(m *matcher, k *hand, f *Flow, d, from, to int, down, up *rest) {
+func (r *Result) pairStretch(m *matcher, h *hand, f *Flow, d, from, to int, down, up *rest) {
 	j := f.Joint(from, to)
 	if j == nil || j.Terminated {
 		return
@@ -422,7 +422,7 @@ func (r *Result) pairStretch(m *matcher, k *hand, f *Flow, d, from, to int, down
 	m.moreA, m.moreB = x.open, y.open
 	m.traits = r.traitsOf(j)
 	m.pairDirection(f.Proto, &m.traits, d, r.window(j))
-	k.add(a, b, m.out)
+	h.add(a, b, m.out)
 	x.set(m.restA, m.openA)
 	y.set(m.restB, m.openB)
 }

@@ -153,19 +153,12 @@ func sameHosts(x, y *flow.Capture) bool {
 		return hosts{t.Src, t.Dst}
 	}
 	has := map[hosts]bool{}
-	last := hosts{} // conversations of the same two follow each other
 	for id := range x.Convs {
-		if h := between(x, flow.ConvID(id)); id == 0 || h != last {
-			has[h], last = true, h
-		}
+		has[between(x, flow.ConvID(id))] = true
 	}
-	asked := hosts{}
 	for id := range y.Convs {
-		if h := between(y, flow.ConvID(id)); id == 0 || h != asked {
-			if has[h] {
-				return true
-			}
-			asked = h
+		if has[between(y, flow.ConvID(id))] {
+			return true
 		}
 	}
 	return false

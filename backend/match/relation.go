@@ -25,7 +25,8 @@ type addrOf struct {
 }
 
 // A probe looks at probeLimit packets at either end of a flow's list. Where flows are so many that few samples of each are kept, it looks
-// at probePerSample for each of those first, at probeLeast at least, and is content where they yield probeEnough pairs.
+// at probePerSample for each of those first, at probeLeast at least, and is content where they yield probeEnough pairs and show no device
+// that opens connections: so few may seem to (ports used again, of which a recorder missed the begin).
 const (
 	probeLimit     = 256
 	probePerSample = 4
@@ -37,7 +38,7 @@ const (
 func (m *matcher) glance(a, b *Side, proto uint8, j *Joint, samples int) (pairs []Pair, ok bool) {
 	if m.limit = max(probePerSample*samples, probeLeast); m.limit < probeLimit {
 		before := *j
-		if pairs, ok = m.probe(a, b, proto, j); len(pairs) >= probeEnough || !m.more {
+		if pairs, ok = m.probe(a, b, proto, j); !m.more || len(pairs) >= probeEnough && !j.Terminated && !j.SynProxied {
 			m.limit = 0
 			return pairs, ok
 		}
