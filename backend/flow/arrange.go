@@ -165,7 +165,7 @@ func (a *arranger) room(n int) ([]Fact, []uint16) {
 	}
 	if len(a.slab) == 0 {
 		size := min(max(int(a.before), stretchMost), slabMost) // as much again
-		a.slab, a.slabF = Column[Fact](a.store, size), Column[uint16](a.store, size)
+		a.slab, a.slabF = facts(a.store, size), Column[uint16](a.store, size)
 	}
 	f, k := a.slab[:n:n], a.slabF[:n:n]
 	a.slab, a.slabF = a.slab[n:], a.slabF[n:]
@@ -301,7 +301,7 @@ func (m *merger) take(fs []Fact) {
 func (m *merger) chunk() []Fact {
 	if len(m.free) == 0 {
 		// Some at once: a store takes no small columns.
-		for l := Column[Fact](m.a.store, chunksAtOnce*factChunk); len(l) > 0; l = l[factChunk:] {
+		for l := facts(m.a.store, chunksAtOnce*factChunk); len(l) > 0; l = l[factChunk:] {
 			m.free = append(m.free, l[:0:factChunk])
 		}
 	}

@@ -19,5 +19,14 @@ func Column[T any](s *Store, n int) []T {
 	return c
 }
 
+// facts is Column of facts, which are two thirds of all memory, and written and visited in runs: pages may be small. A virtual machine
+// may give its host back what lies free in large pages; then each of those is slow to come, and small ones are of what was kept.
+func facts(s *Store, n int) []Fact {
+	if s == nil {
+		return make([]Fact, n)
+	}
+	return Column[Fact](s, n)
+}
+
 // largeColumn is the size, bytes, from which large pages pay: some of 2 MiB each.
 const largeColumn = 8 << 20
