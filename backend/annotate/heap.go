@@ -226,7 +226,7 @@ func (h *heap) copyTo(w io.Writer) error {
 	if _, err := h.f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	n, err := io.Copy(w, h.f)
+	n, err := h.move(w)
 	if err == nil && n != int64(h.words)*4 {
 		err = fmt.Errorf("%s: %d bytes written, %d read back", h.path, int64(h.words)*4, n)
 	}
@@ -242,3 +242,20 @@ func (h *heap) discard() error {
 	h.f = nil
 	return errors.Join(f.Close(), os.Remove(h.path))
 }
+
+// move copies the temporary file to w and gives back what it held of the disk, and of the system's memory for that, as it goes.
+func (h *heap) move(w io.Writer) (int64, error) {
+	for at := int64(0); ; {
+		n, err := io.CopyN(w, h.f, moveMost)
+		letGo(h.f, at, n)
+		at += n
+		if err == io.EOF {
+			return at, nil
+		}
+		if err != nil {
+			return at, err
+		}
+	}
+}
+
+const moveMost = 1 << 20
