@@ -36,6 +36,7 @@ func candidates(lists []*dealt) []Candidate {
 	}
 	number := func(r ref) uint64 { return base[r.capture()] + uint64(r.conv()) }
 	part := func(r ref) int { return int(number(r) * shares / n) }
+	caps := uint64(len(lists))
 	// By share of the keys, then by conversation: each pair's votes together, and what comes out in the order of A.
 	var all [shares][shares][]vote
 	inShares(func() func(k int) {
@@ -56,7 +57,7 @@ func candidates(lists []*dealt) []Candidate {
 				pieces[k], all[k][s] = all[k][s], nil
 			}
 			from := n * uint64(s) / shares
-			vs = bucketed(pieces[:], vs, n/shares+1, func(v *vote) uint64 { return number(v.a) - from }, byConvs)
+			vs = bucketed(pieces[:], vs, (n/shares+2)*caps, func(v *vote) uint64 { return (number(v.a)-from)*caps + uint64(v.b.capture()) }, byConvs)
 			parts[s] = sums(vs)
 		}
 	})
