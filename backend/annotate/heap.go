@@ -249,7 +249,7 @@ func (h *heap) move(w io.Writer) (int64, error) {
 		n, err := io.CopyN(w, h.f, moveMost)
 		letGo(h.f, at, n)
 		at += n
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return at, nil
 		}
 		if err != nil {
