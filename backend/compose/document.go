@@ -60,8 +60,9 @@ func captureNotes(c *flow.Capture) (out []string) {
 	return out
 }
 
-// flowsMost bounds the conversations that the document lists.
-const flowsMost = 5000
+// flowsMost bounds the conversations that the document lists; of many points fewer, so that they hold seenMost conversations in all, but
+// flowsLeast at least.
+const flowsMost, flowsLeast, seenMost = 5000, 500, 20000
 
 // Document makes the document.
 func (in *Input) Document() *model.Document {
@@ -223,16 +224,17 @@ func (in *Input) names(path []int) []string {
 
 // order lists the conversations that the document shows: those that failed first where there are too many.
 func (in *Input) order() []int {
+	most := min(flowsMost, max(flowsLeast, seenMost/len(in.Caps)))
 	var of [weights][]int
 	for i, s := range in.State {
 		w := weight(s)
-		if len(of[w]) < flowsMost {
+		if len(of[w]) < most {
 			of[w] = append(of[w], i)
 		}
 	}
 	var ix []int
 	for w := range of {
-		ix = append(ix, of[w][:min(len(of[w]), flowsMost-len(ix))]...)
+		ix = append(ix, of[w][:min(len(of[w]), most-len(ix))]...)
 	}
 	slices.Sort(ix)
 	return ix

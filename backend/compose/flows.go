@@ -1,9 +1,11 @@
 package compose
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,7 +39,7 @@ func (in *Input) flow(f *match.Flow, st *infer.State) model.Flow {
 	m := model.Flow{ID: f.ID, Proto: infer.ProtoName(f.Proto), Initiator: in.Initiator(f), At: map[string]*model.At{},
 		Path: in.names(in.carried(f, 0)), PathReverse: in.names(in.carried(f, 1)), Outcome: st.Outcome, ClosedBy: st.ClosedBy,
 		Confidence: in.FlowConfidence(f), Detail: st.Detail, App: st.App}
-	for _, j := range f.Joints {
+	for _, j := range holding(f) {
 		for _, e := range j.Evidence() {
 			m.Evidence = append(m.Evidence, in.Points[j.A].Name+" and "+in.Points[j.B].Name+": "+e)
 		}
@@ -65,6 +67,49 @@ func (in *Input) flow(f *match.Flow, st *infer.State) model.Flow {
 		m.RTT = &model.RTT{TotalS: float64(r.Total) / 1e9, ClientS: duration(r.Client), ServerS: duration(r.Server)}
 	}
 	return m
+}
+
+// holding lists the joints that hold a conversation together: those between neighbours, and where evidence joins them only through
+// others, the best of these. Of sixteen points, a hundred more say the same.
+func holding(f *match.Flow) []*match.Joint {
+	if len(f.Joints) == 1 {
+		return f.Joints
+	}
+	of := make([]int, len(f.Sides)) // by capture: the least one that it is joined to
+	for c := range of {
+		of[c] = c
+	}
+	var out []*match.Joint
+	take := func(j *match.Joint) {
+		out = append(out, j)
+		to, from := min(of[j.A], of[j.B]), max(of[j.A], of[j.B])
+		for c := range of {
+			if of[c] == from {
+				of[c] = to
+			}
+		}
+	}
+	for d, p := range f.Path {
+		for i := range len(p) - 1 {
+			if j := f.Joint(p[i], p[i+1]); j != nil && j.Kinds != 0 && (d == 0 || !slices.Contains(out, j)) {
+				take(j)
+			}
+		}
+	}
+	for {
+		var best *match.Joint
+		for _, j := range f.Joints {
+			if j.Kinds != 0 && of[j.A] != of[j.B] && (best == nil || j.Score > best.Score) {
+				best = j
+			}
+		}
+		if best == nil {
+			break
+		}
+		take(best)
+	}
+	slices.SortFunc(out, func(x, y *match.Joint) int { return cmp.Or(x.A-y.A, x.B-y.B) })
+	return out
 }
 
 // runnerUp says which other conversation came closest to being taken for one of a joint's two, and by how much it lost.
