@@ -206,19 +206,20 @@ func (s bothSides) standIn(l *dealt) {
 	}
 	for _, p := range l.share {
 		for _, es := range p.chunks {
-			s.standInFor(es)
+			s.standInFor(es, l)
 		}
 	}
 }
 
-func (s bothSides) standInFor(es []entry) {
+func (s bothSides) standInFor(es []entry, l *dealt) {
 	for i := range es {
-		if o, ok := s[es[i].ref.conv()]; ok {
-			d := int(es[i].ref & 1)
+		r := es[i].ref()
+		if o, ok := s[l.conv(r.number()).ID]; ok {
+			d := int(r & 1)
 			if o.flip {
 				d = 1 - d
 			}
-			es[i].ref = newRef(es[i].ref.capture(), o.of, d)
+			es[i] = newEntry(es[i].key, l.ref(o.of, d), l.capture, es[i].kind())
 		}
 	}
 }

@@ -28,14 +28,9 @@ type Conv struct {
 
 // candidates adds up the votes of all captures' keys. The result is sorted by (A, B), so by pair of captures.
 func candidates(lists []*dealt) []Candidate {
-	base := make([]uint64, len(lists)) // by capture: the number of its first conversation
-	n := uint64(0)                     // of all
-	for k, l := range lists {
-		base[k] = n
-		n += uint64(l.convs)
-	}
-	number := func(r ref) uint64 { return base[r.capture()] + uint64(r.conv()) }
-	part := func(r ref) int { return int(number(r) * shares / n) }
+	last := lists[len(lists)-1]
+	n := uint64(last.first + last.convs) // of all
+	part := func(number uint32) int { return int(uint64(number) * shares / n) }
 	caps := uint64(len(lists))
 	// By share of the keys, then by conversation: each pair's votes together, and what comes out in the order of A.
 	var all [shares][shares][]vote
@@ -57,8 +52,8 @@ func candidates(lists []*dealt) []Candidate {
 				pieces[k], all[k][s] = all[k][s], nil
 			}
 			from := n * uint64(s) / shares
-			vs = bucketed(pieces[:], vs, (n/shares+2)*caps, func(v *vote) uint64 { return (number(v.a)-from)*caps + uint64(v.b.capture()) }, byConvs)
-			parts[s] = sums(vs)
+			vs = bucketed(pieces[:], vs, (n/shares+2)*caps, func(v *vote) uint64 { return (uint64(v.a())-from)*caps + uint64(v.capture()) }, byConvs)
+			parts[s] = sums(vs, lists)
 		}
 	})
 	return inPairs(parts[:], len(lists))
@@ -113,17 +108,17 @@ func bucketed[T any](pieces [][]T, space []T, most uint64, at func(x *T) uint64,
 }
 
 // deal puts votes into parts, in their order.
-func deal(vs []vote, into *[shares][]vote, part func(r ref) int) {
+func deal(vs []vote, into *[shares][]vote, part func(number uint32) int) {
 	var ends [shares + 1]int
 	for i := range vs {
-		ends[part(vs[i].a)+1]++
+		ends[part(vs[i].a())+1]++
 	}
 	for k := range into {
 		ends[k+1] += ends[k]
 	}
 	out, at := make([]vote, len(vs)), ends
 	for i := range vs {
-		k := part(vs[i].a)
+		k := part(vs[i].a())
 		out[at[k]] = vs[i]
 		at[k]++
 	}
@@ -168,65 +163,65 @@ func inShares(make func() func(k int)) {
 // byConvs puts the votes of one pair together, in an order that does not depend on where they come from.
 func byConvs(x, y vote) int {
 	switch {
-	case x.a != y.a:
-		return cmpRef(x.a, y.a)
-	case x.b>>1 != y.b>>1:
-		return cmpRef(x.b, y.b)
-	case x.kind != y.kind:
-		return int(x.kind) - int(y.kind)
+	case x.pair != y.pair:
+		if x.pair < y.pair {
+			return -1
+		}
+		return 1
+	case x.what < y.what:
+		return -1
+	case x.what > y.what:
+		return 1
 	}
-	return cmp.Or(cmpRef(x.b, y.b), cmp.Compare(x.w, y.w))
+	return 0
 }
 
 // sums adds up votes, those of one pair together.
-func sums(vs []vote) []Candidate {
+func sums(vs []vote, lists []*dealt) []Candidate {
 	n := 0
 	for i := range vs {
-		if i == 0 || vs[i].a != vs[i-1].a || vs[i].b>>1 != vs[i-1].b>>1 {
+		if i == 0 || vs[i].pair != vs[i-1].pair {
 			n++
 		}
 	}
 	out := make([]Candidate, 0, n)
+	c := 0 // the capture of a
 	for i := 0; i < len(vs); {
 		j := i + 1
-		for j < len(vs) && vs[j].a == vs[i].a && vs[j].b>>1 == vs[i].b>>1 {
+		for j < len(vs) && vs[j].pair == vs[i].pair {
 			j++
 		}
-		out = append(out, sum(vs[i:j]))
+		for vs[i].a() >= lists[c].first+lists[c].convs {
+			c++
+		}
+		k := sum(vs[i:j])
+		k.A, k.B = lists[c].conv(vs[i].a()), lists[vs[i].capture()].conv(vs[i].b())
+		out = append(out, k)
 		i = j
 	}
 	return out
-}
-
-func cmpRef(x, y ref) int {
-	if x < y {
-		return -1
-	}
-	if x > y {
-		return 1
-	}
-	return 0
 }
 
 // sameTuple is what sequence numbers tell besides, in bits, where both conversations have the same addresses and ports: they
 // could have met by chance only those with the same ones, not all.
 const sameTuple = 8
 
-// sum adds the votes of one pair, each kind up to its cap.
+// sum adds the votes of one pair, each kind up to its cap. A and B are left empty.
 func sum(vs []vote) Candidate {
-	k := Candidate{A: Conv{vs[0].a.capture(), vs[0].a.conv()}, B: Conv{vs[0].b.capture(), vs[0].b.conv()}, Rival: Conv{Capture: -1}}
+	k := Candidate{Rival: Conv{Capture: -1}}
 	var kind [nEvidence]float64
 	flip := 0.
-	for _, v := range vs {
-		kind[v.kind] += float64(v.w)
-		k.Kinds |= 1 << v.kind
-		if v.kind == evTuple {
-			continue // addresses say which way round only where nothing else does
-		}
-		if v.b&1 != 0 {
-			flip += float64(v.w)
-		} else {
-			flip -= float64(v.w)
+	for i := range vs {
+		v := &vs[i]
+		e, w := v.kind(), v.weight()
+		kind[e] += w
+		k.Kinds |= 1 << e
+		switch {
+		case e == evTuple: // addresses say which way round only where nothing else does
+		case v.flip():
+			flip += w
+		default:
+			flip -= w
 		}
 	}
 	if kind[evWhole] > 0 {
@@ -256,9 +251,7 @@ func sum(vs []vote) Candidate {
 		k.Soft = begin + min(kind[evRun], most[evRun])
 	}
 	if flip == 0 {
-		for _, v := range vs {
-			k.Flip = v.b&1 != 0
-		}
+		k.Flip = vs[len(vs)-1].flip()
 	} else {
 		k.Flip = flip > 0
 	}

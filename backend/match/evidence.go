@@ -1,6 +1,7 @@
 package match
 
 import (
+	"math"
 	"slices"
 
 	"github.com/corr-dev/corr/backend/decode"
@@ -53,20 +54,22 @@ var most = [nEvidence]float64{60, 90, 60, 48, 60, 28, 12, 40, 56, 60, 60, 60, 14
 
 // entry is one key of one conversation.
 type entry struct {
-	key  uint64
-	ref  ref
-	kind evidence
+	key uint64
+	of  uint64 // the conversation, see newEntry: keys are many and sorted, so this is one word
 }
 
-// ref names a conversation of a capture and a direction in it.
-type ref uint64
-
-func newRef(capture int, id flow.ConvID, dir int) ref {
-	return ref(capture)<<33 | ref(id)<<1 | ref(dir)
+func newEntry(key uint64, r ref, capture int, kind evidence) entry {
+	return entry{key, uint64(r)<<32 | uint64(uint16(capture))<<8 | uint64(kind)}
 }
 
-func (r ref) capture() int      { return int(r >> 33) }
-func (r ref) conv() flow.ConvID { return flow.ConvID(r>>1) & flow.NoConv }
+func (e *entry) ref() ref        { return ref(e.of >> 32) }
+func (e *entry) capture() uint16 { return uint16(e.of >> 8) }
+func (e *entry) kind() evidence  { return evidence(e.of) }
+
+// ref names a conversation by its number among those of all captures, one capture after the other, and a direction in it.
+type ref uint32
+
+func (r ref) number() uint32 { return uint32(r >> 1) }
 
 // level says how much of a payload every capture can hash: a key must be made alike everywhere.
 type level [2]tier // of TCP, of all else
@@ -136,10 +139,18 @@ const (
 
 // dealt are entries by the upper bits of their keys.
 type dealt struct {
-	share [shares]pile
-	convs int     // of the capture
-	only  *keySet // nil: all keys
+	share   [shares]pile
+	capture int
+	first   uint32  // the number of the capture's first conversation
+	convs   uint32  // of the capture
+	only    *keySet // nil: all keys
 }
+
+// ref names a direction of one of the capture's conversations.
+func (l *dealt) ref(id flow.ConvID, dir int) ref { return ref(l.first+uint32(id))<<1 | ref(dir) }
+
+// conv is the conversation of the capture that has a number.
+func (l *dealt) conv(number uint32) Conv { return Conv{l.capture, flow.ConvID(number - l.first)} }
 
 // pile is a list in pieces: it grows without copying.
 type pile struct {
@@ -167,11 +178,12 @@ const keySetBits = 24
 func (s *keySet) add(key uint64)      { s[key>>6&(1<<keySetBits/64-1)] |= 1 << (key & 63) }
 func (s *keySet) has(key uint64) bool { return s[key>>6&(1<<keySetBits/64-1)]>>(key&63)&1 != 0 }
 
-func (l *dealt) add(e entry) {
-	if l.only != nil && !l.only.has(e.key) {
+// add notes a key of a direction of one of the capture's conversations.
+func (l *dealt) add(kind evidence, id flow.ConvID, dir int, key uint64) {
+	if l.only != nil && !l.only.has(key) {
 		return
 	}
-	l.share[e.key>>keyShift].add(e)
+	l.share[key>>keyShift].add(newEntry(key, l.ref(id, dir), l.capture, kind))
 }
 
 // entries adds to out the keys of those conversations of a capture that want says; nil wants all.
@@ -181,23 +193,23 @@ func entries(caps []*flow.Capture, k int, l level, mask uint64, heads []map[flow
 	numbers := slices.ContainsFunc(caps, func(c *flow.Capture) bool { return c.HeadersCut })
 	for id := range c.Convs {
 		if want == nil || want(flow.ConvID(id)) {
-			conversationEntries(out, c, k, flow.ConvID(id), l, mask, numbers)
+			conversationEntries(out, c, flow.ConvID(id), l, mask, numbers)
 			if heads != nil && c.Conv(flow.ConvID(id)).Proto == flow.ProtoTCP {
-				frontEntries(out, c, k, flow.ConvID(id), heads[k])
+				frontEntries(out, c, flow.ConvID(id), heads[k])
 			}
 			if logged != nil {
-				logged.entries(out, c, k, flow.ConvID(id))
+				logged.entries(out, c, flow.ConvID(id))
 			}
 		}
 	}
 }
 
 // conversationEntries adds the keys of one conversation; numbers: of sequence numbers alone too.
-func conversationEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, l level, mask uint64, numbers bool) {
+func conversationEntries(out *dealt, c *flow.Capture, id flow.ConvID, l level, mask uint64, numbers bool) {
 	in, cv := &c.Convs[id], c.Conv(id)
 	proto := flow.Versionless(cv.Proto)
 	emit := func(kind evidence, dir int, a, b uint64) {
-		out.add(entry{flow.Mix(flow.Mix(a, b), uint64(kind)<<8|uint64(proto)), newRef(k, id, dir), kind})
+		out.add(kind, id, dir, flow.Mix(flow.Mix(a, b), uint64(kind)<<8|uint64(proto)))
 	}
 	t := c.Tuple(id, 0)
 	dir := 0
@@ -387,10 +399,20 @@ const crowd = 12
 
 // vote is one key that a conversation of one capture shares with one of another.
 type vote struct {
-	a, b ref // a in the earlier capture; a's direction bit is 0, b's says whether b runs the other way round
-	w    float32
-	kind evidence
+	pair uint64 // the numbers of the two conversations, that of the earlier capture first
+	what uint64 // its kind and weight, and in which capture and which way round the second one is, see newVote: in the order that they count in
 }
+
+func newVote(a, b ref, capture uint16, kind evidence, w float32) vote {
+	return vote{uint64(a.number())<<32 | uint64(b.number()), uint64(capture)<<48 | uint64(kind)<<40 | uint64((a^b)&1)<<32 | uint64(math.Float32bits(w))}
+}
+
+func (v *vote) a() uint32       { return uint32(v.pair >> 32) }
+func (v *vote) b() uint32       { return uint32(v.pair) }
+func (v *vote) capture() uint16 { return uint16(v.what >> 48) }
+func (v *vote) kind() evidence  { return evidence(v.what >> 40) }
+func (v *vote) flip() bool      { return v.what>>32&1 != 0 }
+func (v *vote) weight() float64 { return float64(math.Float32frombits(uint32(v.what))) }
 
 func byKey(x, y entry) int {
 	switch {
@@ -399,9 +421,9 @@ func byKey(x, y entry) int {
 			return -1
 		}
 		return 1
-	case x.ref < y.ref:
+	case x.of < y.of:
 		return -1
-	case x.ref > y.ref:
+	case x.of > y.of:
 		return 1
 	}
 	return 0
@@ -424,11 +446,11 @@ func votes(es []entry, out []vote) []vote {
 
 // groupVotes adds the votes of one key's holders.
 func groupVotes(out []vote, g []entry) []vote {
-	g = slices.CompactFunc(g, func(x, y entry) bool { return x.ref>>1 == y.ref>>1 })
-	if len(g) < 2 || g[0].ref.capture() == g[len(g)-1].ref.capture() {
+	g = slices.CompactFunc(g, func(x, y entry) bool { return x.of>>33 == y.of>>33 })
+	if len(g) < 2 || g[0].capture() == g[len(g)-1].capture() {
 		return out
 	}
-	kind := g[0].kind
+	kind := g[0].kind()
 	header := kind == evProxied || kind == evFront
 	if header {
 		kind = evProxied
@@ -440,12 +462,13 @@ func groupVotes(out []vote, g []entry) []vote {
 			n := float64((ie - i) * (je - j))
 			if ie-i <= crowd && je-j <= crowd {
 				w := float32(bits[kind] / n)
-				for _, a := range g[i:ie] {
-					for _, b := range g[j:je] {
-						if header && a.kind == b.kind {
+				for p := i; p < ie; p++ {
+					for q := j; q < je; q++ {
+						a, b := &g[p], &g[q]
+						if header && a.kind() == b.kind() {
 							continue
 						}
-						out = append(out, vote{a.ref &^ 1, b.ref&^1 | (a.ref^b.ref)&1, w, kind})
+						out = append(out, newVote(a.ref(), b.ref(), b.capture(), kind, w))
 					}
 				}
 			}
@@ -458,7 +481,7 @@ func groupVotes(out []vote, g []entry) []vote {
 
 func captureEnd(g []entry, i int) int {
 	j := i + 1
-	for j < len(g) && g[j].ref.capture() == g[i].ref.capture() {
+	for j < len(g) && g[j].capture() == g[i].capture() {
 		j++
 	}
 	return j

@@ -59,10 +59,9 @@ func Fronts(c *flow.Capture) map[flow.ConvID]flow.Front {
 }
 
 // frontEntries makes keys of a conversation's own ends, for headers to point at, and of those its header names.
-func frontEntries(out *dealt, c *flow.Capture, k int, id flow.ConvID, h map[flow.ConvID]flow.Front) {
+func frontEntries(out *dealt, c *flow.Capture, id flow.ConvID, h map[flow.ConvID]flow.Front) {
 	add := func(kind evidence, d int, t flow.Tuple) {
-		key := flow.Mix(flow.Mix(addrKey(t.Src, t.Sport), addrKey(t.Dst, t.Dport)), uint64(evProxied)<<8)
-		out.add(entry{key, newRef(k, id, d), kind})
+		out.add(kind, id, d, flow.Mix(flow.Mix(addrKey(t.Src, t.Sport), addrKey(t.Dst, t.Dport)), uint64(evProxied)<<8))
 	}
 	for d := range 2 {
 		add(evFront, d, c.Tuple(id, d))

@@ -108,8 +108,12 @@ func (r *Result) gather(lvl level, mask uint64, heads []map[flow.ConvID]flow.Fro
 		}
 		return func(id flow.ConvID) bool { return f(Conv{k, id}) }
 	}
+	first := uint32(0)
+	for k, c := range caps {
+		lists[k] = &dealt{capture: k, first: first, convs: uint32(len(c.Convs))}
+		first += lists[k].convs
+	}
 	parallel(len(caps), func(k int) {
-		lists[k] = &dealt{convs: len(caps[k].Convs)}
 		entries(caps, k, lvl, mask, heads, r.logged, of(k, want), lists[k])
 	})
 	if beside != nil {

@@ -65,7 +65,7 @@ func newSaid(ts []Translation) *said {
 }
 
 // entries gives a conversation a key for each translation that names it.
-func (s *said) entries(out *dealt, c *flow.Capture, k int, id flow.ConvID) {
+func (s *said) entries(out *dealt, c *flow.Capture, id flow.ConvID) {
 	proto := map[uint8]string{flow.ProtoTCP: "tcp", flow.ProtoUDP: "udp", flow.ProtoICMP: "icmp", flow.ProtoSCTP: "sctp"}[c.Conv(id).Proto]
 	if proto == "" {
 		return
@@ -73,20 +73,20 @@ func (s *said) entries(out *dealt, c *flow.Capture, k int, id flow.ConvID) {
 	t := c.Tuple(id, 0)
 	x, y := netip.AddrPortFrom(t.Src.Netip(t.Version).Unmap(), t.Sport), netip.AddrPortFrom(t.Dst.Netip(t.Version).Unmap(), t.Dport)
 	for dir, l := range [2][]uint32{s.whole[[2]netip.AddrPort{x, y}], s.whole[[2]netip.AddrPort{y, x}]} {
-		s.keys(out, l, proto, newRef(k, id, dir))
+		s.keys(out, l, proto, id, dir)
 	}
 	for dir, l := range [2][]uint32{s.half[x], s.half[y]} {
-		s.keys(out, l, proto, newRef(k, id, dir))
+		s.keys(out, l, proto, id, dir)
 	}
 }
 
-func (s *said) keys(out *dealt, l []uint32, proto string, r ref) {
+func (s *said) keys(out *dealt, l []uint32, proto string, id flow.ConvID, dir int) {
 	if len(l) > crowded {
 		return
 	}
 	for _, n := range l {
 		if p := s.proto[n]; p == "" || p == proto {
-			out.add(entry{flow.Mix(uint64(n), uint64(evLog)<<8), r, evLog})
+			out.add(evLog, id, dir, flow.Mix(uint64(n), uint64(evLog)<<8))
 		}
 	}
 }
