@@ -71,6 +71,17 @@ func (s *FlowSet) add(f *match.Flow) {
 	}
 }
 
+// addAll adds the flows of another set.
+func (s *FlowSet) addAll(o *FlowSet) {
+	if n := len(o.bits) - len(s.bits); n > 0 {
+		s.bits = append(s.bits, make([]uint64, n)...)
+	}
+	for k, w := range o.bits {
+		s.n += bits.OnesCount64(w &^ s.bits[k])
+		s.bits[k] |= w
+	}
+}
+
 // Has reports whether a flow is in the set.
 func (s *FlowSet) Has(f *match.Flow) bool {
 	k := int(f.ID-1) / 64
@@ -128,25 +139,47 @@ func (s *Segment) box(kind string) *Box {
 	return b
 }
 
-// boxes finds what stands on each stretch.
+// boxes finds what stands on each stretch. What goes by frames, or by all conversations, and needs nothing of the rest is looked at first,
+// on all cores.
 func (v *Verdict) boxes() {
-	for _, s := range v.Segments {
-		v.mappings(s)
-		for _, p := range s.passing {
-			v.translation(s, p.f, p.j)
-			v.termination(s, p.f, p.j)
-			v.handshakeChanges(s, p.f, p.j)
-			v.resets(s, p.f, v.State[p.n])
+	looks := make([]looked, len(v.Segments))
+	var tasks []func()
+	for k, s := range v.Segments {
+		l := &looks[k]
+		tasks = append(tasks, func() { v.handled(s) }, func() { s.expired = v.expiry(s) }, func() { l.wrapped = v.wrapped(s) })
+		l.pairs = make([]compared, v.parts(s.Link))
+		for n := range l.pairs {
+			tasks = append(tasks, func() { l.pairs[n] = v.compare(s.Link, n, len(l.pairs)) })
 		}
-		v.forwarders(s)
-		v.filters(s)
-		v.rejecters(s)
-		v.forgetters(s)
-		v.tunnels(s)
-		v.gateways(s)
-		v.name(s)
-		v.conditions(s)
 	}
+	v.atOnce(tasks)
+	for k, s := range v.Segments {
+		v.forgetters(s)
+		v.tunnels(s, looks[k].wrapped)
+		v.gateways(s, looks[k].pairs)
+		v.name(s)
+		v.conditions(s, looks[k].pairs)
+	}
+}
+
+// looked is what a first look at a stretch found.
+type looked struct {
+	wrapped []*match.Flow
+	pairs   []compared
+}
+
+// handled finds what shows in a stretch's conversations.
+func (v *Verdict) handled(s *Segment) {
+	v.mappings(s)
+	for _, p := range s.passing {
+		v.translation(s, p.f, p.j)
+		v.termination(s, p.f, p.j)
+		v.handshakeChanges(s, p.f, p.j)
+		v.resets(s, p.f, v.State[p.n])
+	}
+	v.forwarders(s)
+	v.filters(s)
+	v.rejecters(s)
 }
 
 // adjoins reports whether a segment's ends follow each other on a flow's path.

@@ -3,6 +3,8 @@ package infer
 import (
 	"fmt"
 	"math"
+	"runtime"
+	"slices"
 
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
@@ -237,17 +239,28 @@ func (v *Verdict) vanished(s *Segment, f *match.Flow) (ev []Evidence, n int) {
 	return ev, n
 }
 
-// tunnels names tunnel ends: one point sees conversations inside of an encapsulation, the other bare or in another one.
-// IPv4 inside of IPv6 is a softwire (RFC 6333, RFC 7596).
-func (v *Verdict) tunnels(s *Segment) {
+// wrapped lists the conversations that one point of a stretch sees inside of another encapsulation than the other.
+func (v *Verdict) wrapped(s *Segment) (out []*match.Flow) {
 	for _, f := range v.Flows {
 		if f.Joint(s.A, s.B) == nil {
 			continue
 		}
-		a, b := v.wrap(f, s.A), v.wrap(f, s.B)
-		if a == b || a == "" && b == "" {
-			continue
+		a, b := v.around(f, s.A), v.around(f, s.B)
+		if a != nil && b != nil && a.NTunnel == 0 && b.NTunnel == 0 && a.VLANs == b.VLANs {
+			continue // as nearly all
 		}
+		if v.wrap(f, s.A) != v.wrap(f, s.B) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// tunnels names tunnel ends: one point sees conversations inside of an encapsulation, the other bare or in another one.
+// IPv4 inside of IPv6 is a softwire (RFC 6333, RFC 7596).
+func (v *Verdict) tunnels(s *Segment, wrapped []*match.Flow) {
+	for _, f := range wrapped {
+		a, b := v.wrap(f, s.A), v.wrap(f, s.B)
 		kind := TunnelEndpoint
 		if v.softwire(f, s.A) != v.softwire(f, s.B) {
 			kind = Softwire
@@ -280,14 +293,22 @@ func orNone(s string) string {
 	return s
 }
 
-// wrap describes what a flow's packets are inside of at a capture; "" for nothing.
-func (v *Verdict) wrap(f *match.Flow, c int) string {
+// around is what a flow's packets are inside of at a capture; nil where none of them is its own.
+func (v *Verdict) around(f *match.Flow, c int) *flow.Link {
 	s := f.Sides[c]
 	first, end := s.Cap.Span(s.Convs[0])
 	if first == end {
+		return nil
+	}
+	return s.Cap.Link(first)
+}
+
+// wrap describes what a flow's packets are inside of at a capture; "" for nothing.
+func (v *Verdict) wrap(f *match.Flow, c int) string {
+	l := v.around(f, c)
+	if l == nil {
 		return ""
 	}
-	l := s.Cap.Link(first)
 	return wrapWords(l)
 }
 
@@ -322,39 +343,71 @@ var tunnelWords = map[decode.Tunnel]string{
 	decode.TunnelVXLAN: "VXLAN", decode.TunnelGENEVE: "GENEVE", decode.TunnelERSPAN: "ERSPAN", decode.TunnelGTPU: "GTP-U",
 }
 
-// gateways names application gateways: they rewrite addresses inside of payloads (SIP, FTP).
-func (v *Verdict) gateways(s *Segment) {
-	a, b := v.Caps[s.A], v.Caps[s.B]
-	l := s.Link
-	if l.A != s.A {
-		a, b = b, a
-	}
-	l.Each(func(p match.Pair) {
+// compared is what a part of a stretch's pairs shows.
+type compared struct {
+	rewritten   FlowSet      // whose payload differs between the points
+	first       []match.Pair // the first of these
+	resegmented bool         // TCP segments were cut anew
+}
+
+// partLeast is how many pairs a core takes, at the least.
+const partLeast = 1 << 16
+
+// parts is the number of parts that a link's pairs are looked at in.
+func (v *Verdict) parts(l *match.Link) int {
+	return int(min(max(1, l.N/partLeast), int64(runtime.GOMAXPROCS(0))))
+}
+
+// compare looks at the pairs of one of some parts of a link.
+func (v *Verdict) compare(l *match.Link, part, parts int) (out compared) {
+	a, b := v.Caps[l.A], v.Caps[l.B]
+	n := a.Len()
+	l.Within(uint32(n*part/parts), uint32(n*(part+1)/parts), func(p match.Pair) {
 		f, h := a.At(p.A), b.At(p.B)
-		if p.How == match.HowRelayed || p.How == match.HowLogical || p.How == match.HowResegment || f.Is(flow.MarkError) {
+		switch p.How {
+		case match.HowResegment:
+			out.resegmented = out.resegmented || f.Is(flow.MarkTCP)
+			return
+		case match.HowRelayed, match.HowLogical:
 			return
 		}
-		same, known := flow.SamePayload(f, h)
-		if same || !known || f.Mark&(flow.MarkFragment|flow.MarkLater) != 0 {
+		if f.Mark&(flow.MarkError|flow.MarkFragment|flow.MarkLater) != 0 {
 			return
+		}
+		if same, known := flow.SamePayload(f, h); same || !known {
+			return
+		}
+		if fl := v.Flow(l.A, p.A); fl != nil {
+			out.rewritten.add(fl)
+		}
+		if len(out.first) < evidenceMost {
+			out.first = append(out.first, p)
+		}
+	})
+	return out
+}
+
+// gateways names application gateways: they rewrite addresses inside of payloads (SIP, FTP).
+func (v *Verdict) gateways(s *Segment, pairs []compared) {
+	l := s.Link
+	for k := range pairs {
+		c := &pairs[k]
+		if len(c.first) == 0 {
+			continue
 		}
 		x := s.box(Gateway)
 		x.Confidence = 95
-		if fl := v.Flow(l.A, p.A); fl != nil {
-			x.Flows.add(fl)
-		}
+		x.Flows.addAll(&c.rewritten)
 		x.change("data", "addresses in the payload rewritten")
-		x.prove(Evidence{l.A, int64(p.A), "frame.len", fmt.Sprint(v.Caps[l.A].FrameLen(p.A))}, Evidence{l.B, int64(p.B), "frame.len", fmt.Sprint(v.Caps[l.B].FrameLen(p.B))})
-	})
+		for _, p := range c.first {
+			x.prove(Evidence{l.A, int64(p.A), "frame.len", fmt.Sprint(v.Caps[l.A].FrameLen(p.A))}, Evidence{l.B, int64(p.B), "frame.len", fmt.Sprint(v.Caps[l.B].FrameLen(p.B))})
+		}
+	}
 }
 
 // conditions lists what a stretch does to packets without any device meaning to.
-func (v *Verdict) conditions(s *Segment) {
-	reseg := false
-	s.Link.Each(func(p match.Pair) {
-		reseg = reseg || p.How == match.HowResegment && v.At(s.Link.A, p.A).Is(flow.MarkTCP)
-	})
-	if reseg {
+func (v *Verdict) conditions(s *Segment, pairs []compared) {
+	if slices.ContainsFunc(pairs, func(c compared) bool { return c.resegmented }) {
 		s.Conditions = append(s.Conditions, "segmentation-offload")
 	}
 	if s.worked.lost > 0 {

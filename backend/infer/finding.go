@@ -1,10 +1,7 @@
 package infer
 
 import (
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/corr-dev/corr/backend/match"
 )
@@ -63,20 +60,11 @@ func Docs() []Doc {
 // about. A cause lists the consequences that it explains on conversations of its own.
 func (v *Verdict) findings() {
 	found := make([][]*Finding, len(rules))
-	var wg sync.WaitGroup
-	var next atomic.Int64
-	atOnce := runtime.GOMAXPROCS(0)
-	if len(v.Caps) > 0 && v.Caps[0].Store != nil {
-		atOnce = 1 // each goes through everything, and what they bring in adds up
+	tasks := make([]func(), len(rules))
+	for k := range rules {
+		tasks[k] = func() { found[k] = rules[k].find(v) }
 	}
-	for range atOnce {
-		wg.Go(func() {
-			for k := next.Add(1) - 1; k < int64(len(rules)); k = next.Add(1) - 1 {
-				found[k] = rules[k].find(v)
-			}
-		})
-	}
-	wg.Wait()
+	v.atOnce(tasks)
 	for k, l := range found {
 		for _, f := range l {
 			f.ID = rules[k].ID

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"github.com/corr-dev/corr/backend/decode"
+	"github.com/corr-dev/corr/backend/flow"
 	"github.com/corr-dev/corr/backend/match"
 )
 
@@ -24,12 +25,11 @@ type ownService struct {
 // talks: health checks, pings to the virtual address. The TTLs are noted with which what it only passes on comes from there.
 func (j *judge) owners() {
 	j.own, j.forwarded = map[ownKey]*ttls{}, map[ownService]bool{}
-	j.eachEnd(func(f *match.Flow, jt *match.Joint, k ownKey, d int, translated bool) {
-		if !translated {
-			return
-		}
+	var ends [256]bool // by the last byte of an address: some device has one like it
+	j.eachEnd(nil, func(f *match.Flow, jt *match.Joint, k ownKey, d int, _ bool) {
 		if j.own[k] == nil {
 			j.own[k] = &ttls{}
+			ends[k.addr[len(k.addr)-1]] = true
 		}
 		if d == 1 && !jt.Terminated && !jt.SynProxied {
 			j.forwarded[serviceOf(f, k.at, k.other)] = true
@@ -39,7 +39,7 @@ func (j *judge) owners() {
 		return
 	}
 	plain := map[ownKey]bool{}
-	j.eachEnd(func(f *match.Flow, _ *match.Joint, k ownKey, d int, translated bool) {
+	j.eachEnd(&ends, func(f *match.Flow, _ *match.Joint, k ownKey, d int, translated bool) {
 		switch n := j.own[k]; {
 		case n == nil:
 		case !translated:
@@ -72,22 +72,38 @@ func (s *ttls) add(t uint8) {
 
 func (s *ttls) has(t uint8) bool { return s.bits[t>>6]>>(t&63)&1 != 0 }
 
-// eachEnd calls fn for both ends of every flow at each two points, with the direction that the end sends in, and whether a translation
-// between these shows the end by another address.
-func (j *judge) eachEnd(fn func(f *match.Flow, jt *match.Joint, k ownKey, d int, translated bool)) {
+// eachEnd calls fn for ends of every flow at each two points, with the direction that the end sends in, and whether a translation between
+// these shows the end by another address: for those whose last byte is among ends; if that is nil, for the translated ones.
+func (j *judge) eachEnd(ends *[256]bool, fn func(f *match.Flow, jt *match.Joint, k ownKey, d int, translated bool)) {
+	at := make([]flow.Tuple, len(j.v.Caps))
+	wanted := func(a *decode.Addr, translated bool) bool {
+		if ends == nil {
+			return translated
+		}
+		return ends[a[len(a)-1]]
+	}
 	for _, f := range j.v.Flows {
+		for c, s := range f.Sides {
+			if s != nil && len(f.Joints) > 0 {
+				at[c] = f.Tuple(c)
+			}
+		}
 		for _, jt := range f.Joints {
 			if jt.Way == 0 {
 				continue
 			}
 			for _, e := range [2][2]int{{jt.A, jt.B}, {jt.B, jt.A}} {
-				at, other := e[0], e[1]
-				t, o := f.Tuple(at), f.Tuple(other)
+				t, o := &at[e[0]], &at[e[1]]
 				// An initiator's address is seen true before the device and translated behind it, a responder's the
 				// other way round.
-				behind := way(jt, other, 0) > 0
-				fn(f, jt, ownKey{at, other, t.Version, t.Src}, 0, t.Src != o.Src && behind)
-				fn(f, jt, ownKey{at, other, t.Version, t.Dst}, 1, t.Dst != o.Dst && !behind)
+				behind := way(jt, e[1], 0) > 0
+				src, dst := t.Src != o.Src && behind, t.Dst != o.Dst && !behind
+				if wanted(&t.Src, src) {
+					fn(f, jt, ownKey{e[0], e[1], t.Version, t.Src}, 0, src)
+				}
+				if wanted(&t.Dst, dst) {
+					fn(f, jt, ownKey{e[0], e[1], t.Version, t.Dst}, 1, dst)
+				}
 			}
 		}
 	}

@@ -193,6 +193,24 @@ func (v *Verdict) parallel(make func() func(n int, f *match.Flow)) {
 	wg.Wait()
 }
 
+// atOnce does some tasks on all cores; one after the other where memory is bounded, for what each brings in adds up.
+func (v *Verdict) atOnce(tasks []func()) {
+	workers := runtime.GOMAXPROCS(0)
+	if len(v.Caps) > 0 && v.Caps[0].Store != nil {
+		workers = 1
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for k := next.Add(1) - 1; k < int64(len(tasks)); k = next.Add(1) - 1 {
+				tasks[k]()
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // At is the fact of a frame.
 func (v *Verdict) At(capture int, i uint32) *flow.Fact { return v.Caps[capture].At(i) }
 
