@@ -149,12 +149,14 @@ func (e *encoder) flows(l []Flow) (ats, flows section) {
 	for i := range l {
 		n += len(l[i].At)
 	}
-	all := make([]FlowAt, 0, n)
-	for i := range l {
-		all = append(all, l[i].At...)
-	}
-	ats = e.table(len(all), flowAtSize, func(i int) {
-		a := &all[i]
+	at := 0   // of l
+	done := 0 // of what that flow has
+	ats = e.table(n, flowAtSize, func(int) {
+		for done == len(l[at].At) {
+			at, done = at+1, 0
+		}
+		a := &l[at].At[done]
+		done++
 		e.word(uint32(a.Point))
 		e.word(streamWord(a.Stream))
 		for _, d := range [...]int64{a.RTT, a.RTTClient, a.RTTServer} {

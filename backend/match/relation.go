@@ -15,7 +15,7 @@ type Relation struct {
 	traits     Traits // summed over the anchors
 	Terminated int    // anchors whose TCP ends in between
 	// addr votes for the side that an address lies on: >0 beyond A, <0 beyond B; nets does so for networks.
-	addr, nets map[addrOf]int
+	addr, nets ballot
 	level      bool // nothing says which capture packets pass first
 }
 
@@ -317,22 +317,28 @@ func (r *Relation) note(p *probed) {
 	r.traits.SameTS += t.SameTS
 }
 
-// vote notes which side a flow's ends lie on: the initiator's beyond A where its packets pass A first.
-func (r *Relation) vote(f *Flow, way int) {
-	a, b := f.Tuple(r.A), f.Tuple(r.B)
-	r.voteEnd(addrOf{a.Version, a.Src}, addrOf{b.Version, b.Src}, way)
-	r.voteEnd(addrOf{a.Version, a.Dst}, addrOf{b.Version, b.Dst}, -way)
+// ballot votes for the side that addresses lie on: see Relation.addr.
+type ballot map[addrOf]int
+
+// vote notes which side the ends of a flow of A and B lie on: the initiator's beyond A where its packets pass A first.
+func (l ballot) vote(f *Flow, a, b, way int) {
+	x, y := f.Tuple(a), f.Tuple(b)
+	l.end(addrOf{x.Version, x.Src}, addrOf{y.Version, y.Src}, way)
+	l.end(addrOf{x.Version, x.Dst}, addrOf{y.Version, y.Dst}, -way)
 }
 
-// voteEnd counts a vote for an end's address at A and at B.
-func (r *Relation) voteEnd(a, b addrOf, way int) {
+// end counts a vote for an end's address at A and at B.
+func (l ballot) end(a, b addrOf, way int) {
 	if a == b {
-		r.addr[a] += 2 * way
+		l[a] += 2 * way
 		return
 	}
-	r.addr[a] += way
-	r.addr[b] += way
+	l[a] += way
+	l[b] += way
 }
+
+// vote is ballot.vote of the relation's own.
+func (r *Relation) vote(f *Flow, way int) { r.addr.vote(f, r.A, r.B, way) }
 
 // settle ends a round of votes and samples: it adds up the votes of each network's addresses, and puts samples into the order of frames.
 func (r *Relation) settle() {
@@ -341,7 +347,7 @@ func (r *Relation) settle() {
 			r.Time.sort(k - 1)
 			return
 		}
-		r.nets = map[addrOf]int{}
+		r.nets = ballot{}
 		for a, n := range r.addr {
 			r.nets[network(a.version, a.addr)] += n
 		}

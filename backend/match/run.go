@@ -344,10 +344,32 @@ func (r *Result) join(fo *forest, tk *taken, k *Candidate) bool {
 func (r *Result) relate(caps []*flow.Capture, anchors []Candidate) {
 	done := make([]probed, len(anchors))
 	most := min(max(samplesAll/max(len(anchors), 1), samplesLeast), samplesMost)
+	var mu sync.Mutex
+	var votes []map[[2]int]ballot // of each worker
 	r.each(len(anchors), func() func(i int) {
-		m := &matcher{}
-		return func(i int) { done[i] = r.probeAnchor(m, anchors[i], most) }
+		m, mine := &matcher{}, map[[2]int]ballot{}
+		mu.Lock()
+		votes = append(votes, mine)
+		mu.Unlock()
+		return func(i int) {
+			done[i] = r.probeAnchor(m, anchors[i], most)
+			if j := done[i].joint; j != nil && j.Way != 0 {
+				k := [2]int{j.A, j.B}
+				if mine[k] == nil {
+					mine[k] = ballot{}
+				}
+				mine[k].vote(done[i].flow, j.A, j.B, int(j.Way))
+			}
+		}
 	})
+	for _, l := range votes {
+		for k, b := range l {
+			rel := r.relation(k[0], k[1])
+			for end, n := range b {
+				rel.addr[end] += n
+			}
+		}
+	}
 	r.straighten(done)
 	r.level(done, most)
 	samples := map[*Relation]*[3]int{}
@@ -380,14 +402,9 @@ func (r *Result) relate(caps []*flow.Capture, anchors []Candidate) {
 	parallel(len(settle), func(k int) { settle[k].settle() })
 }
 
-// straighten notes on which side of which pair of captures hosts lie, and turns connections across a device that ends them the way that
-// most between the same hosts go: of one during which a clock was set the times alone may say the contrary.
+// straighten turns connections across a device that ends them the way that most between the same hosts go, as relations know it: of one
+// during which a clock was set the times alone may say the contrary.
 func (r *Result) straighten(done []probed) {
-	for i := range done {
-		if p := &done[i]; p.joint != nil && p.joint.Way != 0 {
-			r.relation(p.joint.A, p.joint.B).vote(p.flow, int(p.joint.Way))
-		}
-	}
 	var turned []*probed
 	for i := range done {
 		if p := &done[i]; p.joint != nil && p.joint.Terminated {

@@ -136,7 +136,7 @@ func (r *Result) relation(a, b int) *Relation {
 	k := [2]int{min(a, b), max(a, b)}
 	rel := r.Relations[k]
 	if rel == nil {
-		rel = &Relation{A: k[0], B: k[1], addr: map[addrOf]int{}}
+		rel = &Relation{A: k[0], B: k[1], addr: ballot{}}
 		r.Relations[k] = rel
 	}
 	return rel
