@@ -108,7 +108,7 @@ func (f *plain) read(b []byte, onWire int) bool {
 	if f.tcp == nil && (decode.MayTunnel(sport) || decode.MayTunnel(dport)) {
 		return false
 	}
-	return len(f.payload) == 0 || !capital(f.payload[0])
+	return !startsSIP(f.payload)
 }
 
 // plain appends the fact of a frame if it is plain, and reports whether it did.

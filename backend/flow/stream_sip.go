@@ -93,12 +93,14 @@ const sipVersion = "SIP/2.0"
 
 // startsSIP reports whether b begins with the start line of a SIP message.
 func startsSIP(b []byte) bool {
-	if len(b) < 16 || b[0] < 'A' || b[0] > 'Z' {
+	if len(b) < 16 || !capital(b[0]) || !printable(b[1]) || !printable(b[2]) || !printable(b[3]) {
 		return false
 	}
 	line, _, ok := bytes.Cut(b[:min(len(b), 1024)], []byte("\r\n"))
 	return ok && (bytes.HasPrefix(line, []byte(sipVersion+" ")) || bytes.HasSuffix(line, []byte(" "+sipVersion)))
 }
+
+func printable(c byte) bool { return ' ' <= c && c <= '~' }
 
 // datagram follows a SIP message in a UDP datagram, if there is one. Wireshark ties answers to offers and skips
 // retransmissions over UDP only.
