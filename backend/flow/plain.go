@@ -7,7 +7,7 @@ import (
 	"github.com/corr-dev/corr/backend/decode"
 )
 
-// plain reads frames of the kind that most are: TCP that neither begins nor ends a connection, or UDP, of a conversation that has its
+// plain reads frames of the kind that most are: TCP that begins no connection, or UDP, of a conversation that has its
 // number already, in IP in Ethernet with one VLAN tag at most and nothing else around, whole, from a sender that was seen before. What
 // it makes of one is what decode and the table make of it (TestPlain); of all others it makes nothing.
 type plain struct {
@@ -83,7 +83,7 @@ func (f *plain) read(b []byte, onWire int) bool {
 	}
 	switch proto {
 	case protoTCP:
-		if len(h) < tcpLen || uint16(h[13])&(decode.SYN|decode.FIN|decode.RST) != 0 {
+		if len(h) < tcpLen || uint16(h[13])&decode.SYN != 0 {
 			return false
 		}
 		hlen := int(h[12] >> 4 * 4)
@@ -127,8 +127,15 @@ func (b *builder) plain(p *capture.Packet) bool {
 		return false
 	}
 	id, cv, reverse := t.known(&f.key, &b.ahead)
-	if cv == nil || cv.Stream < 0 || f.tcp != nil && (cv.set != 3 || cv.closed != 0) || f.tcp == nil && cv.set == 0 {
+	if cv == nil || cv.Stream < 0 || f.tcp == nil && cv.set == 0 {
 		return false
+	}
+	if h := f.tcp; h != nil && (cv.set != 3 || cv.closed != 0 || uint16(h[13])&(decode.FIN|decode.RST) != 0) {
+		k := decode.Socket{Seq: binary.BigEndian.Uint32(h[4:]), Ack: binary.BigEndian.Uint32(h[8:]), Flags: uint16(h[13])}
+		if another(cv, &k, reverse) {
+			return false
+		}
+		id, cv, reverse = t.sequence(id, cv, reverse, &f.key, &k, p.Number)
 	}
 	t.last, t.lastConv, t.stream = id, cv, cv.Stream
 	if reverse && cv.StreamBack < 0 {
