@@ -4,9 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -31,25 +35,52 @@ type sealedTalk struct {
 // Seal reads the exchanges of a capture that is to be sealed with key. keys open TLS.
 func Seal(c *flow.Capture, key *flow.Key, keys *tlskey.Log) *Sealed {
 	s := &Sealed{store: c.Store}
-	for id := range c.Convs {
-		id := flow.ConvID(id)
-		xs := exchangesOf(c, match.Conv{ID: id}, keys)
-		if len(xs) == 0 {
-			continue
+	tapes := make([][]byte, min(sealedAtOnce, len(c.Convs)))
+	for first := 0; first < len(c.Convs); first += len(tapes) {
+		tapes = tapes[:min(len(tapes), len(c.Convs)-first)]
+		clear(tapes)
+		var next atomic.Int64
+		var wg sync.WaitGroup
+		for range runtime.GOMAXPROCS(0) {
+			wg.Go(func() {
+				key := key.Another()
+				for k := next.Add(1) - 1; k < int64(len(tapes)); k = next.Add(1) - 1 {
+					tapes[k] = sealed(c, flow.ConvID(first+int(k)), key, keys)
+				}
+			})
 		}
-		t := newTape(c, id)
-		for _, x := range xs {
-			x.seal(key)
-			t.exchange(x)
+		wg.Wait()
+		for k, b := range tapes {
+			if b != nil {
+				s.add(flow.ConvID(first+k), b)
+			}
 		}
-		s.add(id, t.b)
 	}
 	return s
 }
 
+// sealedAtOnce is how many conversations are read before what was read is put away, in their order.
+const sealedAtOnce = 1024
+
+// sealed are the exchanges of a conversation, nil for none.
+func sealed(c *flow.Capture, id flow.ConvID, key *flow.Key, keys *tlskey.Log) []byte {
+	xs := exchangesOf(c, match.Conv{ID: id}, keys)
+	if len(xs) == 0 {
+		return nil
+	}
+	t := newTape(c, id)
+	for _, x := range xs {
+		x.seal(key)
+		t.exchange(x)
+	}
+	return t.b
+}
+
 // seal keys what an exchange says of its payload, which may have been opened by keys: all of it is only ever compared.
 func (e *Exchange) seal(key *flow.Key) {
-	digest := func(s string) string { return fmt.Sprintf("%016x", key.Digest(xxhash.Sum64String(s))) }
+	digest := func(s string) string {
+		return hex.EncodeToString(binary.BigEndian.AppendUint64(nil, key.Digest(xxhash.Sum64String(s))))
+	}
 	for k, d := range e.Fields {
 		e.Fields[k] = key.Digest(d)
 	}

@@ -64,7 +64,8 @@ func TestEnvelopes(t *testing.T) {
 		}
 	}
 	check(c)
-	c.Seal(NewKey([]byte("of a test")), &Sealed{})
+	key := NewKey([]byte("of a test"))
+	c.Seal(key, &Sealed{}, c.Fingerprints(key))
 	var index bytes.Buffer
 	if err := c.WriteIndex(&index, "test"); err != nil {
 		t.Fatal(err)

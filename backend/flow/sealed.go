@@ -7,7 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
 )
 
 // A sealed capture holds no payload. What was read of it stands in Sealed; what is compared between captures are hashes
@@ -36,6 +38,9 @@ const (
 	useDigest
 	useWindow
 )
+
+// Another is the same key for another goroutine.
+func (k *Key) Another() *Key { return &Key{block: k.block} }
 
 func (k *Key) hash(use byte, x uint64) uint64 {
 	k.in[0] = use
@@ -89,14 +94,22 @@ type Names [2][]Name
 // Window is the number of bytes that a fingerprint is made of.
 const Window = 8
 
-// Seal takes the payload away and keys what was made of it. s is what was read of it.
-func (c *Capture) Seal(k *Key, s *Sealed) {
-	c.kept = c.fingerprints(k)
-	for i := range uint32(c.n) {
-		f := c.At(i)
-		f.Mark &^= MarkDuplicate | MarkEither // found again by whoever compares
-		f.Full, f.Head = k.word(f.Full), k.word(f.Head)
+// Seal takes the payload away and keys what was made of it. s is what was read of it, prints its Fingerprints.
+func (c *Capture) Seal(k *Key, s *Sealed, prints *Fingerprints) {
+	c.kept = prints.of
+	var wg sync.WaitGroup
+	parts := max(1, runtime.GOMAXPROCS(0))
+	for n := range parts {
+		wg.Go(func() {
+			k := k.Another()
+			for i := uint32(c.n * n / parts); i < uint32(c.n*(n+1)/parts); i++ {
+				f := c.At(i)
+				f.Mark &^= MarkDuplicate | MarkEither // found again by whoever compares
+				f.Full, f.Head = k.word(f.Full), k.word(f.Head)
+			}
+		})
 	}
+	wg.Wait()
 	for id := range c.Convs {
 		c.Convs[id].Beyond = false // as are marks
 		for d := range c.Convs[id].Data {
@@ -113,9 +126,12 @@ func (c *Capture) Seal(k *Key, s *Sealed) {
 	c.Sealed = s
 }
 
-// fingerprints makes, of the kept bytes of TCP streams, a byte each: a keyed hash of the Window bytes of the stream that end
+// Fingerprints stand for the payload of a sealed capture.
+type Fingerprints struct{ of payloads }
+
+// Fingerprints makes, of the kept bytes of TCP streams, a byte each: a keyed hash of the Window bytes of the stream that end
 // with it, so that equal runs of streams have equal runs of fingerprints wherever segments begin.
-func (c *Capture) fingerprints(k *Key) payloads {
+func (c *Capture) Fingerprints(k *Key) *Fingerprints {
 	type segment struct {
 		off   int64
 		place uint32
@@ -170,5 +186,5 @@ func (c *Capture) fingerprints(k *Key) payloads {
 		}
 	}
 	out.indexed(c.n)
-	return out
+	return &Fingerprints{out}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -27,9 +28,22 @@ type Sealed struct {
 // Seal takes the payload of a capture away, after all has been read of it that others will want to know. keys open TLS.
 func Seal(c *flow.Capture, file string, key *flow.Key, keys *tlskey.Log) *Sealed {
 	match.MarkCopies(c) // what is there twice is read once
-	s := &flow.Sealed{Runs: match.Runs(c), Fronts: match.Fronts(c), Names: infer.Names(c)}
-	x := &Sealed{Capture: c, Exchanges: exchange.Seal(c, key, keys), File: file, Key: key.ID()}
-	c.Seal(key, s)
+	s, x := &flow.Sealed{}, &Sealed{Capture: c, File: file, Key: key.ID()}
+	var prints *flow.Fingerprints
+	var wg sync.WaitGroup
+	for _, read := range []func(){
+		func() { s.Runs = match.Runs(c) },
+		func() { s.Fronts = match.Fronts(c) },
+		func() { s.Names = infer.Names(c) },
+		func() { prints = c.Fingerprints(key.Another()) },
+		func() { x.Exchanges = exchange.Seal(c, key, keys) },
+	} {
+		if wg.Go(read); c.Store != nil {
+			wg.Wait() // what each brings in adds up
+		}
+	}
+	wg.Wait()
+	c.Seal(key, s, prints)
 	return x
 }
 
