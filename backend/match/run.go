@@ -365,6 +365,9 @@ func (r *Result) relate(caps []*flow.Capture, anchors []Candidate) {
 	for _, l := range votes {
 		for k, b := range l {
 			rel := r.relation(k[0], k[1])
+			if len(rel.addr) < len(b) {
+				rel.addr, b = b, rel.addr
+			}
 			for end, n := range b {
 				rel.addr[end] += n
 			}
