@@ -154,9 +154,9 @@ func (v *Verdict) boxes() {
 	}
 	v.atOnce(tasks)
 	for k, s := range v.Segments {
-		v.forgetters(s)
 		v.tunnels(s, looks[k].wrapped)
 		v.gateways(s, looks[k].pairs)
+		v.forgetters(s)
 		v.name(s)
 		v.conditions(s, looks[k].pairs)
 	}

@@ -57,11 +57,9 @@ func newHops(r *match.Result) *Hops {
 }
 
 func hopsAt(c *flow.Capture) [][2]Hop {
-	type sending struct {
-		sender
-		ttl uint8
-	}
-	counts := map[sending]uint32{}
+	number := map[sender]int{}
+	of := make([][2]int, len(c.Convs)) // by conversation and direction: its sender's number
+	var all []sent                     // by that
 	var n [2][256]uint32
 	var ttls [2][]uint8
 	for id := range c.Convs {
@@ -78,33 +76,63 @@ func hopsAt(c *flow.Capture) [][2]Hop {
 		}
 		cv := c.Conv(flow.ConvID(id))
 		for dir, a := range [2]decode.Addr{cv.Src, cv.Dst} {
+			k, known := number[sender{cv.Version, a}]
+			if !known {
+				k = len(all)
+				number[sender{cv.Version, a}] = k
+				all = append(all, sent{})
+			}
+			of[id][dir] = k
 			for _, t := range ttls[dir] {
-				counts[sending{sender{cv.Version, a}, t}] += n[dir][t]
+				all[k].add(t, n[dir][t])
 				n[dir][t] = 0
 			}
 			ttls[dir] = ttls[dir][:0]
 		}
 	}
-	type best struct {
-		n   uint32
-		ttl uint8
-	}
-	top := map[sender]best{}
-	for s, n := range counts {
-		if b := top[s.sender]; n > b.n || n == b.n && s.ttl < b.ttl {
-			top[s.sender] = best{n, s.ttl}
-		}
+	usual := make([]Hop, len(all))
+	for k := range all {
+		usual[k] = all[k].usual()
 	}
 	out := make([][2]Hop, len(c.Convs))
-	for id := range c.Convs {
-		cv := c.Conv(flow.ConvID(id))
-		for dir, a := range [2]decode.Addr{cv.Src, cv.Dst} {
-			if b, ok := top[sender{cv.Version, a}]; ok {
-				out[id][dir] = Hop{initialOf(b.ttl) - b.ttl, true}
-			}
-		}
+	for id := range out {
+		out[id] = [2]Hop{usual[of[id][0]], usual[of[id][1]]}
 	}
 	return out
+}
+
+// sent counts the packets of a sender by their TTL: nearly all have one.
+type sent struct {
+	ttl   uint8
+	n     uint32
+	other map[uint8]uint32
+}
+
+func (s *sent) add(ttl uint8, n uint32) {
+	switch {
+	case s.n == 0 || s.ttl == ttl:
+		s.ttl = ttl
+		s.n += n
+	default:
+		if s.other == nil {
+			s.other = map[uint8]uint32{}
+		}
+		s.other[ttl] += n
+	}
+}
+
+// usual is what most packets of the sender have passed; of equally frequent TTLs the least counts.
+func (s *sent) usual() Hop {
+	ttl, most := s.ttl, s.n
+	for t, n := range s.other {
+		if n > most || n == most && t < ttl {
+			ttl, most = t, n
+		}
+	}
+	if most == 0 {
+		return Hop{}
+	}
+	return Hop{initialOf(ttl) - ttl, true}
 }
 
 // Usual is what most packets of a conversation's sender have passed at a point; dir is the conversation's direction.

@@ -88,7 +88,8 @@ func (v *Verdict) expiry(s *Segment) *expiry {
 	return e
 }
 
-// forgetters names a packet filter that forgets conversations, as Segment.expired tells, where nothing else stands there that keeps any state of them.
+// forgetters names a packet filter that forgets conversations, as Segment.expired tells, where no other box is known there that keeps any
+// state of them.
 func (v *Verdict) forgetters(s *Segment) {
 	if s.expired == nil || slices.ContainsFunc(s.Boxes, func(b *Box) bool { return slices.Contains(stateful, b.Kind) }) {
 		return

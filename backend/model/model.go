@@ -162,7 +162,7 @@ type Flow struct {
 	Outcome     string         `json:"outcome"`
 	ClosedBy    string         `json:"closed_by"`
 	Confidence  int            `json:"confidence"` // of the pairing, percent
-	// Evidence of the pairing, in words, strongest first, and the runner-up where there was one.
+	// Evidence of the pairing between neighbouring points, in words, strongest first, and the runner-up where there was one.
 	Evidence []string `json:"evidence,omitempty"`
 	// App names what the conversation carries: "TLS 1.2 to skype.example", "HTTP GET /index", "DNS A example.org".
 	App string `json:"app,omitempty"`
