@@ -99,15 +99,18 @@ func (in *Input) ladder(f *match.Flow, pens []*pen, about []map[uint32][]int) (o
 				from, to := s.Cap.Span(id)
 				for i := from; i < min(to, from+scanMost); i++ {
 					x := s.Cap.At(i)
-					if s.Dir(i) != d || done[frameAt{c, i}] {
+					copied := x.Is(flow.MarkDuplicate)
+					if s.Dir(i) != d || done[frameAt{c, i}] || copied && in.Routers[c] { // a router records all twice
 						continue
 					}
-					e, at := in.event(f, pens[c], c, i, d, rank, done, about)
-					keep := e.Fate != "delivered" || len(e.Findings) > 0 || len(e.Changed) > 3
+					e, at := in.event(f, pens, c, i, d, rank, done, about)
+					keep := e.Fate != "delivered" || len(e.Findings) > 0 || len(e.Changed) > 3*max(1, len(e.Seen)-1)
 					k := [3]uint32{x.Seq, x.Len(), uint32(x.Flags())}
-					if o, again := first[k]; again && f.Proto == flow.ProtoTCP && (x.Len() > 0 || x.Flags()&(decode.SYN|decode.FIN) != 0) {
+					switch o, again := first[k]; {
+					case copied:
+					case again && f.Proto == flow.ProtoTCP && (x.Len() > 0 || x.Flags()&(decode.SYN|decode.FIN) != 0):
 						e.Retransmits = o
-					} else {
+					default:
 						first[k] = len(l)
 					}
 					l = append(l, timed{e, at, keep})
@@ -151,53 +154,69 @@ func (in *Input) pathOf(f *match.Flow, d int) []int {
 	return p
 }
 
-// event gathers a packet's frames at all points, which rank puts in order.
-func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, rank []int, done map[frameAt]bool, about []map[uint32][]int) (model.Event, int64) {
-	x := in.At(c, i)
+// framesMost bounds the frames that an event names: what a proxy cuts anew has many counterparts, and theirs have more.
+const framesMost = 256
+
+// event gathers a packet's frames at all points, which rank puts in order: its own, and from there on those of what went on from each.
+func (in *Input) event(f *match.Flow, pens []*pen, c int, i uint32, d int, rank []int, done map[frameAt]bool, about []map[uint32][]int) (model.Event, int64) {
 	m := in.Marks[c].At(i)
-	e := model.Event{Dir: "f", Len: int(x.Len()), Label: in.label(f, c, i), Fate: m.Fate.String(), Origin: m.Origin.String(), Retransmits: -1}
+	e := model.Event{Dir: "f", Len: int(in.At(c, i).Len()), Label: in.label(f, c, i), Fate: m.Fate.String(), Origin: m.Origin.String(), Retransmits: -1}
 	if d == 1 {
 		e.Dir = "r"
 	}
 	if m.Where > 0 {
-		s := in.Segments[m.Where-1]
-		e.Where = in.Points[s.A].Name + " > " + in.Points[s.B].Name
+		e.Where = in.stretch(m)
 	}
-	if id := in.Caps[c].ID(i); p.talk == nil || p.talk.conv != id {
-		p.talk = &talk{}
-		p.begin(p.talk, id)
-	}
-	p.extra.ChangedText = nil
-	h := &p.talk.at[x.Dir()]
-	p.collect(i, f, h)
-	frames := append(p.frames[:0], frameAt{c, i})
-	for n := range p.peers {
-		o := &p.peers[n]
-		frames = append(frames, frameAt{o.capture, o.frame})
-		g := in.At(o.capture, o.frame)
-		ch := p.compare(i, x, o, g, f, h)
-		switch {
-		case o.how == match.HowResegment:
-			e.Match = matchWords[matchResegmented]
-		case o.how == match.HowRelayed || o.how == match.HowLogical:
-			e.Match = matchWords[matchRelayed]
-		case ch != 0:
-			e.Match = matchWords[matchRewritten]
-		case e.Match == "":
-			e.Match = matchWords[matchIdentical]
+	frames := append(pens[c].frames[:0], frameAt{c, i})
+	word := 0
+	for n := 0; n < len(frames); n++ {
+		y, p := frames[n], pens[frames[n].c]
+		if rank[y.c] < rank[c] {
+			continue
 		}
-		if e.Label == "" || e.Label == size(g) {
-			e.Label = in.label(f, o.capture, o.frame)
+		if id := in.Caps[y.c].ID(y.i); p.talk == nil || p.talk.conv != id {
+			p.talk = &talk{}
+			p.begin(p.talk, id)
 		}
-		if k := in.Marks[o.capture].At(o.frame); e.Fate == "delivered" && k.Fate != infer.FateDelivered {
-			e.Fate, e.Origin = k.Fate.String(), k.Origin.String()
-			if k.Where > 0 {
-				s := in.Segments[k.Where-1]
-				e.Where = in.Points[s.A].Name + " > " + in.Points[s.B].Name
+		x := in.At(y.c, y.i)
+		h := &p.talk.at[x.Dir()]
+		p.extra.ChangedText = nil
+		p.collect(y.i, f, h)
+		for k := range p.peers {
+			o := &p.peers[k]
+			z := frameAt{o.capture, o.frame}
+			if n > 0 && rank[z.c] <= rank[y.c] || slices.Contains(frames, z) || len(frames) == framesMost {
+				continue
+			}
+			frames = append(frames, z)
+			g := in.At(z.c, z.i)
+			ch := p.compare(y.i, x, o, g, f, h)
+			switch {
+			case o.how == match.HowRelayed || o.how == match.HowLogical:
+				word = max(word, matchRelayed)
+			case o.how == match.HowResegment:
+				word = max(word, matchResegmented)
+			case ch != 0:
+				word = max(word, matchRewritten)
+			default:
+				word = max(word, matchIdentical)
+			}
+			if e.Label == "" || e.Label == size(g) {
+				e.Label = in.label(f, z.c, z.i)
+			}
+			if k := in.Marks[z.c].At(z.i); e.Fate == "delivered" && k.Fate != infer.FateDelivered {
+				if e.Fate, e.Origin = k.Fate.String(), k.Origin.String(); k.Where > 0 {
+					e.Where = in.stretch(k)
+				}
+			}
+		}
+		for _, t := range p.extra.ChangedText {
+			if !slices.Contains(e.Changed, t) {
+				e.Changed = append(e.Changed, t)
 			}
 		}
 	}
-	e.Changed = append(e.Changed, p.extra.ChangedText...)
+	e.Match = matchWords[word]
 	at := in.when(c, i)
 	slices.SortStableFunc(frames, func(a, b frameAt) int { return rank[a.c] - rank[b.c] })
 	e.Seen = make([]model.Seen, 0, len(frames))
@@ -212,8 +231,14 @@ func (in *Input) event(f *match.Flow, p *pen, c int, i uint32, d int, rank []int
 			}
 		}
 	}
-	p.frames = frames
+	pens[c].frames = frames
 	return e, at
+}
+
+// stretch names the one where a packet ended or began.
+func (in *Input) stretch(m infer.Mark) string {
+	s := in.Segments[m.Where-1]
+	return in.Points[s.A].Name + " > " + in.Points[s.B].Name
 }
 
 // label names a packet: its message, else its flags, else its size.

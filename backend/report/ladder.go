@@ -143,6 +143,13 @@ func (p *page) ladderLine(l *lanes, e *model.Event, at func(float64) int, total 
 	if room := hi - lo - 6; room > 3 {
 		label = cut(label, room)
 		put(line, (lo+hi)/2-(len([]rune(label))+2)/2, " "+label+" ")
+	} else if lo == hi { // seen at one point, of which it is not known where it went
+		put(line, lo, "●")
+		if label = cut(label, at(1)-at(0)-4); hi < total-len([]rune(label))-4 {
+			put(line, hi+2, label)
+		} else {
+			put(line, lo-2-len([]rune(label)), label)
+		}
 	}
 	for _, s := range e.Seen {
 		if k, ok := l.x[s.Capture]; ok {

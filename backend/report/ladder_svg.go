@@ -142,11 +142,11 @@ func arrowOf(l *lanes, e *model.Event) arrow {
 	switch e.Fate {
 	case "lost", "consumed":
 		a.cross = true
-		if a.to = a.from + half; dev >= 0 {
+		if a.to += half; dev >= 0 {
 			a.to = dev
 		}
 	case "injected":
-		if a.from = a.to - half; dev >= 0 {
+		if a.from -= half; dev >= 0 {
 			a.from = dev
 		}
 	}
