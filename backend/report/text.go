@@ -65,22 +65,54 @@ func (p *page) captures(doc *model.Document) {
 	p.wrap("  ", 2, text)
 }
 
-// captureNotes are the captures' notes behind the points' names, those of several points once.
+// captureNotes are the captures' notes behind the points' names, those of several points once: alike are those that differ in how many
+// frames they speak of.
 func captureNotes(caps []*model.Capture) (out []string) {
+	type alike struct {
+		points      []string
+		least, most int64 // frames; 0 for a note of none
+	}
 	var notes []string
-	points := map[string][]string{}
+	of := map[string]*alike{}
 	for _, c := range caps {
 		for _, n := range c.Notes {
-			if points[n] == nil {
-				notes = append(notes, n)
+			frames, rest := counted(n)
+			x := of[rest]
+			if x == nil {
+				notes = append(notes, rest)
+				x = &alike{least: frames, most: frames}
+				of[rest] = x
 			}
-			points[n] = append(points[n], c.Name)
+			x.points = append(x.points, c.Name)
+			x.least, x.most = min(x.least, frames), max(x.most, frames)
 		}
 	}
 	for _, n := range notes {
-		out = append(out, strings.Join(points[n], ", ")+": "+n)
+		x := of[n]
+		who := strings.Join(x.points, ", ")
+		if len(x.points) == len(caps) && len(caps) > 3 {
+			who = "all points"
+		}
+		switch {
+		case x.most == 0:
+		case x.least == x.most:
+			n = count(x.most, "frame") + n
+		default:
+			n = strconv.FormatInt(x.least, 10) + " to " + count(x.most, "frame") + n
+		}
+		out = append(out, who+": "+n)
 	}
 	return out
+}
+
+// counted parts a note that begins with a number of frames from it; 0 for any other.
+func counted(note string) (n int64, rest string) {
+	number, rest, ok := strings.Cut(note, " frame")
+	n, err := strconv.ParseInt(number, 10, 64)
+	if !ok || err != nil || n <= 0 {
+		return 0, note
+	}
+	return n, strings.TrimPrefix(rest, "s")
 }
 
 func clockText(c *model.Capture, reference string) string {

@@ -138,7 +138,7 @@ func writeExplanation(w io.Writer, f *annotate.File, doc *model.Document, point 
 		}
 	}
 	if fl != nil && fr.Peer != 0 {
-		for _, e := range fl.Evidence {
+		for _, e := range evidenceAt(fl.Evidence, f.Tables.Points[point].Name) {
 			say("because", "%s", e)
 		}
 	}
@@ -149,6 +149,21 @@ func writeExplanation(w io.Writer, f *annotate.File, doc *model.Document, point 
 		say("log", "%s", f.Tables.Logs[k].Text)
 	}
 	return err
+}
+
+// evidenceAt are the lines of a conversation's evidence that speak of a point, all if none does: of many points, those on the other
+// side of the path tell nothing of its frame.
+func evidenceAt(all []string, point string) []string {
+	var out []string
+	for _, e := range all {
+		if strings.HasPrefix(e, point+" and ") || strings.Contains(e, " and "+point+": ") {
+			out = append(out, e)
+		}
+	}
+	if out == nil {
+		return all
+	}
+	return out
 }
 
 func flowText(f *model.Flow) string {
