@@ -127,6 +127,9 @@ func (v *Verdict) lostOn(s *Segment, f *match.Flow, d int) (ev []Evidence) {
 		if side == nil {
 			continue
 		}
+		if n := &v.State[f.ID-1].fates[c][d]; n[FateLost] == 0 && n[FateConsumed] == 0 {
+			continue
+		}
 		for _, id := range side.Convs {
 			for i := range flow.UpTo(side.Cap.Span(id)) {
 				x := side.Cap.At(i)
