@@ -161,16 +161,19 @@ func inShares(make func() func(k int)) {
 }
 
 // byConvs puts the votes of one pair together, in an order that does not depend on where they come from.
-func byConvs(x, y vote) int {
+func byConvs(x, y vote) int { return compareWords(x.pair, x.what, y.pair, y.what) }
+
+// compareWords is the order of two values of two words each.
+func compareWords(x, x2, y, y2 uint64) int {
 	switch {
-	case x.pair != y.pair:
-		if x.pair < y.pair {
+	case x != y:
+		if x < y {
 			return -1
 		}
 		return 1
-	case x.what < y.what:
+	case x2 < y2:
 		return -1
-	case x.what > y.what:
+	case x2 > y2:
 		return 1
 	}
 	return 0

@@ -414,20 +414,7 @@ func (v *vote) kind() evidence  { return evidence(v.what >> 40) }
 func (v *vote) flip() bool      { return v.what>>32&1 != 0 }
 func (v *vote) weight() float64 { return float64(math.Float32frombits(uint32(v.what))) }
 
-func byKey(x, y entry) int {
-	switch {
-	case x.key != y.key:
-		if x.key < y.key {
-			return -1
-		}
-		return 1
-	case x.of < y.of:
-		return -1
-	case x.of > y.of:
-		return 1
-	}
-	return 0
-}
+func byKey(x, y entry) int { return compareWords(x.key, x.of, y.key, y.of) }
 
 // votes adds the votes of the conversations that share keys, of one share of them in the order of keys.
 func votes(es []entry, out []vote) []vote {
