@@ -13,3 +13,12 @@ func (r *Result) Glances() (glanced, probed []Joint) {
 	}
 	return glanced, probed
 }
+
+// Probed gives what a probe of so many packets at either end loads of a side, and all packets of it.
+func (s *Side) Probed(limit int) (ends, all [2][]uint32) {
+	s.ends(limit, &ends)
+	for d := range all {
+		all[d] = s.packets(d, nil)
+	}
+	return ends, all
+}

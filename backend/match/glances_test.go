@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/corr-dev/corr/backend/lab"
@@ -42,5 +43,38 @@ func TestGlancesTellDevices(t *testing.T) {
 	}
 	if n == 0 {
 		t.Error("nothing was looked at")
+	}
+}
+
+// The ends of a conversation are its first and last packets in either direction, no more than all.
+func TestEnds(t *testing.T) {
+	for _, name := range []string{"partial-reuse-span", "gateway", "mss-loss-reorder", "udp-icmp-nat"} {
+		from := filepath.Join("../../testdata", name)
+		c, err := lab.Load(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := match.Run(context.Background(), read(t, c.Paths(from)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range r.Flows {
+			for k, s := range f.Sides {
+				if s == nil {
+					continue
+				}
+				for _, limit := range []int{1, 2, 3, 8, 100} {
+					ends, want := s.Probed(limit)
+					for d, l := range want {
+						if len(l) > 2*limit {
+							l = append(l[:limit:limit], l[len(l)-limit:]...)
+						}
+						if !slices.Equal(ends[d], l) {
+							t.Fatalf("%s, flow %d at point %d, direction %d, %d packets: %v, want %v", name, f.ID, k, d, limit, ends[d], l)
+						}
+					}
+				}
+			}
+		}
 	}
 }

@@ -122,7 +122,9 @@ func (m *matcher) same(a, b uint32, proto uint8, t *Traits, d int) bool {
 	if t.KeepsWin && f.Window != h.Window {
 		return false
 	}
-	return m.loose(f, proto, t.Shift[d], t.Shift[1-d]) == m.loose(h, proto, 0, 0)
+	x, y := m.content(f, proto, t.Shift[d], t.Shift[1-d])
+	x2, y2 := m.content(h, proto, 0, 0)
+	return x == x2 && y == y2
 }
 
 // inGroups pairs what restA and restB hold by equal keys, first narrow ones (all that the stretch keeps), then wide

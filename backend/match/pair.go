@@ -202,35 +202,40 @@ func (s *Side) cut() cutTier {
 // flagsKept are the TCP flags that no device changes without saying something else.
 const flagsKept = decode.SYN | decode.FIN | decode.RST | decode.ACK
 
-// loose is a packet's key by what it carries; da and db shift its numbers to B's.
+// loose is a packet's key by what it carries, see content.
 func (m *matcher) loose(f *flow.Fact, proto uint8, ds, da uint32) uint64 {
+	return flow.Mix(m.content(f, proto, ds, da))
+}
+
+// content is what a packet carries, in two words; ds and da shift its numbers to B's.
+func (m *matcher) content(f *flow.Fact, proto uint8, ds, da uint32) (x, y uint64) {
 	h := uint64(0)
 	if f.Len() > 0 {
 		h = m.lvl.hash(f)
 	}
 	switch {
 	case f.Is(flow.MarkError) && m.versions:
-		return flow.Mix(uint64(f.Head)<<32|uint64(f.Flags())<<16|uint64(f.Window), 4)
+		return uint64(f.Head)<<32 | uint64(f.Flags())<<16 | uint64(f.Window), 4
 	case f.Is(flow.MarkError):
-		return flow.Mix(uint64(f.Full)<<32|uint64(f.Flags())<<16|uint64(f.Window), 3)
+		return uint64(f.Full)<<32 | uint64(f.Flags())<<16 | uint64(f.Window), 3
 	case f.Is(flow.MarkLater):
-		return flow.Mix(uint64(f.Seq)<<32|uint64(f.Ack), h<<32|uint64(f.Len())|1<<63)
+		return uint64(f.Seq)<<32 | uint64(f.Ack), h<<32 | uint64(f.Len()) | 1<<63
 	case proto == flow.ProtoTCP && m.short != cutNot:
 		ack := uint32(0)
 		if m.short == cutAck && f.Ack != 0 {
 			ack = f.Ack + da
 		}
-		return flow.Mix(uint64(f.Seq+ds)<<32|uint64(ack), 5)
+		return uint64(f.Seq+ds)<<32 | uint64(ack), 5
 	case proto == flow.ProtoTCP:
 		ack := uint32(0)
 		if f.Flags()&decode.ACK != 0 {
 			ack = f.Ack + da
 		}
-		return flow.Mix(uint64(f.Seq+ds)<<32|uint64(ack), h<<32|uint64(f.Len())<<8|uint64(f.Flags()&flagsKept))
+		return uint64(f.Seq+ds)<<32 | uint64(ack), h<<32 | uint64(f.Len())<<8 | uint64(f.Flags()&flagsKept)
 	case proto == flow.ProtoICMP || proto == flow.ProtoICMPv6:
-		return flow.Mix(uint64(f.Ack)<<32|uint64(f.Flags())<<16|uint64(f.Window), h<<32|uint64(f.Len()))
+		return uint64(f.Ack)<<32 | uint64(f.Flags())<<16 | uint64(f.Window), h<<32 | uint64(f.Len())
 	}
-	return flow.Mix(uint64(f.Seq)<<32|uint64(f.Ack), h<<32|uint64(f.Len()))
+	return uint64(f.Seq)<<32 | uint64(f.Ack), h<<32 | uint64(f.Len())
 }
 
 // strict narrows a loose key by what the stretch keeps.

@@ -113,42 +113,69 @@ func (m *matcher) loadEnds(a, b *Side) {
 	if limit == 0 {
 		limit = probeLimit
 	}
+	a.ends(limit, &m.la)
+	b.ends(limit, &m.lb)
 	m.more = false
-	for d := 0; d < 2; d++ {
-		m.la[d] = a.ends(d, limit, m.la[d])
-		m.lb[d] = b.ends(d, limit, m.lb[d])
+	for d := range m.la {
 		m.more = m.more || len(m.la[d]) == 2*limit || len(m.lb[d]) == 2*limit
 	}
 }
 
-// ends is what packets lists, or as many as limit of its first and of its last packets.
-func (s *Side) ends(d, limit int, buf []uint32) []uint32 {
-	buf = buf[:0]
+// ends is what packets lists of both directions, or as many as limit of the first and of the last packets of each.
+func (s *Side) ends(limit int, into *[2][]uint32) {
+	for d := range into {
+		into[d] = into[d][:0]
+	}
 	if len(s.Convs) > 1 {
-		if buf = s.packets(d, buf); len(buf) > 2*limit {
-			buf = append(buf[:limit], buf[len(buf)-limit:]...)
+		for d := range into {
+			if l := s.packets(d, into[d]); len(l) > 2*limit {
+				into[d] = append(l[:limit], l[len(l)-limit:]...)
+			} else {
+				into[d] = l
+			}
 		}
-		return buf
-	}
-	dir := d ^ s.Forward[0]
-	if s.Cap.Convs[s.Convs[0]].Packets[dir] == 0 {
-		return buf
-	}
-	take := func(i uint32) {
-		if f := s.Cap.At(i); f.Dir() == dir && f.Mark&flow.MarkDuplicate == 0 {
-			buf = append(buf, i)
-		}
+		return
 	}
 	from, to := s.Cap.Span(s.Convs[0])
-	for ; from < to && len(buf) < limit; from++ {
-		take(from)
+	open := 0       // directions of which more are wanted
+	var most [2]int // packets of either
+	for d := range into {
+		if s.Cap.Convs[s.Convs[0]].Packets[d^s.Forward[0]] > 0 {
+			most[d] = limit
+			open++
+		}
 	}
-	head := len(buf)
-	for ; from < to && len(buf) < head+limit; to-- {
-		take(to - 1)
+	least, behind := to, [2]uint32{to, to} // where the last ones may begin: behind the first ones
+	for ; from < to && open > 0; from++ {
+		f := s.Cap.At(from)
+		if d := f.Dir() ^ s.Forward[0]; len(into[d]) < most[d] && f.Mark&flow.MarkDuplicate == 0 {
+			if into[d] = append(into[d], from); len(into[d]) == limit {
+				behind[d] = from + 1
+				least = min(least, behind[d])
+				open--
+			}
+		}
 	}
-	slices.Reverse(buf[head:])
-	return buf
+	open = 0
+	for d := range most {
+		if most[d] = 0; behind[d] < to {
+			most[d] = 2 * limit
+			open++
+		}
+	}
+	for i := to; i > least && open > 0; i-- {
+		f := s.Cap.At(i - 1)
+		if d := f.Dir() ^ s.Forward[0]; i > behind[d] && len(into[d]) < most[d] && f.Mark&flow.MarkDuplicate == 0 {
+			if into[d] = append(into[d], i-1); len(into[d]) == most[d] {
+				open--
+			}
+		}
+	}
+	for d := range into {
+		if most[d] > 0 {
+			slices.Reverse(into[d][limit:])
+		}
+	}
 }
 
 // inPath reports whether two connections with different sequence numbers are still one: a device that merely rewrites
