@@ -93,6 +93,7 @@ type pen struct {
 	pairs    []match.Pair
 	peers    []peer
 	frames   []frameAt // of an event
+	parts    []bool    // of those: whether it may carry others' bytes too, or a part only
 	extra    annotate.Extra
 	look     look    // of the frame at hand
 	quick    int     // frames written by what those before them shared

@@ -87,7 +87,7 @@ func (in *Input) ladder(f *match.Flow, pens []*pen, about []map[uint32][]int) (o
 	}
 	var l []timed
 	for d := 0; d < 2; d++ {
-		first := map[[3]uint32]int{} // seq, len, flags → event, for retransmissions
+		first := map[[4]uint32]int{} // point, seq, len, flags → event, for retransmissions
 		path := in.pathOf(f, d)
 		rank := make([]int, len(in.Caps))
 		for k, c := range path {
@@ -104,8 +104,8 @@ func (in *Input) ladder(f *match.Flow, pens []*pen, about []map[uint32][]int) (o
 						continue
 					}
 					e, at := in.event(f, pens, c, i, d, rank, done, about)
-					keep := e.Fate != "delivered" || len(e.Findings) > 0 || len(e.Changed) > 3*max(1, len(e.Seen)-1)
-					k := [3]uint32{x.Seq, x.Len(), uint32(x.Flags())}
+					keep := e.Fate != "delivered" || len(e.Findings) > 0 || len(e.Changed) > 3*stretches(&e)
+					k := [4]uint32{uint32(c), x.Seq, x.Len(), uint32(x.Flags())}
 					switch o, again := first[k]; {
 					case copied:
 					case again && f.Proto == flow.ProtoTCP && (x.Len() > 0 || x.Flags()&(decode.SYN|decode.FIN) != 0):
@@ -157,7 +157,8 @@ func (in *Input) pathOf(f *match.Flow, d int) []int {
 // framesMost bounds the frames that an event names: what a proxy cuts anew has many counterparts, and theirs have more.
 const framesMost = 256
 
-// event gathers a packet's frames at all points, which rank puts in order: its own, and from there on those of what went on from each.
+// event gathers a packet's frames at all points, which rank puts in order: its own, and from there on those of what went on from each. Where
+// bytes were cut anew on one stretch and are on the next again, what is behind that may carry none of the packet's, and is left to itself.
 func (in *Input) event(f *match.Flow, pens []*pen, c int, i uint32, d int, rank []int, done map[frameAt]bool, about []map[uint32][]int) (model.Event, int64) {
 	m := in.Marks[c].At(i)
 	e := model.Event{Dir: "f", Len: int(in.At(c, i).Len()), Label: in.label(f, c, i), Fate: m.Fate.String(), Origin: m.Origin.String(), Retransmits: -1}
@@ -167,7 +168,7 @@ func (in *Input) event(f *match.Flow, pens []*pen, c int, i uint32, d int, rank 
 	if m.Where > 0 {
 		e.Where = in.stretch(m)
 	}
-	frames := append(pens[c].frames[:0], frameAt{c, i})
+	frames, parts := append(pens[c].frames[:0], frameAt{c, i}), append(pens[c].parts[:0], false)
 	word := 0
 	for n := 0; n < len(frames); n++ {
 		y, p := frames[n], pens[frames[n].c]
@@ -185,10 +186,11 @@ func (in *Input) event(f *match.Flow, pens []*pen, c int, i uint32, d int, rank 
 		for k := range p.peers {
 			o := &p.peers[k]
 			z := frameAt{o.capture, o.frame}
-			if n > 0 && rank[z.c] <= rank[y.c] || slices.Contains(frames, z) || len(frames) == framesMost {
+			cut := o.how == match.HowResegment || o.how == match.HowRelayed
+			if n > 0 && rank[z.c] <= rank[y.c] || cut && parts[n] || slices.Contains(frames, z) || len(frames) == framesMost {
 				continue
 			}
-			frames = append(frames, z)
+			frames, parts = append(frames, z), append(parts, parts[n] || cut)
 			g := in.At(z.c, z.i)
 			ch := p.compare(y.i, x, o, g, f, h)
 			switch {
@@ -231,8 +233,19 @@ func (in *Input) event(f *match.Flow, pens []*pen, c int, i uint32, d int, rank 
 			}
 		}
 	}
-	pens[c].frames = frames
+	pens[c].frames, pens[c].parts = frames, parts
 	return e, at
+}
+
+// stretches is how many lie between the points that saw a packet, one at least.
+func stretches(e *model.Event) int {
+	n := 0
+	for k := 1; k < len(e.Seen); k++ {
+		if e.Seen[k].Capture != e.Seen[k-1].Capture {
+			n++
+		}
+	}
+	return max(1, n)
 }
 
 // stretch names the one where a packet ended or began.

@@ -11,6 +11,21 @@ import (
 	"github.com/corr-dev/corr/backend/match"
 )
 
+// joined is what is made of a recorded case before its packets are paired.
+func joined(t *testing.T, name string) *match.Result {
+	t.Helper()
+	from := filepath.Join("../../testdata", name)
+	c, err := lab.Load(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := match.Run(context.Background(), read(t, c.Paths(from)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // Few packets of a conversation say what many do of what stands between two points, of every recorded conversation.
 func TestGlancesTellDevices(t *testing.T) {
 	dirs, err := os.ReadDir("../../testdata")
@@ -22,15 +37,7 @@ func TestGlancesTellDevices(t *testing.T) {
 		if !d.IsDir() {
 			continue
 		}
-		from := filepath.Join("../../testdata", d.Name())
-		c, err := lab.Load(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := match.Run(context.Background(), read(t, c.Paths(from)), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := joined(t, d.Name())
 		few, many := r.Glances()
 		for k := range few {
 			n++
@@ -49,15 +56,7 @@ func TestGlancesTellDevices(t *testing.T) {
 // The ends of a conversation are its first and last packets in either direction, no more than all.
 func TestEnds(t *testing.T) {
 	for _, name := range []string{"partial-reuse-span", "gateway", "mss-loss-reorder", "udp-icmp-nat"} {
-		from := filepath.Join("../../testdata", name)
-		c, err := lab.Load(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := match.Run(context.Background(), read(t, c.Paths(from)), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := joined(t, name)
 		for _, f := range r.Flows {
 			for k, s := range f.Sides {
 				if s == nil {

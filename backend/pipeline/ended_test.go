@@ -23,6 +23,13 @@ import (
 // derived gives what corr says of a recorded case that is changed.
 func derived(t *testing.T, seed int64, name, apply string) *model.Document {
 	t.Helper()
+	_, doc := derivedCase(t, seed, name, apply)
+	return doc
+}
+
+// derivedCase is derived with the case itself.
+func derivedCase(t *testing.T, seed int64, name, apply string) (*lab.Case, *model.Document) {
+	t.Helper()
 	unlessShort(t)
 	c, err := lab.Load("../../testdata/" + name)
 	if err != nil {
@@ -43,7 +50,7 @@ func derived(t *testing.T, seed int64, name, apply string) *model.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return doc
+	return c, doc
 }
 
 // What a recorder could not see, for it began late or ended early, is neither lost nor made by anybody, and no conversation

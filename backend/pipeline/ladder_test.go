@@ -2,8 +2,11 @@ package pipeline
 
 import (
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/corr-dev/corr/backend/lab"
 	"github.com/corr-dev/corr/backend/model"
 )
 
@@ -79,4 +82,54 @@ func onceEach(t *testing.T, f *model.Flow) (whole int) {
 		}
 	}
 	return whole
+}
+
+// What both ends' cards join is cut in between: no packet of one end is said to be one of the other, of which it may carry no byte, and
+// nothing is said to be sent again.
+func TestLadderOfCutSegments(t *testing.T) {
+	c, doc := derivedCase(t, 3, "four-points", "gro@a,gro@d")
+	const joined = 1514 // longer frames are
+	cut := 0
+	for i := range doc.Flows {
+		for n := range doc.Flows[i].Ladder {
+			e := &doc.Flows[i].Ladder[n]
+			ends := map[string]bool{}
+			for _, s := range e.Seen {
+				at := slices.IndexFunc(c.Captures, func(k *lab.Capture) bool { return strings.HasPrefix(k.File, s.Capture+".") })
+				ends[s.Capture] = ends[s.Capture] || c.Captures[at].Frames[s.Frame-1].OrigLen > joined
+			}
+			if ends["a"] || ends["d"] {
+				cut++
+			}
+			if ends["a"] && ends["d"] {
+				t.Errorf("conversation %d: packet %d is %v", doc.Flows[i].ID, n, e.Seen)
+			}
+			if e.Retransmits >= 0 {
+				t.Errorf("conversation %d: packet %d repeats packet %d", doc.Flows[i].ID, n, e.Retransmits)
+			}
+		}
+	}
+	if cut == 0 {
+		t.Error("no packet was cut")
+	}
+}
+
+// A copy is no packet sent again, and where a router records all twice it is no packet of its own.
+func TestLadderOfCopies(t *testing.T) {
+	for name, want := range map[string]bool{"gateway": false, "partial-reuse-span": true} {
+		doc := derived(t, 1, name, "rename")
+		copies := 0
+		for i := range doc.Flows {
+			for n := range doc.Flows[i].Ladder {
+				if e := &doc.Flows[i].Ladder[n]; e.Fate == "duplicate" {
+					if copies++; e.Retransmits >= 0 {
+						t.Errorf("%s, conversation %d: the copy %d repeats packet %d", name, doc.Flows[i].ID, n, e.Retransmits)
+					}
+				}
+			}
+		}
+		if copies > 0 != want {
+			t.Errorf("%s: %d copies", name, copies)
+		}
+	}
 }
