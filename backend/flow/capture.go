@@ -52,6 +52,8 @@ type Capture struct {
 	envelopes envelopes
 
 	First, Last capture.LocalTime // earliest and latest frame
+	// Copies: some frames have MarkDuplicate, see MarkCopy.
+	Copies bool
 	// AnyCut: some payload was cut by the snaplen. MinHead: nearly every cut payload still has HeadTier bytes. [0] of TCP,
 	// [1] of all else.
 	AnyCut, MinHead [2]bool
@@ -161,5 +163,12 @@ func (c *Capture) DropPayload() { c.kept = payloads{} }
 // capture it gives fingerprints of those of TCP (see Seal).
 func (c *Capture) Payload(i uint32) (b []byte, ok bool) { return c.kept.get(i) }
 
-// HasPayload reports whether Payload gives any of a conversation's.
-func (c *Capture) HasPayload(id ConvID) bool { return c.kept.any(c.start[id], c.start[id+1]) }
+// Told is where the facts of a conversation lie that Payload gives something of: from up to to, to excluded; others may lie in between.
+// Both are equal if there are none.
+func (c *Capture) Told(id ConvID) (from, to uint32) { return c.kept.within(c.start[id], c.start[id+1]) }
+
+// MarkCopy marks the frame in a place as a copy of another one of this capture.
+func (c *Capture) MarkCopy(i uint32) {
+	c.At(i).Mark |= MarkDuplicate
+	c.Copies = true
+}

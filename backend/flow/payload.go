@@ -110,26 +110,32 @@ func (p *payloads) indexed(n int) {
 	p.kept = sorted
 }
 
-// any reports whether something is kept of the places from one up to another, which is excluded.
-func (p *payloads) any(from, to uint32) bool {
-	if len(p.index) == 0 || from >= to {
-		return false
-	}
-	k := int(p.index[from/indexStep])
-	for k < len(p.kept) && p.kept[k].place < from {
+// from is the first of kept that is not before a place.
+func (p *payloads) from(place uint32) int {
+	k := int(p.index[place/indexStep])
+	for k < len(p.kept) && p.kept[k].place < place {
 		k++
 	}
-	return k < len(p.kept) && p.kept[k].place < to
+	return k
+}
+
+// within is the part that something is kept of, to excluded, of the places from one up to another.
+func (p *payloads) within(from, to uint32) (_, _ uint32) {
+	if len(p.index) == 0 {
+		return from, from
+	}
+	k, n := p.from(from), p.from(to)
+	if k >= n {
+		return from, from
+	}
+	return p.kept[k].place, p.kept[n-1].place + 1
 }
 
 func (p *payloads) get(i uint32) ([]byte, bool) {
 	if len(p.index) == 0 {
 		return nil, false
 	}
-	k := int(p.index[i/indexStep])
-	for k < len(p.kept) && p.kept[k].place < i {
-		k++
-	}
+	k := p.from(i)
 	if k == len(p.kept) || p.kept[k].place != i {
 		return nil, false
 	}

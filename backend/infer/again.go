@@ -72,6 +72,9 @@ func (t *Trips) AgainOf(f *match.Flow, d, most int) (out Again) {
 	}
 	out.Lost = make([]int, len(v.Segments))
 	first, last := p[0], p[len(p)-1]
+	if v.State[f.ID-1].Ends[first].straight[d] {
+		return out
+	}
 	acks, whole := v.acksAt(f, 1-d, last, most, t.acks[:0])
 	t.acks = acks
 	s, looked := f.Sides[first], 0

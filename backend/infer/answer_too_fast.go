@@ -71,10 +71,18 @@ func (v *Verdict) hasty(f *match.Flow, s *Segment, c int, rtt int64) (asked, ans
 	if in < 0 {
 		return 0, 0, 0, false
 	}
+	e := &v.State[f.ID-1].Ends[c]
+	if e.FIN[in] < 0 && e.RST[in] < 0 {
+		return 0, 0, 0, false
+	}
 	side := f.Sides[c]
 	last := int64(-1)
 	for _, id := range side.Convs {
-		for i := range flow.UpTo(side.Cap.Span(id)) {
+		from, to := side.Cap.Span(id)
+		if len(side.Convs) == 1 {
+			from = askedBefore(side, from, e, in)
+		}
+		for i := range flow.UpTo(from, to) {
 			x := side.Cap.At(i)
 			if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
 				continue
@@ -98,4 +106,22 @@ func (v *Verdict) hasty(f *match.Flow, s *Segment, c int, rtt int64) (asked, ans
 		}
 	}
 	return 0, 0, 0, false
+}
+
+// askedBefore is the place, from one on, of the last data that a conversation's only part holds against a direction before that one's first
+// FIN or RST; the one that it is asked from if there is none.
+func askedBefore(side *match.Side, from uint32, e *Ends, in int) uint32 {
+	to := int64(-1)
+	for _, i := range [2]int64{e.FIN[in], e.RST[in]} {
+		if i >= 0 && (to < 0 || i < to) {
+			to = i
+		}
+	}
+	for i := uint32(to); i > from; i-- {
+		x := side.Cap.At(i - 1)
+		if x.Len() > 0 && x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate|flow.MarkNoTime) == 0 && side.Dir(i-1) != in {
+			return i - 1
+		}
+	}
+	return from
 }

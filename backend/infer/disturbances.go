@@ -159,6 +159,9 @@ var duplicatesFound = rule{Doc{ID: "duplicates", weight: 13,
 	Sign:    "A frame with all the same numbers, identification included, follows within 20 ms.", Not: "Retransmissions: they carry another identification."},
 	func(v *Verdict) (out []*Finding) {
 		for c, src := range v.Caps {
+			if !src.Copies {
+				continue
+			}
 			x := &Finding{Severity: Note, Confidence: 97}
 			n := 0
 			for i := range v.Marks[c] {
@@ -189,7 +192,7 @@ var offloadArtefact = rule{Doc{ID: "offload-artefact", weight: 40,
 		for c := range v.Caps {
 			x := &Finding{Severity: Note, Confidence: 95}
 			n := 0
-			for _, f := range v.Flows {
+			for k, f := range v.Flows {
 				if f.Proto != flow.ProtoTCP || f.Sides[c] == nil {
 					continue
 				}
@@ -197,7 +200,7 @@ var offloadArtefact = rule{Doc{ID: "offload-artefact", weight: 40,
 				for d := 0; d < 2; d++ {
 					// What direction d may send at once is what the other side announced.
 					h := v.Handshake(f, c, 1-d)
-					if h == nil || h.MSS < 0 {
+					if h == nil || h.MSS < 0 || v.State[k].Ends[c].Longest[d] <= uint32(h.MSS) {
 						continue
 					}
 					side := f.Sides[c]

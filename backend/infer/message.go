@@ -90,7 +90,7 @@ func (v *Verdict) messagesAt(f *match.Flow, c int, buf *[2][]tcpSegment) {
 		}
 		return
 	}
-	if !slices.ContainsFunc(f.Sides[c].Convs, f.Sides[c].Cap.HasPayload) {
+	if !slices.ContainsFunc(f.Sides[c].Convs, func(id flow.ConvID) bool { from, to := f.Sides[c].Cap.Told(id); return from < to }) {
 		return
 	}
 	if f.Proto != flow.ProtoTCP {
@@ -165,7 +165,7 @@ func (v *Verdict) datagramMessages(f *match.Flow, c, d int) {
 		src, dst = dst, src
 	}
 	for _, id := range s.Convs {
-		for i := range flow.UpTo(s.Cap.Span(id)) {
+		for i := range flow.UpTo(s.Cap.Told(id)) {
 			x := s.Cap.At(i)
 			if s.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
 				continue
@@ -267,7 +267,7 @@ func label(m *message.StreamMessage) string {
 	return n
 }
 
-// segmentsOf lists a direction's data segments in stream order, repeated bytes left out.
+// segmentsOf lists a direction's data segments in stream order, repeated bytes left out, up to the last one whose payload is kept.
 func (v *Verdict) segmentsOf(f *match.Flow, c, d int, out []tcpSegment) []tcpSegment {
 	s := f.Sides[c]
 	out = out[:0]
@@ -278,7 +278,9 @@ func (v *Verdict) segmentsOf(f *match.Flow, c, d int, out []tcpSegment) []tcpSeg
 	var base uint32
 	have := false
 	for _, id := range s.Convs {
-		for i := range flow.UpTo(s.Cap.Span(id)) {
+		from, _ := s.Cap.Span(id)
+		_, to := s.Cap.Told(id)
+		for i := range flow.UpTo(from, to) {
 			x := s.Cap.At(i)
 			if s.Dir(i) != d || x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate) != 0 {
 				continue

@@ -52,14 +52,16 @@ var captureDrops = rule{Doc{ID: "capture-drops", weight: 36,
 		for c := range v.Caps {
 			x := &Finding{Severity: Note, Confidence: 95}
 			n, flows := 0, 0
-			for _, f := range v.Flows {
+			for k, f := range v.Flows {
 				if f.Sides[c] == nil || f.Proto != flow.ProtoTCP {
 					continue
 				}
 				had := false
 				for d := 0; d < 2; d++ {
-					holes := v.holes(f.Sides[c], d)
-					for _, h := range holes {
+					if v.State[k].Ends[c].straight[d] {
+						continue
+					}
+					for _, h := range v.holes(f.Sides[c], d) {
 						n++
 						had = true
 						if len(x.Evidence) < evidenceMost {
@@ -161,7 +163,7 @@ func gapsOf(side *match.Side, id flow.ConvID, d int) (gaps []extent, base uint32
 		if n == 0 {
 			continue
 		}
-		e := extent{int64(int32(x.Seq - base)), 0}
+		e := extent{unwrapped(x.Seq, base, hi), 0}
 		switch e.to = e.from + n; {
 		case hi < lo: // the first one
 			lo, hi = e.from, e.to
@@ -179,6 +181,11 @@ func gapsOf(side *match.Side, id flow.ConvID, d int) (gaps []extent, base uint32
 		}
 	}
 	return gaps, base, have
+}
+
+// unwrapped is a sequence number's offset from base: of all that it may be (RFC 9293 §3.4: modulo 2^32), the one nearest to another.
+func unwrapped(seq, base uint32, near int64) int64 {
+	return near + int64(int32(seq-base-uint32(near)))
 }
 
 // without takes an extent out of ascending ones.
@@ -215,6 +222,7 @@ func acknowledged(side *match.Side, id flow.ConvID, d int, base uint32, gaps []e
 	}
 	best := make([]ack, len(gaps)) // of those that reach up to this gap and not beyond the next
 	began := false                 // what comes before the first byte's frame acknowledges something else
+	last := int64(0)
 	for i := range flow.UpTo(side.Cap.Span(id)) {
 		x := side.Cap.At(i)
 		if x.Mark&(flow.MarkError|flow.MarkLater) != 0 {
@@ -227,7 +235,8 @@ func acknowledged(side *match.Side, id flow.ConvID, d int, base uint32, gaps []e
 		if !began || x.Flags()&(decode.ACK|decode.RST) != decode.ACK {
 			continue
 		}
-		at := int64(int32(x.Ack - base))
+		at := unwrapped(x.Ack, base, last)
+		last = at
 		k, found := slices.BinarySearchFunc(gaps, at, func(g extent, at int64) int { return cmp.Compare(g.to, at) })
 		if !found {
 			k--

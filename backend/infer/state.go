@@ -28,14 +28,17 @@ type fateCounts [2][len(fateWords)]uint32
 type Ends struct {
 	SYN, SYNACK int64
 	FIN, RST    [2]int64
-	Data        [2]int64 // first frame with payload
-	Shut        [2]int64 // first frame that says that its sender takes zero bytes
-	close       int64    // first of FIN and RST
+	Data        [2]int64  // first frame with payload
+	Shut        [2]int64  // first frame that says that its sender takes zero bytes
+	Longest     [2]uint32 // the most payload of a frame, bytes
+	close       int64     // first of FIN and RST
 	closeRST    bool
 	closeDir    int8
 	// missed: this direction's end sent something that the capture does not hold, a FIN or data, for it went on behind it or was
 	// acknowledged: its recorder missed frames, and who closed first is not known.
 	missed [2]bool
+	// straight: each segment of this direction begins where the one before it ended; none is missing between them, and none was sent again.
+	straight [2]bool
 }
 
 func none() Ends {
@@ -49,6 +52,7 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 	if s == nil {
 		return e
 	}
+	e.straight = [2]bool{true, true}
 	// Times as they are tell in an instant that a frame is not the first; only the others are looked at closely.
 	var seen [10]capture.LocalTime
 	first := func(at *int64, k int, i uint32, t capture.LocalTime) {
@@ -70,6 +74,7 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 			}
 			if x.Len() > 0 {
 				first(&e.Data[d], d, i, x.Time())
+				e.Longest[d] = max(e.Longest[d], x.Len())
 			}
 			if f.Proto != flow.ProtoTCP {
 				continue
@@ -85,6 +90,7 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 			}
 			if x.Flags()&decode.RST != 0 {
 				first(&e.RST[d], 6+d, i, x.Time())
+				e.straight[d] = e.straight[d] && x.Len() == 0
 				continue
 			}
 			if x.Window == 0 && x.Flags()&decode.ACK != 0 {
@@ -95,6 +101,7 @@ func (v *Verdict) ends(f *match.Flow, c int, fates *fateCounts) Ends {
 				n++
 			}
 			if n > 0 {
+				e.straight[d] = e.straight[d] && (!sent[d].known || x.Seq == sent[d].seq)
 				sent[d].to(x.Seq + n)
 			} else {
 				acked[d].to(x.Seq) // all before it was sent

@@ -193,7 +193,7 @@ func markCopies(c *flow.Capture, a, b flow.ConvID) {
 	all := sights(c, []flow.ConvID{a, b}, math.MaxInt32)
 	for n := 0; n+1 < len(all); n++ {
 		if x, y := all[n], all[n+1]; x.id != y.id && copyOf(x, y) {
-			c.At(y.i).Mark |= flow.MarkDuplicate
+			c.MarkCopy(y.i)
 			n++
 		}
 	}

@@ -69,7 +69,7 @@ func MarkDuplicates(c *flow.Capture) (router bool) {
 				}
 				if f.IPID != 0 {
 					exact = append(exact, later)
-					c.At(later).Mark |= flow.MarkDuplicate
+					c.MarkCopy(later)
 				} else {
 					unsure = append(unsure, likeness{i, i - k})
 				}
@@ -153,7 +153,7 @@ func markGroup(c *flow.Capture, g []uint32, within capture.LocalTime) {
 		f := c.At(i)
 		switch again := k == 0 || f.Time()-last > within; {
 		case on*2 == len(g) && c.LinkID(i) != first, on*2 != len(g) && !again:
-			f.Mark |= flow.MarkDuplicate
+			c.MarkCopy(i)
 		case again:
 			last = f.Time()
 		}

@@ -495,49 +495,80 @@ func (r *Result) each(n int, make func() func(i int)) {
 
 // agreeing joins candidates with less evidence whose packets fit the clocks of both captures.
 func (r *Result) agreeing(fo *forest, tk *taken, ks []Candidate) {
-	m := &matcher{}
 	ends := map[*Relation]*hosts{}
-	for _, i := range byScore(ks, likely-timeMost) {
-		k := &ks[i]
-		rel := r.Relations[[2]int{k.A.Capture, k.B.Capture}]
+	open := func(k *Candidate) bool {
+		rel := r.relationOf(k)
 		if rel == nil || k.Score >= certain && k.Margin >= clear {
-			continue
+			return false
 		}
 		proto := r.Caps[k.A.Capture].Conv(k.A.ID).Proto
 		if exclusive(proto) && !tk.free(k.A, k.B) || fo.same(k.A, k.B) {
-			continue
+			return false
 		}
-		if !exclusive(proto) && k.Wide < 0 {
-			continue // each of the two goes better with another; one that only goes on under a new mapping does not
-		}
-		if !rel.atOnce(r, k) {
-			continue
-		}
-		f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
-		j := &Joint{A: k.A.Capture, B: k.B.Capture}
-		pairs, ok := m.probe(f.Sides[j.A], f.Sides[j.B], f.Proto, j)
-		if !ok && !exclusive(proto) && m.few() { // of datagrams that a wire doubles none is alone
-			pairs = m.pairPackets(f.Proto, &j.Traits, rel.either(r))
-			ok = len(pairs) > 0
-		}
-		if !ok || !rel.agrees(m, pairs) || exclusive(proto) && k.Margin < clear && !j.identity(pairs) {
-			continue
-		}
-		score := k.Score + rel.timeBits(m, pairs)
-		if !exclusive(proto) {
-			// What one datagram says under a new mapping is little: that both ends are the same is the rest.
-			h := ends[rel]
-			if h == nil {
-				h = r.hosts(fo, rel.A, rel.B)
-				ends[rel] = h
-			}
-			score += h.tuples(r.tuple(k.A, false), r.tuple(k.B, k.Flip))
-		}
-		if score < likely {
-			continue
-		}
-		r.accept(fo, tk, k)
+		// Each of the two goes better with another; one that only goes on under a new mapping does not.
+		return exclusive(proto) || k.Wide >= 0
 	}
+	// What the packets say is asked for many at once, of which a few are taken meanwhile.
+	for order := byScore(ks, likely-timeMost); len(order) > 0; {
+		var next []*Candidate
+		for len(order) > 0 && len(next) < agreeingAtOnce {
+			if k := &ks[order[0]]; open(k) {
+				next = append(next, k)
+			}
+			order = order[1:]
+		}
+		scores := make([]float64, len(next))
+		r.each(len(next), func() func(i int) {
+			m := &matcher{}
+			return func(i int) { scores[i] = r.timely(m, next[i]) }
+		})
+		for i, k := range next {
+			score := scores[i]
+			if score == 0 || !open(k) {
+				continue
+			}
+			if !exclusive(r.Caps[k.A.Capture].Conv(k.A.ID).Proto) {
+				// What one datagram says under a new mapping is little: that both ends are the same is the rest.
+				rel := r.relationOf(k)
+				h := ends[rel]
+				if h == nil {
+					h = r.hosts(fo, rel.A, rel.B)
+					ends[rel] = h
+				}
+				score += h.tuples(r.tuple(k.A, false), r.tuple(k.B, k.Flip))
+			}
+			if score >= likely {
+				r.accept(fo, tk, k)
+			}
+		}
+	}
+}
+
+// agreeingAtOnce is how many candidates agreeing looks at between those that it takes.
+const agreeingAtOnce = 512
+
+// relationOf is what is known of a candidate's captures; nil for nothing.
+func (r *Result) relationOf(k *Candidate) *Relation {
+	return r.Relations[[2]int{k.A.Capture, k.B.Capture}]
+}
+
+// timely is a candidate's score with what its packets' times add to it; 0 if they contradict the clocks, or it has no pair of packets.
+func (r *Result) timely(m *matcher, k *Candidate) float64 {
+	rel, proto := r.relationOf(k), r.Caps[k.A.Capture].Conv(k.A.ID).Proto
+	if !rel.atOnce(r, k) {
+		return 0
+	}
+	f := newFlow(r.Caps, []member{{k.A, false}, {k.B, k.Flip}})
+	j := &Joint{A: k.A.Capture, B: k.B.Capture}
+	pairs, ok := m.probe(f.Sides[j.A], f.Sides[j.B], f.Proto, j)
+	if !ok && !exclusive(proto) && m.few() { // of datagrams that a wire doubles none is alone
+		pairs = m.pairPackets(f.Proto, &j.Traits, rel.either(r))
+		ok = len(pairs) > 0
+	}
+	if !ok || !rel.agrees(m, pairs) || exclusive(proto) && k.Margin < clear && !j.identity(pairs) {
+		return 0
+	}
+	return k.Score + rel.timeBits(m, pairs)
 }
 
 // atOnce reports whether two conversations are in the same time, as far as the clocks are known.
