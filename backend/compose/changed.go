@@ -113,15 +113,21 @@ func (p *pen) tuples(f *flow.Fact, o *peer, g *flow.Fact, r *route) (a, b flow.T
 
 // compare finds what differs between a frame and its counterpart, and words it in the direction of travel.
 func (p *pen) compare(i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, h *heading) changes {
+	ch := p.differ(i, f, o, g, fl, h)
+	if ch != 0 {
+		p.word(ch, i, f, o, g, fl, h)
+	}
+	return ch
+}
+
+// differ is compare without words.
+func (p *pen) differ(i uint32, f *flow.Fact, o *peer, g *flow.Fact, fl *match.Flow, h *heading) changes {
 	ch := p.ends(i, f, o, g, fl, h)
 	if f.Mark&(flow.MarkError|flow.MarkLater) == 0 {
 		ch |= compareFacts(f, g, o.how, fl.Proto)
 		if f.Flags()&decode.SYN != 0 && g.Flags()&decode.SYN != 0 && fl.Proto == flow.ProtoTCP {
 			ch |= compareOptions(p.handshakes(i, o, h))
 		}
-	}
-	if ch != 0 {
-		p.word(ch, i, f, o, g, fl, h)
 	}
 	return ch
 }

@@ -92,8 +92,6 @@ type pen struct {
 	special  []uint64                   // by place: the frame has findings or messages
 	pairs    []match.Pair
 	peers    []peer
-	frames   []frameAt // of an event
-	parts    []bool    // of those: whether it may carry others' bytes too, or a part only
 	extra    annotate.Extra
 	look     look    // of the frame at hand
 	quick    int     // frames written by what those before them shared

@@ -3,6 +3,7 @@ package compose
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"runtime"
 	"slices"
 	"sync"
@@ -79,41 +80,39 @@ type frameAt struct {
 
 // ladder lists a conversation's packets in the order of time.
 func (in *Input) ladder(f *match.Flow, pens []*pen, about []map[uint32][]int) (out []model.Event, skipped int) {
-	done := map[frameAt]bool{}
-	type timed struct {
-		model.Event
-		at   int64
-		keep bool
+	t := tracer{in: in, f: f, pens: pens, about: about, done: map[frameAt]bool{}, rank: make([]int, len(in.Caps))}
+	type packet struct {
+		c, d  int
+		i     uint32
+		again int // the one that it repeats, -1 none
+		at    int64
+		keep  bool
 	}
-	var l []timed
+	var l []packet
 	for d := 0; d < 2; d++ {
-		first := map[[4]uint32]int{} // point, seq, len, flags → event, for retransmissions
-		path := in.pathOf(f, d)
-		rank := make([]int, len(in.Caps))
-		for k, c := range path {
-			rank[c] = k
-		}
-		for _, c := range path {
+		first := map[[4]uint32]int{} // point, seq, len, flags → packet, for retransmissions
+		for _, c := range t.direct(d) {
 			s := f.Sides[c]
-			for _, id := range s.Convs {
+			for k, id := range s.Convs {
 				from, to := s.Cap.Span(id)
+				dir := d ^ s.Forward[k]
 				for i := from; i < min(to, from+scanMost); i++ {
 					x := s.Cap.At(i)
 					copied := x.Is(flow.MarkDuplicate)
-					if s.Dir(i) != d || done[frameAt{c, i}] || copied && in.Routers[c] { // a router records all twice
+					if x.Dir() != dir || t.done[frameAt{c, i}] || copied && in.Routers[c] { // a router records all twice
 						continue
 					}
-					e, at := in.event(f, pens, c, i, d, rank, done, about)
-					keep := e.Fate != "delivered" || len(e.Findings) > 0 || len(e.Changed) > 3*stretches(&e)
+					p := packet{c: c, d: d, i: i, again: -1}
+					p.at, p.keep = t.look(c, i)
 					k := [4]uint32{uint32(c), x.Seq, x.Len(), uint32(x.Flags())}
 					switch o, again := first[k]; {
 					case copied:
 					case again && f.Proto == flow.ProtoTCP && (x.Len() > 0 || x.Flags()&(decode.SYN|decode.FIN) != 0):
-						e.Retransmits = o
+						p.again = o
 					default:
 						first[k] = len(l)
 					}
-					l = append(l, timed{e, at, keep})
+					l = append(l, p)
 				}
 			}
 		}
@@ -123,22 +122,28 @@ func (in *Input) ladder(f *match.Flow, pens []*pen, about []map[uint32][]int) (o
 		ix[i] = i
 	}
 	slices.SortStableFunc(ix, func(a, b int) int { return cmp.Compare(l[a].at, l[b].at) })
-	place := map[int]int{}
+	place, shown := map[int]int{}, ix[:0]
 	for n, i := range ix {
-		if len(ix) > eventsMost && n >= eventsMost/4 && n < len(ix)-eventsMost/4 && (!l[i].keep || len(out) >= eventsMost*3/4) {
+		if len(ix) > eventsMost && n >= eventsMost/4 && n < len(ix)-eventsMost/4 && (!l[i].keep || len(shown) >= eventsMost*3/4) {
 			skipped++
 			continue
 		}
-		place[i] = len(out)
-		e := l[i].Event
-		if e.Retransmits >= 0 {
-			if o, shown := place[e.Retransmits]; shown {
-				e.Retransmits = o
-			} else {
-				e.Retransmits = -1
+		place[i] = len(shown)
+		shown = append(shown, i)
+	}
+	out = make([]model.Event, len(shown))
+	for d := range 2 {
+		t.direct(d)
+		for n, i := range shown {
+			p := &l[i]
+			if p.d != d {
+				continue
+			}
+			out[n] = t.event(p.c, p.i)
+			if o, is := place[p.again]; is && o < n {
+				out[n].Retransmits = o
 			}
 		}
-		out = append(out, e)
 	}
 	return out, skipped
 }
@@ -154,35 +159,49 @@ func (in *Input) pathOf(f *match.Flow, d int) []int {
 	return p
 }
 
-// framesMost bounds the frames that an event names: what a proxy cuts anew has many counterparts, and theirs have more.
-const framesMost = 256
+// tracer follows the packets of a conversation through all points.
+type tracer struct {
+	in     *Input
+	f      *match.Flow
+	pens   []*pen
+	about  []map[uint32][]int
+	done   map[frameAt]bool // frames of packets that were looked at
+	d      int              // the direction at hand,
+	rank   []int            // and the place of each capture on its path
+	frames []frameAt        // of the packet at hand, and
+	parts  []bool           // whether each may carry others' bytes too, or a part only
+}
 
-// event gathers a packet's frames at all points, which rank puts in order: its own, and from there on those of what went on from each. Where
-// bytes were cut anew on one stretch and are on the next again, what is behind that may carry none of the packet's, and is left to itself.
-func (in *Input) event(f *match.Flow, pens []*pen, c int, i uint32, d int, rank []int, done map[frameAt]bool, about []map[uint32][]int) (model.Event, int64) {
-	m := in.Marks[c].At(i)
-	e := model.Event{Dir: "f", Len: int(in.At(c, i).Len()), Label: in.label(f, c, i), Fate: m.Fate.String(), Origin: m.Origin.String(), Retransmits: -1}
-	if d == 1 {
-		e.Dir = "r"
+// direct turns to a direction and gives its path.
+func (t *tracer) direct(d int) []int {
+	path := t.in.pathOf(t.f, d)
+	clear(t.rank)
+	for k, c := range path {
+		t.rank[c] = k
 	}
-	if m.Where > 0 {
-		e.Where = in.stretch(m)
-	}
-	frames, parts := append(pens[c].frames[:0], frameAt{c, i}), append(pens[c].parts[:0], false)
-	word := 0
+	t.d = d
+	return path
+}
+
+// follow finds a packet's frames at all points: its own, and from there on those of what went on from each. Where bytes were cut anew
+// on one stretch and are on the next again, what is behind that may carry none of the packet's, and is left to itself. It gives the word
+// for how they are alike, as an index, and how many header fields differ, over all stretches; in words too if asked.
+func (t *tracer) follow(c int, i uint32, words *[]string) (word, differ int) {
+	in, rank := t.in, t.rank
+	frames, parts := append(t.frames[:0], frameAt{c, i}), append(t.parts[:0], false)
 	for n := 0; n < len(frames); n++ {
-		y, p := frames[n], pens[frames[n].c]
+		y, p := frames[n], t.pens[frames[n].c]
 		if rank[y.c] < rank[c] {
 			continue
 		}
-		if id := in.Caps[y.c].ID(y.i); p.talk == nil || p.talk.conv != id {
+		if p.talk == nil || !in.Caps[y.c].Holds(p.talk.conv, y.i) {
 			p.talk = &talk{}
-			p.begin(p.talk, id)
+			p.begin(p.talk, in.Caps[y.c].ID(y.i))
 		}
 		x := in.At(y.c, y.i)
 		h := &p.talk.at[x.Dir()]
 		p.extra.ChangedText = nil
-		p.collect(y.i, f, h)
+		p.collect(y.i, t.f, h)
 		for k := range p.peers {
 			o := &p.peers[k]
 			z := frameAt{o.capture, o.frame}
@@ -192,7 +211,11 @@ func (in *Input) event(f *match.Flow, pens []*pen, c int, i uint32, d int, rank 
 			}
 			frames, parts = append(frames, z), append(parts, parts[n] || cut)
 			g := in.At(z.c, z.i)
-			ch := p.compare(y.i, x, o, g, f, h)
+			ch := p.differ(y.i, x, o, g, t.f, h)
+			differ += bits.OnesCount32(uint32(ch))
+			if words != nil && ch != 0 {
+				p.word(ch, y.i, x, o, g, t.f, h)
+			}
 			switch {
 			case o.how == match.HowRelayed || o.how == match.HowLogical:
 				word = max(word, matchRelayed)
@@ -203,50 +226,88 @@ func (in *Input) event(f *match.Flow, pens []*pen, c int, i uint32, d int, rank 
 			default:
 				word = max(word, matchIdentical)
 			}
-			if e.Label == "" || e.Label == size(g) {
-				e.Label = in.label(f, z.c, z.i)
-			}
-			if k := in.Marks[z.c].At(z.i); e.Fate == "delivered" && k.Fate != infer.FateDelivered {
-				if e.Fate, e.Origin = k.Fate.String(), k.Origin.String(); k.Where > 0 {
-					e.Where = in.stretch(k)
-				}
-			}
 		}
-		for _, t := range p.extra.ChangedText {
-			if !slices.Contains(e.Changed, t) {
-				e.Changed = append(e.Changed, t)
+		for _, s := range p.extra.ChangedText {
+			if !slices.Contains(*words, s) {
+				*words = append(*words, s)
 			}
 		}
 	}
+	t.frames, t.parts = frames, parts
+	return word, differ
+}
+
+// fate is what became of the packet at hand.
+func (t *tracer) fate() infer.Mark {
+	out := infer.Mark{}
+	for n, y := range t.frames {
+		if m := t.in.Marks[y.c].At(y.i); n == 0 || m.Fate != infer.FateDelivered {
+			if out = m; m.Fate != infer.FateDelivered {
+				break
+			}
+		}
+	}
+	return out
+}
+
+// look tells of a packet when it was seen first, and whether it shows that something went wrong.
+func (t *tracer) look(c int, i uint32) (at int64, keep bool) {
+	_, differ := t.follow(c, i, nil)
+	at, keep = t.in.when(c, i), t.fate().Fate != infer.FateDelivered
+	for _, y := range t.frames {
+		t.done[y] = true
+		at = min(at, t.in.when(y.c, y.i))
+		keep = keep || len(t.about[y.c][y.i]) > 0
+	}
+	if most := 3 * t.stretches(); !keep && differ > most { // some may be the same on several stretches
+		var words []string
+		t.follow(c, i, &words)
+		keep = len(words) > most
+	}
+	return at, keep
+}
+
+// event describes a packet.
+func (t *tracer) event(c int, i uint32) model.Event {
+	in := t.in
+	e := model.Event{Dir: [...]string{"f", "r"}[t.d], Len: int(in.At(c, i).Len()), Label: in.label(t.f, c, i), Retransmits: -1}
+	word, _ := t.follow(c, i, &e.Changed)
 	e.Match = matchWords[word]
-	at := in.when(c, i)
-	slices.SortStableFunc(frames, func(a, b frameAt) int { return rank[a.c] - rank[b.c] })
-	e.Seen = make([]model.Seen, 0, len(frames))
-	for _, y := range frames {
-		done[y] = true
-		bound, when := in.Clocks.Of[y.c].Error, in.when(y.c, y.i)
-		e.Seen = append(e.Seen, model.Seen{Capture: in.Points[y.c].Name, Frame: uint32(in.Caps[y.c].Frame(y.i)), TimeNS: when, ErrorNS: bound})
-		at = min(at, when)
-		for _, n := range about[y.c][y.i] {
+	m := t.fate()
+	if e.Fate, e.Origin = m.Fate.String(), m.Origin.String(); m.Where > 0 {
+		e.Where = in.stretch(m)
+	}
+	for _, z := range t.frames[1:] {
+		if e.Label == "" || e.Label == size(in.At(z.c, z.i)) {
+			e.Label = in.label(t.f, z.c, z.i)
+		}
+	}
+	slices.SortStableFunc(t.frames, func(a, b frameAt) int { return t.rank[a.c] - t.rank[b.c] })
+	e.Seen = make([]model.Seen, 0, len(t.frames))
+	for _, y := range t.frames {
+		e.Seen = append(e.Seen, model.Seen{Capture: in.Points[y.c].Name, Frame: uint32(in.Caps[y.c].Frame(y.i)), TimeNS: in.when(y.c, y.i), ErrorNS: in.Clocks.Of[y.c].Error})
+		for _, n := range t.about[y.c][y.i] {
 			if id := in.Findings[n].ID; !slices.Contains(e.Findings, id) {
 				e.Findings = append(e.Findings, id)
 			}
 		}
 	}
-	pens[c].frames, pens[c].parts = frames, parts
-	return e, at
+	return e
 }
 
-// stretches is how many lie between the points that saw a packet, one at least.
-func stretches(e *model.Event) int {
-	n := 0
-	for k := 1; k < len(e.Seen); k++ {
-		if e.Seen[k].Capture != e.Seen[k-1].Capture {
-			n++
+// stretches is how many lie between the points that saw the packet at hand, one at least.
+func (t *tracer) stretches() int {
+	seen := 0
+	for n, y := range t.frames {
+		if !slices.ContainsFunc(t.frames[:n], func(z frameAt) bool { return z.c == y.c }) {
+			seen++
 		}
 	}
-	return max(1, n)
+	return max(1, seen-1)
 }
+
+// framesMost bounds the frames that an event names: what a proxy cuts anew has many counterparts, and theirs have more.
+const framesMost = 256
 
 // stretch names the one where a packet ended or began.
 func (in *Input) stretch(m infer.Mark) string {
