@@ -305,7 +305,7 @@ func median(v []int64) int64 {
 const (
 	samplesMost  = 64
 	samplesLeast = 2
-	samplesAll   = 1 << 17 // of all flows, about
+	samplesAll   = 1 << 15 // of all flows, about
 )
 
 // timeSamples are what a probe's pairs say of the clocks.
