@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -51,5 +53,25 @@ func TestTied(t *testing.T) {
 	}
 	if len(want) < tiesPiece || !slices.Equal(c.Ties(), want) {
 		t.Errorf("%d ties, want %d", len(c.Ties()), len(want))
+	}
+}
+
+// The digest is the formula that the plugin follows byte by byte.
+func TestDigest(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	any := make([]byte, digestBytes+9)
+	for i := range any {
+		any[i] = byte(r.Uint32())
+	}
+	for n := range len(any) + 1 {
+		for _, b := range [][]byte{make([]byte, n), bytes.Repeat([]byte{0xff}, n), any[:n]} {
+			want := uint32(1)
+			for _, x := range b[:min(n, digestBytes)] {
+				want = (want*31 + uint32(x)) & 0xffffff
+			}
+			if got := Digest(b); got != want {
+				t.Fatalf("%d bytes % x: %#x, want %#x", n, b, got, want)
+			}
+		}
 	}
 }

@@ -46,7 +46,7 @@ func bound(memory int64) (store *flow.Store, undo func(), err error) {
 
 // What the collector does depends on what points to something, and facts do not: once they are read, garbage may be half of all
 // else, or leastGarbage.
-const leastGarbage = 16 << 20
+const leastGarbage = 64 << 20
 
 // columnBytes is about what is kept of a packet without pointers.
 const columnBytes = 55
