@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"encoding/binary"
 	"math/bits"
 
 	"github.com/corr-dev/corr/backend/capture"
@@ -14,19 +13,17 @@ const digestBytes = 128
 // floating-point numbers in older versions, does alike: h = (31 h + byte) mod 2^24, from 1 on.
 func Digest(b []byte) uint32 {
 	const (
-		p2 = 31 * 31
-		p4 = p2 * p2 % (1 << 32)
-		p8 = p4 * p4 % (1 << 32)
+		p1 = 31
+		p2 = 31 * p1
+		p3 = 31 * p2
+		p4 = 31 * p3
 	)
-	const odd, low = 0x00ff00ff00ff00ff, 0x0000ffff0000ffff
 	b = b[:min(len(b), digestBytes)]
 	h := uint32(1) // modulo 2^32 on the way, which 2^24 divides
 	for len(b) >= 8 {
-		// Two bytes at once in four parts of a word, then two of those at once in two: neither is too large for its part.
-		w := binary.LittleEndian.Uint64(b)
-		w = w&odd*31 + w>>8&odd
-		w = w&low*p2 + w>>16&low
-		h = h*p8 + uint32(w)*p4 + uint32(w>>32)
+		x := uint32(b[0])*p3 + uint32(b[1])*p2 + uint32(b[2])*p1 + uint32(b[3])
+		y := uint32(b[4])*p3 + uint32(b[5])*p2 + uint32(b[6])*p1 + uint32(b[7])
+		h = (h*p4+x)*p4 + y
 		b = b[8:]
 	}
 	for _, x := range b {
