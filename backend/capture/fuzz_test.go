@@ -38,7 +38,7 @@ func fuzz(f *testing.F, prefix string) {
 			}
 			last = p.Number
 			total += len(p.Data) + 16
-			if b := r.Peek(int(last % 3)); !packed && len(b) > len(data) {
+			if b, _ := r.Peek(int(last % 3)); !packed && len(b) > len(data) {
 				t.Fatalf("behind frame %d: %d bytes to come", p.Number, len(b))
 			}
 			if !packed && total > len(data) {

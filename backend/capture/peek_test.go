@@ -26,7 +26,7 @@ func TestPeek(t *testing.T) {
 		var p capture.Packet
 		for {
 			for n := range coming {
-				if b := r.Peek(n); b != nil {
+				if b, _ := r.Peek(n); b != nil {
 					if coming[n] != nil && !bytes.Equal(coming[n], b) {
 						t.Fatalf("%s: after frame %d, frame %d from there was %x and is %x", file, p.Number, n, coming[n], b)
 					}

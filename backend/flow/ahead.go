@@ -6,25 +6,42 @@ import (
 	"github.com/corr-dev/corr/backend/capture"
 )
 
-// ahead brings near what the next frames' conversations hold, while the frame at hand is worked on: tables of thousands of
-// conversations fit no cache, and a frame needs three places of them, each told by the one before. It guesses, and nothing
-// depends on it.
+// ahead looks at frames before their turn, while the frame at hand is worked on, and brings near what their conversations hold: tables
+// of thousands of conversations fit no cache, and a frame needs three places of them, each told by the one before. Nothing depends on
+// it but the time that it takes.
 type ahead struct {
-	now, next, later guess // of the frame at hand, the next one and the one after that
+	l  [4]glimpse // of the frame at hand, the next one and the one after that, and room
+	at int        // the frame at hand
 }
 
-// guess is the hash of a frame's conversation, if it is known.
-type guess struct {
-	hash  uint32
-	known bool
+// glimpse is what a look at a frame tells.
+type glimpse struct {
+	frame  []byte // nil: there was none
+	onWire uint32
+	hash   uint32 // of its conversation
+	known  bool   // whether hash is, before the frame's turn
+	simple bool   // whether plain is what read made of the frame, and hash is its conversation's
+	plain  plain
 }
 
-// step looks at the frame after the next one, whose hash it notes, and takes the next one a step further.
+// of is the glimpse of the frame at hand, after step.
+func (a *ahead) of(p *capture.Packet) *glimpse {
+	g := &a.l[a.at]
+	if len(g.frame) == 0 || len(g.frame) != len(p.Data) || &g.frame[0] != &p.Data[0] || g.onWire != p.OrigLen {
+		// It was not told at a look, as in files of the other byte order.
+		if g.simple = p.Link == capture.LinkEthernet && g.plain.read(p.Data, int(p.OrigLen)); g.simple {
+			g.hash = g.plain.key.hash()
+		}
+	}
+	return g
+}
+
+// step looks at the frame after the next one, and takes the next one a step further.
 func (a *ahead) step(r *capture.Reader, link capture.LinkType, b *builder) {
 	t := b.c.table
-	a.now, a.next = a.next, a.later
-	if h := a.next.hash; a.next.known {
-		if s := t.slots[h&t.mask]; s.hash == h && s.id != 0 {
+	a.at = (a.at + 1) % len(a.l)
+	if next := &a.l[(a.at+1)%len(a.l)]; next.known {
+		if s := t.slots[next.hash&t.mask]; s.hash == next.hash && s.id != 0 {
 			c := t.Conv(ConvID(s.id - 1))
 			Prefetch(c)
 			Prefetch(&c.closed)
@@ -35,8 +52,18 @@ func (a *ahead) step(r *capture.Reader, link capture.LinkType, b *builder) {
 			}
 		}
 	}
-	if a.later.hash, a.later.known = hashAhead(link, r.Peek(1)); a.later.known {
-		Prefetch(&t.slots[a.later.hash&t.mask])
+	g := &a.l[(a.at+2)%len(a.l)]
+	g.known, g.simple = false, false
+	if g.frame, g.onWire = r.Peek(1); g.frame == nil {
+		return
+	}
+	if link == capture.LinkEthernet && g.plain.read(g.frame, int(g.onWire)) {
+		g.simple, g.known, g.hash = true, true, g.plain.key.hash()
+	} else {
+		g.hash, g.known = hashAhead(link, g.frame)
+	}
+	if g.known {
+		Prefetch(&t.slots[g.hash&t.mask])
 	}
 }
 

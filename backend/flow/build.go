@@ -110,7 +110,6 @@ type builder struct {
 	summed   int64
 	haveLink bool
 	ahead    ahead
-	simple   plain
 }
 
 // add appends the fact of one frame.

@@ -113,11 +113,11 @@ func (f *plain) read(b []byte, onWire int) bool {
 
 // plain appends the fact of a frame if it is plain, and reports whether it did.
 func (b *builder) plain(p *capture.Packet) bool {
-	f := &b.simple
-	if p.Link != capture.LinkEthernet || !p.HasTime || !f.read(p.Data, int(p.OrigLen)) {
+	g := b.ahead.of(p)
+	if !g.simple || p.Link != capture.LinkEthernet || !p.HasTime {
 		return false
 	}
-	c, t := b.c, b.c.table
+	f, c, t := &g.plain, b.c, b.c.table
 	if f.tcp != nil && (b.summed < summedMost || len(f.payload) > 0 && len(t.media.segments) > 0) {
 		return false
 	}
@@ -126,7 +126,7 @@ func (b *builder) plain(p *capture.Packet) bool {
 	if p.Direction != capture.DirectionUnknown || !l.is(src, dst, p, true, f.vlans, f.vlan) || l.id == noLink {
 		return false
 	}
-	id, cv, reverse := t.known(&f.key, &b.ahead)
+	id, cv, reverse := t.known(&f.key, g.hash)
 	if cv == nil || cv.Stream < 0 || f.tcp == nil && cv.set == 0 {
 		return false
 	}
@@ -173,15 +173,11 @@ func (b *builder) plain(p *capture.Packet) bool {
 }
 
 // known is the conversation of a key, as far as a look tells: nil where lookup has more to do.
-func (t *Table) known(e *end, a *ahead) (ConvID, *Conv, bool) {
+func (t *Table) known(e *end, hash uint32) (ConvID, *Conv, bool) {
 	if t.lastConv != nil {
 		if is, reverse := e.match(t.lastConv); is {
 			return t.last, t.lastConv, reverse
 		}
 	}
-	h := a.now.hash
-	if !a.now.known {
-		h = e.hash()
-	}
-	return t.find(e, h)
+	return t.find(e, hash)
 }
