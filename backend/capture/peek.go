@@ -4,7 +4,7 @@ import "encoding/binary"
 
 // Peek gives the bytes of a frame that Next will give later, n frames after the one that comes next, and their number on the wire: nil
 // where they are not read yet, or not told at a look. It serves to have at hand what the frame will ask for, and promises nothing but
-// that the bytes stay as they are until Next has given the frame, which it does in the same place.
+// that these bytes, and those of frames before it, stay as they are until Next has given the frame, which it does in the same place.
 func (r *Reader) Peek(n int) (b []byte, onWire uint32) {
 	if r.failed != nil {
 		return nil, 0

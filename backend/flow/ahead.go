@@ -36,6 +36,9 @@ func (a *ahead) of(p *capture.Packet) *glimpse {
 	return g
 }
 
+// sees reports whether the next frame was seen: all that lies in front of it stays where it is until its turn has come.
+func (a *ahead) sees() bool { return a.l[(a.at+1)%len(a.l)].frame != nil }
+
 // step looks at the frame after the next one, and takes the next one a step further.
 func (a *ahead) step(r *capture.Reader, link capture.LinkType, b *builder) {
 	t := b.c.table

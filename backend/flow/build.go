@@ -47,6 +47,9 @@ func Build(ctx context.Context, r *capture.Reader, o Options) (*Capture, error) 
 				read = now
 			}
 		}
+		if !b.ahead.sees() {
+			b.ties.keep()
+		}
 		if err := r.Next(&p); err != nil {
 			var cut *capture.TruncatedError
 			if errors.As(err, &cut) {

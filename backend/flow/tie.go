@@ -121,46 +121,65 @@ const tieRecent = 8
 // tieFinder finds frames of equal length and, but for tieWithin, equal time near each other.
 type tieFinder struct {
 	newest capture.LocalTime
-	time   [tieRecent]capture.LocalTime
 	len    [tieRecent]uint32
+	time   [tieRecent]capture.LocalTime
+	some   uint8 // set of those that have any bytes,
+	tied   uint8 // that are tied,
+	kept   uint8 // and whose bytes are own's
+	bytes  [tieRecent][]byte
+	own    [tieRecent][digestBytes]byte
 	frame  [tieRecent]uint32
-	tied   [tieRecent]bool
-	n      [tieRecent]int
-	bytes  [tieRecent][digestBytes]byte
 	next   int
 }
 
-// see takes the next frame.
+// see takes the next frame, whose bytes must stay as they are until keep.
 func (t *tieFinder) see(c *Capture, i uint32, at capture.LocalTime, length uint32, b []byte) {
-	tied := false
+	like := uint8(0)
 	if at <= t.newest+tieWithin {
+		// In arithmetic: where frames come close together, a processor guesses wrong at half of what would be asked.
 		for k := range t.len {
-			if t.len[k] != length || t.n[k] == 0 {
-				continue
-			}
-			if d := at - t.time[k]; d <= tieWithin && d >= -tieWithin {
-				tied, t.tied[k] = true, true
-			}
+			since := int64(at-t.time[k]) + tieWithin
+			differs := uint64(t.len[k]^length) | uint64(since|(2*tieWithin-since))>>63
+			like |= uint8((differs-1)>>63) << k
 		}
+		like &= t.some
 	}
 	t.newest = max(t.newest, at)
 	k := t.next
+	t.tied |= like
 	t.leave(c, k)
 	t.next = (k + 1) % tieRecent
-	t.frame[k], t.time[k], t.len[k], t.tied[k] = i, at, length, tied
-	t.n[k] = copy(t.bytes[k][:], b)
+	t.frame[k], t.time[k], t.len[k], t.bytes[k] = i, at, length, b[:min(len(b), digestBytes)]
+	set := func(x *uint8, is bool) {
+		if *x &^= 1 << k; is {
+			*x |= 1 << k
+		}
+	}
+	set(&t.some, len(b) > 0)
+	set(&t.tied, like != 0)
+	set(&t.kept, false)
+}
+
+// keep has the bytes of frames stay, whatever happens to where they were.
+func (t *tieFinder) keep() {
+	for k, b := range t.bytes {
+		if t.kept>>k&1 == 0 {
+			t.bytes[k] = t.own[k][:copy(t.own[k][:], b)]
+		}
+	}
+	t.kept = 1<<tieRecent - 1
 }
 
 // leave notes a frame that no later one is compared to any more.
 func (t *tieFinder) leave(c *Capture, k int) {
-	if t.tied[k] {
-		c.ties.add(t.frame[k], Digest(t.bytes[k][:t.n[k]]))
+	if t.tied>>k&1 != 0 {
+		c.ties.add(t.frame[k], Digest(t.bytes[k]))
 	}
 }
 
 // end notes the last frames.
 func (t *tieFinder) end(c *Capture) {
-	for k := range t.tied {
+	for k := range t.bytes {
 		t.leave(c, (t.next+k)%tieRecent)
 	}
 }
