@@ -44,7 +44,7 @@ type Step struct {
 func (c *Clock) offset(n capture.FrameNo, t capture.LocalTime) int64 {
 	o := c.Offset
 	if c.DriftPPM != 0 { // the reference has none
-		o += int64(math.Round(float64(t-c.At) * c.DriftPPM * 1e-6))
+		o += int64(math.RoundToEven(float64(t-c.At) * c.DriftPPM * 1e-6)) // one instruction, and asked for all frames
 	}
 	for k := len(c.Steps) - 1; k >= 0; k-- {
 		if n >= c.Steps[k].From {

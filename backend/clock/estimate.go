@@ -107,9 +107,9 @@ func (e *Estimate) collect(r *match.Result, l *match.Link, recut bool) {
 // of use, if what it finds must be seen together with the pairs of other places.
 func (e *Estimate) gather(r *match.Result, l *match.Link, recut, few bool, from, to uint32, all bool) bool {
 	a, b := r.Caps[l.A], r.Caps[l.B]
-	width := a.Len()/maxBins + 1
+	width := uint32(a.Len()/maxBins + 1)
 	if !few {
-		e.bins = make([]bin, a.Len()/width+1)
+		e.bins = make([]bin, uint32(a.Len())/width+1)
 	}
 	together := false
 	seenA, seenB := uint32(0), map[uint32]bool{}
@@ -157,7 +157,7 @@ func (e *Estimate) gather(r *match.Result, l *match.Link, recut, few bool, from,
 			e.bins = append(e.bins, bin{})
 			k = &e.bins[len(e.bins)-1]
 		} else {
-			k = &e.bins[int(n-1)/width]
+			k = &e.bins[uint32(n-1)/width]
 		}
 		k.reach(n, m, f.Time(), h.Time())
 		e.note(k, f.Time(), h.Time(), way > 0)

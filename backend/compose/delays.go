@@ -167,12 +167,20 @@ func (in *Input) throughput(c int) []model.RatePoint {
 	}
 	width := max(int64(src.Last-src.First)/binsMost, 1e6)
 	bins := make([]model.RatePoint, int64(src.Last-src.First)/width+1)
+	k, from := int64(0), int64(0) // the last frame's bin: the next one is mostly of its conversation, and not much later
 	for i := uint32(0); i < uint32(src.Len()); i++ {
 		if i%visited == 0 {
 			src.Store.Visit(visited)
 		}
 		f := src.At(i)
-		if k := int64(f.Time()-src.First) / width; !f.Is(flow.MarkNoTime) && k >= 0 && k < int64(len(bins)) {
+		if f.Is(flow.MarkNoTime) {
+			continue
+		}
+		if since := int64(f.Time() - src.First); since < from || since-from >= width {
+			k = since / width
+			from = k * width
+		}
+		if k >= 0 && k < int64(len(bins)) {
 			bins[k].Frames++
 			bins[k].Bytes += int64(src.FrameLen(i))
 		}

@@ -282,10 +282,14 @@ func (v *Verdict) Travels(s *Segment, most int64, fn func(to int, at clock.RefTi
 	if !v.Clocks.Of[s.A].Known || !v.Clocks.Of[s.B].Known {
 		return
 	}
-	step, k := int(s.Link.N/most)+1, 0
+	step := int(s.Link.N/most) + 1
+	left := step // to the next one that is taken
 	flows := v.Lookup(s.A)
 	s.Link.Each(func(p match.Pair) {
-		if k++; k%step != 0 || p.How == match.HowRelayed || p.How == match.HowLogical {
+		if left--; left > 0 {
+			return
+		}
+		if left = step; p.How == match.HowRelayed || p.How == match.HowLogical {
 			return
 		}
 		a, b := p.A, p.B
