@@ -178,6 +178,12 @@ func ladderEvent(d *drawing, l *lanes, e *model.Event, x func(float64) float64, 
 		title += fmt.Sprintf("\n%s:%d", s.Capture, s.Frame)
 	}
 	d.add(`<g tabindex="0"><title>%s</title>`, html.EscapeString(title))
+	label := cut(e.Label, 34)
+	if n := len(e.Changed); n > 0 {
+		label += " *"
+	}
+	// In front of the lanes, behind the arrow.
+	d.text((x(from)+x(to))/2, y-5, "packet", "middle", label)
 	if from != to {
 		d.add(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="%s" marker-end="url(#tip)"/>`, x(from), y, x(to), y, class)
 	} else {
@@ -186,11 +192,6 @@ func ladderEvent(d *drawing, l *lanes, e *model.Event, x func(float64) float64, 
 	if mark != "" {
 		d.text(x(to), y+5, "cross", "middle", mark)
 	}
-	label := cut(e.Label, 34)
-	if n := len(e.Changed); n > 0 {
-		label += " *"
-	}
-	d.text((x(from)+x(to))/2, y-5, "packet", "middle", label)
 	for _, s := range e.Seen {
 		k, ok := l.x[s.Capture]
 		if !ok {
