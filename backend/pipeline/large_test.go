@@ -135,3 +135,88 @@ func TestLongOneSidedConversation(t *testing.T) {
 		t.Errorf("%d of %d frames are delivered", n, shared)
 	}
 }
+
+// A conversation of more bytes than sequence numbers can tell apart at once: nothing of it is taken for missed, lost or sent again.
+func TestNumbersGoRound(t *testing.T) {
+	for _, segments := range []int{50_000, 100_000} { // half round, and once
+		numbersGoRound(t, segments)
+	}
+}
+
+func numbersGoRound(t *testing.T, segments int) {
+	const size, every = 64_000, 8
+	dir := t.TempDir()
+	var inputs []Input
+	for point, name := range []string{"a.pcap", "b.pcap"} {
+		path := filepath.Join(dir, name)
+		recorded(t, path, func(w *capturetest.Writer) {
+			id := 0
+			send := func(at, dir int, seq, ack uint32, flags byte, n int) {
+				b := make([]byte, 14+40+min(n, 16))
+				copy(b[12:], []byte{8, 0, 0x45, 0, 0, 0, 0, 0, 0x40, 0, byte(64 - point), 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2})
+				ports := [2]uint16{40000, 443}
+				if dir == 1 {
+					copy(b[26:], []byte{10, 0, 0, 2, 10, 0, 0, 1})
+					b[22] = byte(63 + point)
+					ports = [2]uint16{443, 40000}
+				}
+				id++
+				binary.BigEndian.PutUint16(b[16:], uint16(40+n))
+				binary.BigEndian.PutUint16(b[18:], uint16(id))
+				binary.BigEndian.PutUint16(b[34:], ports[0])
+				binary.BigEndian.PutUint16(b[36:], ports[1])
+				binary.BigEndian.PutUint32(b[38:], seq)
+				binary.BigEndian.PutUint32(b[42:], ack)
+				b[46], b[47] = 5<<4, flags
+				binary.BigEndian.PutUint16(b[48:], 60000)
+				if n > 0 {
+					binary.BigEndian.PutUint64(b[54:], uint64(seq)*0x9E3779B97F4A7C15)
+				}
+				way := 3000 * point
+				if dir == 1 {
+					way = 3000 * (1 - point)
+				}
+				w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(at+way), OrigLen: uint32(54 + n), Data: b})
+			}
+			const syn, ack = 2, 16
+			x, y := uint32(4_000_000_000), uint32(7)
+			send(0, 0, x, 0, syn, 0)
+			send(10_000, 1, y, x+1, syn|ack, 0)
+			send(20_000, 0, x+1, y+1, ack, 0)
+			x, y = x+1, y+1
+			for i := range segments {
+				at := 40_000 + i*20_000
+				if i%1000 == 500 { // out of order
+					send(at, 0, x+size, y, ack, size)
+					send(at+1000, 0, x, y, ack, size)
+				} else if i%1000 != 501 {
+					send(at, 0, x, y, ack, size)
+				}
+				if x += size; i%1000 == 500 {
+					continue
+				}
+				if i%every == 0 || i == segments-1 {
+					send(at+10_000, 1, y, x, ack, 0)
+				}
+			}
+		})
+		inputs = append(inputs, Input{Path: path})
+	}
+	doc, err := Correlate(context.Background(), Options{Inputs: inputs, Out: filepath.Join(dir, "out")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range doc.Findings {
+		if f.ID == "capture-drops" || f.ID == "loss" {
+			t.Errorf("%d segments: %s: %s", segments, f.ID, f.Title)
+		}
+	}
+	for _, c := range doc.Captures {
+		if c.Fates["delivered"] != c.Frames {
+			t.Errorf("%d segments: %s: %d of %d frames are delivered: %v", segments, c.Name, c.Fates["delivered"], c.Frames, c.Fates)
+		}
+	}
+	if n := len(doc.Flows); n != 1 || len(doc.Flows[0].Again) > 0 {
+		t.Errorf("%d segments: %d conversations, %+v sent again", segments, n, doc.Flows[0].Again)
+	}
+}
