@@ -18,6 +18,29 @@ type coverage struct {
 	again []extent // those of them that came more than once, or behind later ones; merged, ascending
 	acked int64
 	any   bool
+	on    []milestone // ascending; by them numbers that have gone round are told apart
+}
+
+// milestone says how far a stream has come at a frame.
+type milestone struct {
+	place uint32
+	at    int64
+}
+
+// milestoneEvery is how many bytes lie between milestones: so few that a number near the last one is told for certain.
+const milestoneEvery = 1 << 30
+
+// offset is the place in the stream of a frame's first byte.
+func (x *coverage) offset(place, seq uint32) int64 {
+	k, found := slices.BinarySearchFunc(x.on, place, func(m milestone, i uint32) int { return cmp.Compare(m.place, i) })
+	if !found {
+		k--
+	}
+	near := int64(0)
+	if k >= 0 {
+		near = x.on[k].at
+	}
+	return unwrapped(seq, x.base, near)
 }
 
 // extent is a run of stream bytes, end excluded.
@@ -35,6 +58,7 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 	s := f.Sides[c]
 	var acks []uint32            // those before base is known
 	high := int64(math.MinInt64) // the end of what came so far
+	var at, passed int64         // where the last frame lies, and the last milestone
 	for _, id := range s.Convs {
 		for i := range flow.UpTo(s.Cap.Span(id)) {
 			y := s.Cap.At(i)
@@ -45,7 +69,7 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 				switch {
 				case y.Flags()&decode.ACK == 0:
 				case x.any:
-					x.acked = max(x.acked, int64(int32(y.Ack-x.base)))
+					x.acked = max(x.acked, unwrapped(y.Ack, x.base, max(x.acked, 0)))
 				default:
 					acks = append(acks, y.Ack)
 				}
@@ -55,7 +79,11 @@ func (j *judge) coverageOf(f *match.Flow, c, d int) *coverage {
 				x.base, x.any = y.Seq, true
 			}
 			if y.Len() > 0 {
-				o := int64(int32(y.Seq - x.base))
+				o := unwrapped(y.Seq, x.base, at)
+				if at = o; o-passed >= milestoneEvery {
+					passed = o
+					x.on = append(x.on, milestone{i, o})
+				}
 				e := extent{o, o + int64(y.Len())}
 				if n := len(x.have); n > 0 && x.have[n-1].from <= o && o <= x.have[n-1].to { // most go on where the last one ended
 					x.have[n-1].to = max(x.have[n-1].to, e.to)
@@ -127,13 +155,17 @@ func (j *judge) dropped(f *match.Flow, c, d int, i uint32, s step) (yes, either 
 		return false, false
 	}
 	from := int64(int32(x.Seq + shift - o.base))
+	if len(o.on) > 0 {
+		own := j.coverageOf(f, c, d)
+		from = own.offset(i, x.Seq) + int64(int32(own.base+shift-o.base))
+	}
 	e := extent{from, from + int64(x.Len())}
 	if o.acked < e.to || o.holds(e) {
 		return false, false
 	}
 	if s.down { // what comes out behind the other point has passed it
 		own := j.coverageOf(f, c, d)
-		from = int64(int32(x.Seq - own.base))
+		from = own.offset(i, x.Seq)
 		either = touches(own.again, extent{from, from + int64(x.Len())})
 	}
 	return true, either
