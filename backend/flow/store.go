@@ -14,6 +14,7 @@ type Store struct {
 	file    storeFile
 	err     error
 	most    int64        // bytes that the program may hold
+	full    atomic.Int64 // bytes from which on mapped pages are given back
 	allowed atomic.Int64 // bytes of facts that may be visited before the store looks what the program holds
 
 	clear    sync.Mutex // held while it looks
@@ -21,10 +22,11 @@ type Store struct {
 }
 
 // The program may hold giveBackAt of Store.most, in eighths, before pages are given back; the rest is for what comes in meanwhile.
-// It looks at the latest when a part visitLeast of it was visited.
+// It looks at the latest when a part visitLeast of it was visited. A part pagesLeast of it is left to pages whatever else it holds.
 const (
 	giveBackAt = 6
 	visitLeast = 16
+	pagesLeast = 32
 )
 
 // Visit counts facts that are about to be visited by other ways than by conversation: their pages come in faster than any
@@ -60,11 +62,19 @@ func (s *Store) visit(facts uint32) {
 // bring in, which is much more than they mostly do.
 func (s *Store) look() {
 	holds := s.resident()
-	if holds >= s.most/8*giveBackAt {
-		s.giveBack()
-		holds = s.resident()
+	if holds >= s.full.Load() {
+		holds = s.giveBack()
 	}
-	s.allowed.Store(max(s.most/visitLeast, s.most/8*giveBackAt-holds))
+	s.allowed.Store(max(s.most/visitLeast, s.full.Load()-holds))
+}
+
+// giveBack lets go of all mapped pages, and gives what the program holds without them. Where that is much itself, some must come back in
+// before it is done again: it would be all that is done.
+func (s *Store) giveBack() int64 {
+	s.letGo()
+	holds := s.resident()
+	s.full.Store(max(s.most/8*giveBackAt, holds+s.most/pagesLeast))
+	return holds
 }
 
 // factVisit is what visiting a fact brings in, bytes: the fact and what is kept of it in other columns.

@@ -39,6 +39,7 @@ func NewStore(dir string, most int64) (*Store, error) {
 	s := &Store{most: most, file: storeFile{f: f, stop: make(chan struct{}), done: make(chan struct{})}}
 	s.file.statm, _ = os.Open("/proc/self/statm") // without it, all is given back each time
 	s.allowed.Store(most / visitLeast)
+	s.full.Store(most / 8 * giveBackAt)
 	go s.watch()
 	return s, nil
 }
@@ -91,14 +92,14 @@ func (s *Store) watch() {
 			return
 		case <-tick.C:
 		}
-		if s.file.statm != nil && s.resident() >= s.most/8*giveBackAt {
+		if s.file.statm != nil && s.resident() >= s.full.Load() {
 			s.giveBack()
 		}
 	}
 }
 
-// giveBack lets go of all mapped pages; what was written to them stays in the file.
-func (s *Store) giveBack() {
+// letGo lets go of all mapped pages; what was written to them stays in the file.
+func (s *Store) letGo() {
 	s.file.mapped.Lock()
 	maps := s.file.maps
 	s.file.mapped.Unlock()

@@ -51,3 +51,18 @@ func TestStoreWithoutRoom(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// Where a program holds more than it may without any page, some pages are left to it all the same.
+func TestStoreOfLarge(t *testing.T) {
+	const most = 1 << 20 // any program is larger
+	s, err := NewStore(t.TempDir(), most)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if holds, full := s.giveBack(), s.full.Load(); holds < most || full < holds {
+		t.Errorf("it holds %d bytes without pages, and gives them back from %d on", holds, full)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
