@@ -60,9 +60,9 @@ func Docs() []Doc {
 // about. A cause lists the consequences that it explains on conversations of its own.
 func (v *Verdict) findings() {
 	found := make([][]*Finding, len(rules))
-	tasks := make([]func(), len(rules))
-	for k := range rules {
-		tasks[k] = func() { found[k] = rules[k].find(v) }
+	var tasks []func()
+	for k := range slices.Backward(rules) { // those that look at every packet stand last, and are not to be waited for at the end
+		tasks = append(tasks, func() { found[k] = rules[k].find(v) })
 	}
 	v.atOnce(tasks)
 	for k, l := range found {
