@@ -1,4 +1,4 @@
-// Package flow turns one capture into facts: what every packet says, in a fixed 48 bytes, and the conversations they
+// Package flow turns one capture into facts: what every packet says, in a fixed 44 bytes, and the conversations they
 // belong to, numbered as Wireshark numbers them.
 //
 // It takes a capture.Reader and gives a Capture. Memory is bounded by the number of packets and conversations plus a
