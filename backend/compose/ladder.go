@@ -239,15 +239,12 @@ func (t *tracer) follow(c int, i uint32, words *[]string) (word, differ int) {
 
 // fate is what became of the packet at hand.
 func (t *tracer) fate() infer.Mark {
-	out := infer.Mark{}
-	for n, y := range t.frames {
-		if m := t.in.Marks[y.c].At(y.i); n == 0 || m.Fate != infer.FateDelivered {
-			if out = m; m.Fate != infer.FateDelivered {
-				break
-			}
+	for _, y := range t.frames {
+		if m := t.in.Marks[y.c].At(y.i); m.Fate != infer.FateDelivered {
+			return m
 		}
 	}
-	return out
+	return t.in.Marks[t.frames[0].c].At(t.frames[0].i)
 }
 
 // look tells of a packet when it was seen first, and whether it shows that something went wrong.

@@ -150,14 +150,14 @@ func (t *tieFinder) see(c *Capture, i uint32, at capture.LocalTime, length uint3
 	t.leave(c, k)
 	t.next = (k + 1) % tieRecent
 	t.frame[k], t.time[k], t.len[k], t.bytes[k] = i, at, length, b[:min(len(b), digestBytes)]
-	set := func(x *uint8, is bool) {
-		if *x &^= 1 << k; is {
-			*x |= 1 << k
-		}
+	it := uint8(1) << k
+	t.some, t.tied, t.kept = t.some&^it, t.tied&^it, t.kept&^it
+	if len(b) > 0 {
+		t.some |= it
 	}
-	set(&t.some, len(b) > 0)
-	set(&t.tied, like != 0)
-	set(&t.kept, false)
+	if like != 0 {
+		t.tied |= it
+	}
 }
 
 // keep has the bytes of frames stay, whatever happens to where they were.

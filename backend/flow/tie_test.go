@@ -59,12 +59,12 @@ func TestTied(t *testing.T) {
 // The digest is the formula that the plugin follows byte by byte.
 func TestDigest(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	any := make([]byte, digestBytes+9)
-	for i := range any {
-		any[i] = byte(r.Uint32())
+	mixed := make([]byte, digestBytes+9)
+	for i := range mixed {
+		mixed[i] = byte(r.Uint32())
 	}
-	for n := range len(any) + 1 {
-		for _, b := range [][]byte{make([]byte, n), bytes.Repeat([]byte{0xff}, n), any[:n]} {
+	for n := range len(mixed) + 1 {
+		for _, b := range [][]byte{make([]byte, n), bytes.Repeat([]byte{0xff}, n), mixed[:n]} {
 			want := uint32(1)
 			for _, x := range b[:min(n, digestBytes)] {
 				want = (want*31 + uint32(x)) & 0xffffff

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/corr-dev/corr/backend/decode"
 	"github.com/corr-dev/corr/backend/flow"
@@ -71,57 +72,34 @@ func (v *Verdict) hasty(f *match.Flow, s *Segment, c int, rtt int64) (asked, ans
 	if in < 0 {
 		return 0, 0, 0, false
 	}
-	e := &v.State[f.ID-1].Ends[c]
-	if e.FIN[in] < 0 && e.RST[in] < 0 {
-		return 0, 0, 0, false
-	}
 	side := f.Sides[c]
-	last := int64(-1)
-	for _, id := range side.Convs {
-		from, to := side.Cap.Span(id)
-		if len(side.Convs) == 1 {
-			from = askedBefore(side, from, e, in)
+	closing := [2]int64{v.State[f.ID-1].Ends[c].FIN[in], v.State[f.ID-1].Ends[c].RST[in]}
+	slices.Sort(closing[:])
+	for _, answer := range closing {
+		if answer < 0 {
+			continue
 		}
-		for i := range flow.UpTo(from, to) {
-			x := side.Cap.At(i)
-			if x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate|flow.MarkNoTime) != 0 {
-				continue
-			}
-			if side.Dir(i) != in {
-				if x.Len() > 0 {
-					last = int64(i)
-				}
-				continue
-			}
-			if x.Flags()&(decode.FIN|decode.RST) == 0 || last < 0 {
-				continue
-			}
-			y := side.Cap.At(uint32(last))
-			d := int64(x.Time() - y.Time())
-			// Acknowledging it, or (RST) reacting to it; half a round trip leaves room for the clocks' jitter.
-			if d >= 0 && d < rtt/2 && (int32(x.Ack-(y.Seq+y.Len())) >= 0 && x.Flags()&decode.ACK != 0) {
-				return last, int64(i), d, true
-			}
-			return 0, 0, 0, false
+		asked := lastData(side, uint32(answer), 1-in)
+		if asked < 0 {
+			continue
 		}
+		x, y := side.Cap.At(uint32(answer)), side.Cap.At(uint32(asked))
+		d := int64(x.Time() - y.Time())
+		// Acknowledging it, or (RST) reacting to it; half a round trip leaves room for the clocks' jitter.
+		ok := !x.Is(flow.MarkNoTime) && d >= 0 && d < rtt/2 && int32(x.Ack-(y.Seq+y.Len())) >= 0 && x.Flags()&decode.ACK != 0
+		return asked, answer, d, ok
 	}
 	return 0, 0, 0, false
 }
 
-// askedBefore is the place, from one on, of the last data that a conversation's only part holds against a direction before that one's first
-// FIN or RST; the one that it is asked from if there is none.
-func askedBefore(side *match.Side, from uint32, e *Ends, in int) uint32 {
-	to := int64(-1)
-	for _, i := range [2]int64{e.FIN[in], e.RST[in]} {
-		if i >= 0 && (to < 0 || i < to) {
-			to = i
-		}
-	}
-	for i := uint32(to); i > from; i-- {
+// lastData is the place of the last data of a direction that a conversation holds before a place of its own; -1 for none.
+func lastData(side *match.Side, before uint32, d int) int64 {
+	from, _ := side.Cap.Span(side.Cap.ID(before))
+	for i := before; i > from; i-- {
 		x := side.Cap.At(i - 1)
-		if x.Len() > 0 && x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate|flow.MarkNoTime) == 0 && side.Dir(i-1) != in {
-			return i - 1
+		if x.Len() > 0 && x.Mark&(flow.MarkError|flow.MarkLater|flow.MarkDuplicate|flow.MarkNoTime) == 0 && side.Dir(i-1) == d {
+			return int64(i - 1)
 		}
 	}
-	return from
+	return -1
 }

@@ -29,6 +29,23 @@ func recorded(t *testing.T, path string, frames func(w *capturetest.Writer)) {
 	}
 }
 
+// between makes an Ethernet frame of IPv4 from one host to another, or back, as the first or the second of two points with a router
+// between them has it: size bytes from the IP header on, some of which are captured, up to the ports filled.
+func between(point int, back bool, proto byte, id, size, captured int, sport, dport uint16) []byte {
+	b := make([]byte, 14+captured)
+	copy(b[12:], []byte{8, 0, 0x45, 0, 0, 0, 0, 0, 0x40, 0, byte(64 - point), proto, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2})
+	if back {
+		copy(b[26:], []byte{10, 0, 0, 2, 10, 0, 0, 1})
+		b[22] = byte(63 + point)
+		sport, dport = dport, sport
+	}
+	binary.BigEndian.PutUint16(b[16:], uint16(size))
+	binary.BigEndian.PutUint16(b[18:], uint16(id))
+	binary.BigEndian.PutUint16(b[34:], sport)
+	binary.BigEndian.PutUint16(b[36:], dport)
+	return b
+}
+
 // In captures of more than one window of frames every frame gets its annotation, also of a conversation that was first heard
 // of in a tunnel's outer header and has its first own frame in a later window.
 func TestWindows(t *testing.T) {
@@ -100,16 +117,7 @@ func TestLongOneSidedConversation(t *testing.T) {
 		path := filepath.Join(dir, name)
 		recorded(t, path, func(w *capturetest.Writer) {
 			send := func(at, id int, sport, dport uint16, back bool) {
-				b := make([]byte, 14+28+16)
-				copy(b[12:], []byte{8, 0, 0x45, 0, 0, 44, 0, 0, 0x40, 0, byte(64 - point), 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2})
-				if back {
-					copy(b[26:], []byte{10, 0, 0, 2, 10, 0, 0, 1})
-					b[22] = byte(63 + point)
-					sport, dport = dport, sport
-				}
-				binary.BigEndian.PutUint16(b[18:], uint16(id))
-				binary.BigEndian.PutUint16(b[34:], sport)
-				binary.BigEndian.PutUint16(b[36:], dport)
+				b := between(point, back, 17, id, 28+16, 28+16, sport, dport)
 				binary.BigEndian.PutUint16(b[38:], 24)
 				binary.BigEndian.PutUint64(b[42:], uint64(id+1)*0x9E3779B97F4A7C15)
 				w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(at), Data: b})
@@ -179,19 +187,8 @@ func numbersGoRound(t *testing.T, segments int, missed []int) *model.Document {
 		recorded(t, path, func(w *capturetest.Writer) {
 			id := 0
 			send := func(at, dir int, seq, ack uint32, flags byte, n int) {
-				b := make([]byte, 14+40+min(n, 16))
-				copy(b[12:], []byte{8, 0, 0x45, 0, 0, 0, 0, 0, 0x40, 0, byte(64 - point), 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2})
-				ports := [2]uint16{40000, 443}
-				if dir == 1 {
-					copy(b[26:], []byte{10, 0, 0, 2, 10, 0, 0, 1})
-					b[22] = byte(63 + point)
-					ports = [2]uint16{443, 40000}
-				}
 				id++
-				binary.BigEndian.PutUint16(b[16:], uint16(40+n))
-				binary.BigEndian.PutUint16(b[18:], uint16(id))
-				binary.BigEndian.PutUint16(b[34:], ports[0])
-				binary.BigEndian.PutUint16(b[36:], ports[1])
+				b := between(point, dir == 1, 6, id, 40+n, 40+min(n, 16), 40000, 443)
 				binary.BigEndian.PutUint32(b[38:], seq)
 				binary.BigEndian.PutUint32(b[42:], ack)
 				b[46], b[47] = 5<<4, flags

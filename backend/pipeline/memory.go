@@ -45,7 +45,8 @@ func bound(memory int64) (store *flow.Store, undo func(), err error) {
 }
 
 // What the collector does depends on what points to something, and facts do not: once they are read, garbage may be half of all
-// else, or leastGarbage.
+// else, or leastGarbage: with 10 M packets a quarter of that was collected twice as often, which cost 5 % of the time, and more than
+// it saved no time.
 const leastGarbage = 64 << 20
 
 // columnBytes is about what is kept of a packet without pointers.
