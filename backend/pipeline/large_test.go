@@ -29,6 +29,18 @@ func recorded(t *testing.T, path string, frames func(w *capturetest.Writer)) {
 	}
 }
 
+// twoPoints writes two captures, of the first and of the second point that see the same traffic.
+func twoPoints(t *testing.T, frames func(point int, w *capturetest.Writer)) (inputs []Input) {
+	t.Helper()
+	dir := t.TempDir()
+	for point, name := range []string{"a.pcap", "b.pcap"} {
+		path := filepath.Join(dir, name)
+		recorded(t, path, func(w *capturetest.Writer) { frames(point, w) })
+		inputs = append(inputs, Input{Path: path})
+	}
+	return inputs
+}
+
 // between makes an Ethernet frame of IPv4 from one host to another, or back, as the first or the second of two points with a router
 // between them has it: size bytes from the IP header on, some of which are captured, up to the ports filled.
 func between(point int, back bool, proto byte, id, size, captured int, sport, dport uint16) []byte {
@@ -63,27 +75,21 @@ func TestWindows(t *testing.T) {
 	frame := func(ip []byte) []byte { return append(append([]byte(nil), ethernet...), ip...) }
 	inner := append([]byte{8, 0, 0, 0, 0, 0, 5, 0}, frame(udp(9, 8, 1000, 53, 7, []byte("inside of a tunnel")))...)
 	const n = annotate.WindowMost + 2000
-	dir := t.TempDir()
-	var inputs []Input
-	for _, name := range []string{"a.pcap", "b.pcap"} {
-		path := filepath.Join(dir, name)
-		recorded(t, path, func(w *capturetest.Writer) {
-			for i := range n {
-				var payload [16]byte
-				binary.BigEndian.PutUint64(payload[:], uint64(i)*0x9E3779B97F4A7C15)
-				b := udp(1, byte(10+i%50), uint16(2000+i%50), 5000, uint16(i)|1, payload[:])
-				switch i {
-				case 0:
-					b = udp(2, 3, 5555, 4789, 1, inner) // VXLAN
-				case n - 1000:
-					b = udp(2, 3, 5555, 4789, 2, nil) // of the outer conversation itself
-				}
-				w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(i*20_000+len(inputs)*5_000_000), Data: frame(b)})
+	inputs := twoPoints(t, func(point int, w *capturetest.Writer) {
+		for i := range n {
+			var payload [16]byte
+			binary.BigEndian.PutUint64(payload[:], uint64(i)*0x9E3779B97F4A7C15)
+			b := udp(1, byte(10+i%50), uint16(2000+i%50), 5000, uint16(i)|1, payload[:])
+			switch i {
+			case 0:
+				b = udp(2, 3, 5555, 4789, 1, inner) // VXLAN
+			case n - 1000:
+				b = udp(2, 3, 5555, 4789, 2, nil) // of the outer conversation itself
 			}
-		})
-		inputs = append(inputs, Input{Path: path})
-	}
-	out := filepath.Join(dir, "out")
+			w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(i*20_000+point*5_000_000), Data: frame(b)})
+		}
+	})
+	out := filepath.Join(t.TempDir(), "out")
 	if _, err := Correlate(context.Background(), Options{Inputs: inputs, Out: out}); err != nil {
 		t.Fatal(err)
 	}
@@ -111,33 +117,27 @@ func TestWindows(t *testing.T) {
 func TestLongOneSidedConversation(t *testing.T) {
 	unlessShort(t)
 	const shared, alone = 400, 400_000
-	dir := t.TempDir()
-	var inputs []Input
-	for point, name := range []string{"a.pcap", "b.pcap"} {
-		path := filepath.Join(dir, name)
-		recorded(t, path, func(w *capturetest.Writer) {
-			send := func(at, id int, sport, dport uint16, back bool) {
-				b := between(point, back, 17, id, 28+16, 28+16, sport, dport)
-				binary.BigEndian.PutUint16(b[38:], 24)
-				binary.BigEndian.PutUint64(b[42:], uint64(id+1)*0x9E3779B97F4A7C15)
-				w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(at), Data: b})
-			}
-			for i := range alone {
-				if n := i * shared / alone; n*alone/shared == i {
-					delay := 3_000_000 * point
-					if n%2 == 1 {
-						delay = -delay
-					}
-					send(i*100_000+delay, n+1, 3000, 4000, n%2 == 1)
+	inputs := twoPoints(t, func(point int, w *capturetest.Writer) {
+		send := func(at, id int, sport, dport uint16, back bool) {
+			b := between(point, back, 17, id, 28+16, 28+16, sport, dport)
+			binary.BigEndian.PutUint16(b[38:], 24)
+			binary.BigEndian.PutUint64(b[42:], uint64(id+1)*0x9E3779B97F4A7C15)
+			w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(at), Data: b})
+		}
+		for i := range alone {
+			if n := i * shared / alone; n*alone/shared == i {
+				delay := 3_000_000 * point
+				if n%2 == 1 {
+					delay = -delay
 				}
-				if point == 0 {
-					send(i*100_000+50_000, 1<<20+i, 5000, 6000, false)
-				}
+				send(i*100_000+delay, n+1, 3000, 4000, n%2 == 1)
 			}
-		})
-		inputs = append(inputs, Input{Path: path})
-	}
-	doc, err := Correlate(context.Background(), Options{Inputs: inputs, Out: filepath.Join(dir, "out")})
+			if point == 0 {
+				send(i*100_000+50_000, 1<<20+i, 5000, 6000, false)
+			}
+		}
+	})
+	doc, err := Correlate(context.Background(), Options{Inputs: inputs, Out: filepath.Join(t.TempDir(), "out")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,57 +180,51 @@ func TestNumbersGoRound(t *testing.T) {
 func numbersGoRound(t *testing.T, segments int, missed []int) *model.Document {
 	t.Helper()
 	const size, every = 64_000, 8
-	dir := t.TempDir()
-	var inputs []Input
-	for point, name := range []string{"a.pcap", "b.pcap"} {
-		path := filepath.Join(dir, name)
-		recorded(t, path, func(w *capturetest.Writer) {
-			id := 0
-			send := func(at, dir int, seq, ack uint32, flags byte, n int) {
+	inputs := twoPoints(t, func(point int, w *capturetest.Writer) {
+		id := 0
+		send := func(at, dir int, seq, ack uint32, flags byte, n int) {
+			id++
+			b := between(point, dir == 1, 6, id, 40+n, 40+min(n, 16), 40000, 443)
+			binary.BigEndian.PutUint32(b[38:], seq)
+			binary.BigEndian.PutUint32(b[42:], ack)
+			b[46], b[47] = 5<<4, flags
+			binary.BigEndian.PutUint16(b[48:], 60000)
+			if n > 0 {
+				binary.BigEndian.PutUint64(b[54:], uint64(seq)*0x9E3779B97F4A7C15)
+			}
+			way := 3000 * point
+			if dir == 1 {
+				way = 3000 * (1 - point)
+			}
+			w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(at+way), OrigLen: uint32(54 + n), Data: b})
+		}
+		const syn, ack = 2, 16
+		x, y := uint32(4_000_000_000), uint32(7)
+		send(0, 0, x, 0, syn, 0)
+		send(10_000, 1, y, x+1, syn|ack, 0)
+		send(20_000, 0, x+1, y+1, ack, 0)
+		x, y = x+1, y+1
+		for i := range segments {
+			at := 40_000 + i*20_000
+			switch {
+			case i%1000 == 500: // out of order
+				send(at, 0, x+size, y, ack, size)
+				send(at+1000, 0, x, y, ack, size)
+			case i%1000 == 501:
+			case point == 1 && slices.Contains(missed, i):
 				id++
-				b := between(point, dir == 1, 6, id, 40+n, 40+min(n, 16), 40000, 443)
-				binary.BigEndian.PutUint32(b[38:], seq)
-				binary.BigEndian.PutUint32(b[42:], ack)
-				b[46], b[47] = 5<<4, flags
-				binary.BigEndian.PutUint16(b[48:], 60000)
-				if n > 0 {
-					binary.BigEndian.PutUint64(b[54:], uint64(seq)*0x9E3779B97F4A7C15)
-				}
-				way := 3000 * point
-				if dir == 1 {
-					way = 3000 * (1 - point)
-				}
-				w.Frame(capturetest.Frame{Time: capture.LocalTime(1e18) + capture.LocalTime(at+way), OrigLen: uint32(54 + n), Data: b})
+			default:
+				send(at, 0, x, y, ack, size)
 			}
-			const syn, ack = 2, 16
-			x, y := uint32(4_000_000_000), uint32(7)
-			send(0, 0, x, 0, syn, 0)
-			send(10_000, 1, y, x+1, syn|ack, 0)
-			send(20_000, 0, x+1, y+1, ack, 0)
-			x, y = x+1, y+1
-			for i := range segments {
-				at := 40_000 + i*20_000
-				switch {
-				case i%1000 == 500: // out of order
-					send(at, 0, x+size, y, ack, size)
-					send(at+1000, 0, x, y, ack, size)
-				case i%1000 == 501:
-				case point == 1 && slices.Contains(missed, i):
-					id++
-				default:
-					send(at, 0, x, y, ack, size)
-				}
-				if x += size; i%1000 == 500 {
-					continue
-				}
-				if i%every == 0 || i == segments-1 {
-					send(at+10_000, 1, y, x, ack, 0)
-				}
+			if x += size; i%1000 == 500 {
+				continue
 			}
-		})
-		inputs = append(inputs, Input{Path: path})
-	}
-	doc, err := Correlate(context.Background(), Options{Inputs: inputs, Out: filepath.Join(dir, "out")})
+			if i%every == 0 || i == segments-1 {
+				send(at+10_000, 1, y, x, ack, 0)
+			}
+		}
+	})
+	doc, err := Correlate(context.Background(), Options{Inputs: inputs, Out: filepath.Join(t.TempDir(), "out")})
 	if err != nil {
 		t.Fatal(err)
 	}
